@@ -1,0 +1,4 @@
+//! Meridian.
+#![deny(unsafe_code)]
+
+pub mod model;

@@ -1,0 +1,54 @@
+//! The bound on everything that input can make grow.
+//!
+//! One constant each: the value, the reason, and what happens beyond it.
+
+/// Regions in a configuration; more is an error. 232 cloud regions exist today.
+pub const REGIONS: usize = 512;
+
+/// Weight of one pool or endpoint; more is an error. Sums are kept in 64 bits.
+pub const WEIGHT: u32 = 1_000_000;
+
+/// Endpoints in one pool; more is an error. Twice what fits a 1232-byte answer.
+pub const ENDPOINTS_PER_POOL: usize = 128;
+
+/// Endpoints in one answer; more is an error. 28 AAAA records fit 1232 bytes.
+pub const ANSWERS: u8 = 28;
+
+/// Rules in one policy; more is an error.
+pub const RULES: usize = 10_000;
+
+/// GeoIP databases in one configuration; more is an error.
+pub const DATABASES: usize = 8;
+
+/// Region sets that one policy is compiled for; past that services share the
+/// map of the union (DESIGN 1).
+pub const MAPS_PER_POLICY: usize = 64;
+
+/// Octets of a name on the wire (RFC 1035, 2.3.4).
+pub const NAME: usize = 255;
+
+/// Octets of a label (RFC 1035, 2.3.4).
+pub const LABEL: usize = 63;
+
+/// CNAME and DNAME steps inside one answer; the chain stops there and the
+/// resolver goes on by itself.
+pub const CHAIN: usize = 8;
+
+/// UDP payload we send at most and announce (DNS Flag Day 2020; avoids
+/// fragmentation of IPv6).
+pub const UDP_PAYLOAD: u16 = 1232;
+
+/// A message over a stream: what the two-octet length can say (RFC 7766, 8).
+pub const MESSAGE: usize = 65_535;
+
+/// Depth of `$INCLUDE`; deeper is an error.
+pub const INCLUDE_DEPTH: usize = 8;
+
+/// Problems reported from one file; the rest is counted.
+pub const DIAGNOSTICS_PER_FILE: usize = 100;
+
+/// Open TCP connections per node; past that the oldest idle one is closed, or the new one.
+pub const TCP_CONNECTIONS: usize = 4096;
+
+/// Open TCP connections per client address.
+pub const TCP_CONNECTIONS_PER_CLIENT: usize = 128;
