@@ -123,7 +123,7 @@ impl Sources {
 
     /// The path as the operator would type it.
     pub fn path(&self, id: SourceId) -> &Path {
-        self.0.get(id.0 as usize).map_or(Path::new(""), |(path, _)| path)
+        self.0.get(id.0 as usize).map_or_else(|| Path::new(""), |(path, _)| path)
     }
 
     /// The text; empty for an id of another `Sources`.
