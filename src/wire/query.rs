@@ -1,0 +1,172 @@
+//! One message from the network, read and judged.
+
+use crate::model::RecordType;
+use crate::wire::Edns;
+use crate::wire::Header;
+use crate::wire::Opcode;
+use crate::wire::Question;
+
+/// A well-formed standard query.
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    /// Its header.
+    pub header: Header,
+    /// The one question.
+    pub question: Question,
+    /// Its OPT record, if there is one.
+    pub edns: Option<Edns>,
+}
+
+/// What to do with a message that is no query we can answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Reject {
+    /// Say nothing: too short for a header, or a response.
+    Ignore,
+    /// RFC 1035, 4.1.1: "unable to interpret".
+    FormErr(Header),
+    /// An opcode other than QUERY.
+    NotImp(Header),
+}
+
+impl Query {
+    /// Reads a message. O(length), no allocation.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject`] is what to answer instead.
+    pub fn parse(message: &[u8]) -> Result<Self, Reject> {
+        let header = Header::parse(message).ok_or(Reject::Ignore)?;
+        if header.is_response() {
+            // Answering responses makes loops between servers.
+            return Err(Reject::Ignore);
+        }
+        if header.opcode() != Opcode::QUERY {
+            return Err(Reject::NotImp(header));
+        }
+        let broken = Reject::FormErr(header);
+        let [questions, ..] = header.counts;
+        // RFC 9619, 4: exactly one question.
+        if questions != 1 {
+            return Err(broken);
+        }
+        let question = Question::parse(message).ok_or(broken)?;
+        let rest = message.get(Header::LEN + question.section_len()..).ok_or(broken)?;
+        let edns = opt_record(rest, header.counts).ok_or(broken)?;
+        Ok(Self { header, question, edns })
+    }
+}
+
+/// Walks the records after the question. `None` if they are cut short, octets are left
+/// over, or OPT stands where it must not (RFC 6891, 6.1.1).
+fn opt_record(
+    mut rest: &[u8],
+    [_, answers, authorities, additionals]: [u16; 4],
+) -> Option<Option<Edns>> {
+    let before = u32::from(answers) + u32::from(authorities);
+    let mut edns = None;
+    for position in 0..before + u32::from(additionals) {
+        let name = skip_name(rest)?;
+        let (owner, tail) = rest.split_at_checked(name)?;
+        let (&[t0, t1, c0, c1, a, b, c, d, l0, l1], tail) = tail.split_first_chunk()?;
+        let (data, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes([l0, l1])))?;
+        if RecordType(u16::from_be_bytes([t0, t1])) == RecordType::OPT {
+            if position < before || edns.is_some() || owner != [0] {
+                return None;
+            }
+            let class = u16::from_be_bytes([c0, c1]);
+            edns = Some(Edns::parse(class, u32::from_be_bytes([a, b, c, d]), data)?);
+        }
+        rest = tail;
+    }
+    rest.is_empty().then_some(edns)
+}
+
+/// Octets that an owner name takes up; a pointer ends it (RFC 1035, 4.1.4).
+fn skip_name(octets: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match *octets.get(at)? {
+            0 => return Some(at + 1),
+            label @ 1..=63 => at += usize::from(label) + 1,
+            0xc0.. => return Some(at + 2),
+            64..=0xbf => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: [u8; 12] = [0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+
+    fn message(counts: [u8; 4], tail: &[u8]) -> Vec<u8> {
+        let mut message = HEADER.to_vec();
+        for (at, count) in [5, 7, 9, 11].into_iter().zip(counts) {
+            message[at] = count;
+        }
+        message.extend_from_slice(b"\x03wWw\x07Example\0\0\x01\0\x01");
+        message.extend_from_slice(tail);
+        message
+    }
+
+    const OPT: &[u8] = &[0, 0, 41, 4, 0xd0, 0, 0, 0x80, 0, 0, 0];
+
+    #[test]
+    fn a_plain_query_is_read_and_its_name_lowered() {
+        let query = Query::parse(&message([1, 0, 0, 0], b"")).unwrap();
+        assert_eq!(query.question.name(), b"\x03www\x07example\0");
+        assert_eq!(query.question.qtype, RecordType::A);
+        assert_eq!(query.edns, None);
+    }
+
+    #[test]
+    fn opt_is_found_anywhere_in_the_additional_section() {
+        let record = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04abcd";
+        let tail = [OPT, record].concat();
+        let edns = Query::parse(&message([1, 0, 0, 2], &tail)).unwrap().edns.unwrap();
+        assert!(edns.dnssec_ok);
+        assert_eq!(edns.payload, 1232);
+    }
+
+    #[test]
+    fn messages_that_cannot_be_answered() {
+        let formerr = |bytes: &[u8]| matches!(Query::parse(bytes), Err(Reject::FormErr(_)));
+        assert!(formerr(&message([1, 0, 0, 1], b"")), "ARCOUNT lies");
+        assert!(formerr(&message([1, 1, 0, 0], OPT)), "OPT in the answer section");
+        assert!(formerr(&message([1, 0, 0, 2], &[OPT, OPT].concat())), "two OPT");
+        assert!(formerr(&message([1, 0, 0, 0], b"\0")), "trailing octets");
+        assert!(formerr(&message([2, 0, 0, 0], b"")), "RFC 9619, 4");
+        assert!(formerr(&message([0, 0, 0, 0], b"")), "no question");
+        for cut in 12..message([1, 0, 0, 0], b"").len() {
+            assert!(formerr(&message([1, 0, 0, 0], b"")[..cut]), "cut at {cut}");
+        }
+        let mut compressed = HEADER.to_vec();
+        compressed.extend(b"\xc0\x0c\0\x01\0\x01");
+        assert!(formerr(&compressed), "a pointer in the question");
+        let mut response = HEADER;
+        response[2] |= 0x80;
+        assert_eq!(Query::parse(&response).err(), Some(Reject::Ignore));
+        assert_eq!(Query::parse(&HEADER[..11]).err(), Some(Reject::Ignore));
+        let mut notify = HEADER;
+        notify[2] = 4 << 3;
+        assert!(matches!(Query::parse(&notify), Err(Reject::NotImp(_))));
+    }
+
+    /// RFC 1035, 2.3.4: 255 octets are a name, 256 are not.
+    #[test]
+    fn s2_3_4_the_longest_name() {
+        let with = |last: usize| {
+            let mut message = HEADER.to_vec();
+            for length in [63, 63, 63, last] {
+                message.push(u8::try_from(length).unwrap());
+                message.extend(vec![b'x'; length]);
+            }
+            message.extend(b"\0\0\x01\0\x01");
+            Query::parse(&message).map(|q| q.question.name().len())
+        };
+        assert_eq!(with(61).ok(), Some(255));
+        assert!(with(62).is_err());
+    }
+}

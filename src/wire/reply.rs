@@ -1,0 +1,302 @@
+//! A response being written into a borrowed buffer.
+
+use crate::model::Class;
+use crate::model::RecordType;
+use crate::model::Ttl;
+use crate::model::limits;
+use crate::wire::Edns;
+use crate::wire::ExtendedError;
+use crate::wire::Header;
+use crate::wire::Query;
+use crate::wire::Rcode;
+use crate::wire::ScopePrefix;
+use crate::wire::edns::option;
+
+/// The record did not fit; the reply is as it was before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Full;
+
+/// Who owns a record.
+#[derive(Clone, Copy, Debug)]
+pub enum Owner<'a> {
+    /// A suffix of the question's name, by how many octets it has; 1 is the root.
+    QuestionSuffix(usize),
+    /// A name of its own, uncompressed wire form.
+    Name(&'a [u8]),
+    /// A name that was written before, by its offset in the message.
+    At(u16),
+}
+
+/// Which section a record goes to; sections are written in this order.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Section {
+    /// Answer.
+    Answer,
+    /// Authority.
+    Authority,
+    /// Additional, OPT not counted.
+    Additional,
+}
+
+/// What the OPT record of a response carries besides what the query's says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// The name server's identifier, written if asked for.
+    pub nsid: Option<&'a [u8]>,
+    /// The idle time of a stream in units of 100 ms, written if asked for (RFC 7828).
+    pub keepalive: Option<u16>,
+}
+
+/// A response in the making: header and question stand, records follow.
+///
+/// Octets for the OPT record are kept free from the start, so finishing can't fail.
+#[derive(Debug)]
+pub struct Reply<'b> {
+    buffer: &'b mut [u8],
+    len: usize,
+    /// Records end here at the latest; the OPT record follows.
+    limit: usize,
+    question_len: usize,
+    flags: u16,
+    counts: [u16; 3],
+}
+
+impl<'b> Reply<'b> {
+    /// Copies ID, opcode, RD and the question of a query. At most `limit` octets of
+    /// `buffer` are used, whatever it holds. `None` if not even the question fits,
+    /// which takes a limit under 512.
+    pub fn new(
+        query: &Query,
+        request: &[u8],
+        buffer: &'b mut [u8],
+        limit: usize,
+        extras: &Extras<'_>,
+    ) -> Option<Self> {
+        let question_len = query.question.section_len();
+        let end = Header::LEN + question_len;
+        buffer.get_mut(..end)?.copy_from_slice(request.get(..end)?);
+        let reserved = query.edns.as_ref().map_or(0, |edns| opt_len(edns, extras));
+        let limit = limit.min(buffer.len()).checked_sub(reserved)?;
+        let flags = Header::QR | query.header.flags & (Header::OPCODE | Header::RD);
+        (end <= limit).then_some(Self {
+            buffer,
+            len: end,
+            limit,
+            question_len,
+            flags,
+            counts: [0; 3],
+        })
+    }
+
+    /// Says that the answer is ours to give (RFC 1035, 4.1.1).
+    pub fn authoritative(&mut self) {
+        self.flags |= Header::AA;
+    }
+
+    /// Drops all records and sets TC (RFC 2181, 9): the resolver asks again over a stream.
+    pub fn truncate(&mut self) {
+        self.clear();
+        self.flags |= Header::TC;
+    }
+
+    /// Drops all records.
+    pub fn clear(&mut self) {
+        self.len = Header::LEN + self.question_len;
+        self.counts = [0; 3];
+    }
+
+    /// How many records the answer section holds.
+    pub fn n_answers(&self) -> u16 {
+        self.counts[0]
+    }
+
+    /// Octets written so far: where the next record begins.
+    pub fn position(&self) -> usize {
+        self.len
+    }
+
+    /// Appends a record. `apex_pointers` are the offsets in `rdata` of the two octets
+    /// that become a pointer to the last `apex_len` octets of the question's name.
+    /// O(length), no allocation.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit; nothing is written then.
+    #[expect(clippy::too_many_arguments, reason = "the fields of a record")]
+    pub fn record(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        rtype: RecordType,
+        class: Class,
+        ttl: Ttl,
+        rdata: &[u8],
+        apex: (usize, &[u16]),
+    ) -> Result<(), Full> {
+        let pointer;
+        let owner = match owner {
+            Owner::QuestionSuffix(octets) => {
+                pointer = self.pointer_to_suffix(octets);
+                &pointer
+            }
+            Owner::At(offset) => {
+                pointer = (0xc000 | offset).to_be_bytes();
+                &pointer
+            }
+            Owner::Name(name) => name,
+        };
+        let rdata_len = u16::try_from(rdata.len()).map_err(|_| Full)?;
+        let [t0, t1] = rtype.0.to_be_bytes();
+        let [c0, c1] = class.0.to_be_bytes();
+        let [s0, s1, s2, s3] = ttl.secs().to_be_bytes();
+        let [l0, l1] = rdata_len.to_be_bytes();
+        let fixed = [t0, t1, c0, c1, s0, s1, s2, s3, l0, l1];
+        let end = self.len + owner.len() + fixed.len() + rdata.len();
+        if end > self.limit {
+            return Err(Full);
+        }
+        let at = self.buffer.get_mut(self.len..end).ok_or(Full)?;
+        let (owner_at, at) = at.split_at_mut(owner.len());
+        let (fixed_at, rdata_at) = at.split_at_mut(fixed.len());
+        owner_at.copy_from_slice(owner);
+        fixed_at.copy_from_slice(&fixed);
+        rdata_at.copy_from_slice(rdata);
+        let (apex_len, slots) = apex;
+        if !slots.is_empty() {
+            let pointer = self.pointer_to_suffix(apex_len);
+            let start = end - rdata.len();
+            for slot in slots {
+                let slot = start + usize::from(*slot);
+                if let Some(octets) = self.buffer.get_mut(slot..slot + 2) {
+                    octets.copy_from_slice(&pointer);
+                }
+            }
+        }
+        self.len = end;
+        if let Some(count) = self.counts.get_mut(section as usize) {
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    /// A compression pointer to the last `octets` octets of the question's name.
+    fn pointer_to_suffix(&self, octets: usize) -> [u8; 2] {
+        let name_len = self.question_len - 4;
+        let offset = Header::LEN + name_len.saturating_sub(octets);
+        // A name has at most 255 octets and begins at 12, so 14 bits are enough.
+        (0xc000 | u16::try_from(offset).unwrap_or(0)).to_be_bytes()
+    }
+
+    /// Writes the OPT record, if the query had one, and the header; returns the length.
+    ///
+    /// `scope` answers a client subnet option. The extended error goes in where it fits
+    /// the limit of the message (RFC 8914, 3: best effort).
+    pub fn finish(
+        mut self,
+        query: &Query,
+        rcode: Rcode,
+        scope: ScopePrefix,
+        error: Option<ExtendedError>,
+        extras: &Extras<'_>,
+    ) -> usize {
+        let mut additionals = self.counts[2];
+        if let Some(edns) = &query.edns {
+            let reserved = opt_len(edns, extras);
+            let error = error.filter(|e| self.len + e.wire_len() <= self.limit);
+            let length = reserved + error.map_or(0, |e| e.wire_len());
+            let end = self.len + length;
+            if let Some(octets) = self.buffer.get_mut(self.len..end) {
+                write_opt(octets, edns, rcode, scope, error, extras);
+                self.len = end;
+                additionals += 1;
+            }
+        }
+        let flags = self.flags | rcode.0 & 15;
+        let [answers, authorities, _] = self.counts;
+        let counts = [1, answers, authorities, additionals];
+        write_header(self.buffer, query.header.id, flags, counts);
+        self.len
+    }
+
+    /// Writes a response that is nothing but a header: to a message whose question
+    /// can't be trusted. Returns its length, 0 if the buffer is shorter than that.
+    pub fn header_only(header: &Header, rcode: Rcode, buffer: &mut [u8]) -> usize {
+        let flags = Header::QR | header.flags & (Header::OPCODE | Header::RD) | rcode.0 & 15;
+        write_header(buffer, header.id, flags, [0; 4])
+    }
+}
+
+fn write_header(buffer: &mut [u8], id: u16, flags: u16, counts: [u16; 4]) -> usize {
+    let Some(header) = buffer.first_chunk_mut::<{ Header::LEN }>() else { return 0 };
+    let [a, b, c, d] = counts;
+    for (at, word) in header.chunks_exact_mut(2).zip([id, flags, a, b, c, d]) {
+        at.copy_from_slice(&word.to_be_bytes());
+    }
+    Header::LEN
+}
+
+/// Octets of the OPT record that answers this one, the extended error not counted.
+fn opt_len(edns: &Edns, extras: &Extras<'_>) -> usize {
+    let nsid = extras.nsid.filter(|_| edns.nsid).map_or(0, |id| 4 + id.len());
+    let keepalive = extras.keepalive.filter(|_| edns.keepalive).map_or(0, |_| 6);
+    11 + edns.client_subnet.map_or(0, |subnet| subnet.wire_len()) + nsid + keepalive
+}
+
+/// Fills `octets`, which is exactly as long as the record.
+fn write_opt(
+    octets: &mut [u8],
+    edns: &Edns,
+    rcode: Rcode,
+    scope: ScopePrefix,
+    error: Option<ExtendedError>,
+    extras: &Extras<'_>,
+) {
+    let data_len = u16::try_from(octets.len().saturating_sub(11)).unwrap_or(0);
+    let mut out = Out(octets);
+    out.put(&[0]);
+    out.put(&RecordType::OPT.0.to_be_bytes());
+    out.put(&limits::UDP_PAYLOAD.to_be_bytes());
+    // Extended RCODE, version 0, DO as sent, all other flags 0 (RFC 6891, 6.1.4).
+    let [_, upper] = (rcode.0 >> 4).to_be_bytes();
+    out.put(&[upper, 0, if edns.dnssec_ok { 0x80 } else { 0 }, 0]);
+    out.put(&data_len.to_be_bytes());
+    if let Some(subnet) = &edns.client_subnet {
+        let address_len = usize::from(subnet.source.0).div_ceil(8);
+        out.option(option::CLIENT_SUBNET, 4 + address_len);
+        out.put(&subnet.family_code.to_be_bytes());
+        out.put(&[subnet.source.0, scope.0]);
+        let bits = u32::from(subnet.family.map_or(0, |family| family.bits()));
+        let aligned = subnet.address.checked_shl(128 - bits).unwrap_or(0).to_be_bytes();
+        out.put(aligned.get(..address_len).unwrap_or_default());
+    }
+    if let Some(id) = extras.nsid.filter(|_| edns.nsid) {
+        out.option(option::NSID, id.len());
+        out.put(id);
+    }
+    if let Some(idle) = extras.keepalive.filter(|_| edns.keepalive) {
+        out.option(option::KEEPALIVE, 2);
+        out.put(&idle.to_be_bytes());
+    }
+    if let Some(error) = error {
+        out.option(option::EXTENDED_ERROR, 2 + error.text.len());
+        out.put(&error.code.to_be_bytes());
+        out.put(error.text.as_bytes());
+    }
+}
+
+/// A cursor over a slice; what does not fit is not written.
+struct Out<'a>(&'a mut [u8]);
+
+impl Out<'_> {
+    fn put(&mut self, octets: &[u8]) {
+        if let Some((at, rest)) = std::mem::take(&mut self.0).split_at_mut_checked(octets.len()) {
+            at.copy_from_slice(octets);
+            self.0 = rest;
+        }
+    }
+
+    fn option(&mut self, code: u16, length: usize) {
+        self.put(&code.to_be_bytes());
+        self.put(&u16::try_from(length).unwrap_or(0).to_be_bytes());
+    }
+}
