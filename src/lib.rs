@@ -1,5 +1,6 @@
 //! Meridian.
 #![deny(unsafe_code)]
 
+pub mod geo;
 pub mod model;
 pub mod wire;
