@@ -3,4 +3,5 @@
 
 pub mod geo;
 pub mod model;
+pub mod steer;
 pub mod wire;

@@ -1,0 +1,204 @@
+//! Compiling: one walk over every network, one map per plan.
+
+use std::collections::HashMap;
+
+use ipnet::IpNet;
+
+use crate::geo::Atlas;
+use crate::geo::DatabaseError;
+use crate::geo::LeafLabel;
+use crate::geo::Loci;
+use crate::geo::Locus;
+use crate::geo::LocusId;
+use crate::geo::Network;
+use crate::geo::Overlay;
+use crate::geo::OverlayId;
+use crate::geo::PrefixMap;
+use crate::geo::PrefixMapBuilder;
+use crate::geo::Visitor;
+use crate::model::Asn;
+use crate::model::Continent;
+use crate::model::Country;
+use crate::model::Family;
+use crate::model::Place;
+use crate::model::Policy;
+use crate::model::Region;
+use crate::model::RegionSet;
+use crate::model::Subdivision;
+use crate::steer::LabelId;
+use crate::steer::Labels;
+use crate::steer::Ranker;
+use crate::steer::Whereabouts;
+use crate::steer::labels::LabelInterner;
+
+/// A map to be compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct MapPlan<'a> {
+    /// By what to rank.
+    pub policy: &'a Policy,
+    /// Which regions: those that the services of the map have pools in.
+    pub regions: RegionSet,
+    /// Ignore the policy's depth: the services of the map have different regions, and what
+    /// is beyond the head for one may be the best for another.
+    pub whole_order: bool,
+}
+
+/// A policy, compiled: what each client's order of preference is.
+#[derive(Clone, Debug)]
+pub struct SteeringMap {
+    pub(super) v4: PrefixMap<u32>,
+    pub(super) v6: PrefixMap<u128>,
+    labels: Labels,
+    /// Of clients of whom nothing is known.
+    pub(super) unlocated: LabelId,
+}
+
+impl SteeringMap {
+    /// The orders of preference.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// The order of preference of clients of whom nothing is known.
+    pub fn unlocated(&self) -> LabelId {
+        self.unlocated
+    }
+
+    /// Whether all clients have the same order of preference.
+    pub fn is_uniform(&self) -> bool {
+        self.labels.len() == 1
+    }
+
+    /// Leaves of both families.
+    pub fn n_leaves(&self) -> usize {
+        self.v4.n_leaves() + self.v6.n_leaves()
+    }
+
+    /// Octets of memory that the map holds.
+    pub fn memory(&self) -> usize {
+        self.v4.memory() + self.v6.memory() + self.labels.memory()
+    }
+}
+
+/// All nets that rules of these policies name, sorted, each once: what an [`Atlas`] for
+/// them is made with.
+pub fn rule_prefixes<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Vec<IpNet> {
+    let rules = policies.into_iter().flat_map(|policy| &policy.rules);
+    let mut prefixes: Vec<IpNet> = rules.flat_map(|rule| rule.matches.nets.clone()).collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    prefixes
+}
+
+/// Compiles maps for all plans in one walk. `prefixes` are those that the atlas was made
+/// with, from [`rule_prefixes`].
+///
+/// # Errors
+///
+/// If a database is damaged.
+pub fn compile(
+    atlas: &Atlas,
+    regions: &[Region],
+    plans: &[MapPlan<'_>],
+    prefixes: &[IpNet],
+) -> Result<Vec<SteeringMap>, DatabaseError> {
+    let builder = |plan| MapBuilder::new(Ranker::new(plan, regions, atlas.nets(), prefixes));
+    let mut compiler = Compiler { maps: plans.iter().map(builder).collect() };
+    atlas.walk(&mut compiler)?;
+    Ok(compiler.maps.into_iter().map(MapBuilder::finish).collect())
+}
+
+struct Compiler<'a> {
+    maps: Vec<MapBuilder<'a>>,
+}
+
+impl Visitor for Compiler<'_> {
+    fn network(&mut self, loci: &Loci, network: Network, locus: LocusId) {
+        for map in &mut self.maps {
+            map.push(loci, network, locus);
+        }
+    }
+}
+
+struct MapBuilder<'a> {
+    ranker: Ranker<'a>,
+    labels: LabelInterner,
+    /// By locus; [`UNKNOWN`] where it was not yet computed.
+    by_locus: Vec<LeafLabel>,
+    /// Rules look at a part of a place only, and there are far fewer of those.
+    rules: HashMap<RuleKey, Option<usize>>,
+    v4: PrefixMapBuilder<u32>,
+    v6: PrefixMapBuilder<u128>,
+}
+
+/// All that a rule can ask about.
+type RuleKey = (Option<Continent>, Option<Country>, Option<Subdivision>, Option<Asn>, OverlayId);
+
+const UNKNOWN: LeafLabel = LeafLabel(u32::MAX);
+
+impl<'a> MapBuilder<'a> {
+    fn new(ranker: Ranker<'a>) -> Self {
+        Self {
+            ranker,
+            labels: LabelInterner::default(),
+            by_locus: Vec::new(),
+            rules: HashMap::new(),
+            v4: PrefixMapBuilder::default(),
+            v6: PrefixMapBuilder::default(),
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, loci: &Loci, network: Network, locus: LocusId) {
+        let label = match self.by_locus.get(locus.index()) {
+            Some(label) if *label != UNKNOWN => *label,
+            _ => self.label_of(loci, locus),
+        };
+        match network.family() {
+            Family::V4 => {
+                let start = u32::try_from(network.start()).unwrap_or(u32::MAX);
+                self.v4.push(start, network.depth(), label);
+            }
+            Family::V6 => self.v6.push(network.start(), network.depth(), label),
+        }
+    }
+
+    #[cold]
+    fn label_of(&mut self, loci: &Loci, id: LocusId) -> LeafLabel {
+        let label = match loci.locus(id) {
+            Locus::AskResolver => LabelId::ASK_RESOLVER,
+            Locus::Carried(_) => LabelId::EMBEDDED,
+            Locus::Known { place, overlay } => {
+                self.rank(loci.place(place), overlay, loci.overlay(overlay)).leaf()
+            }
+        };
+        if self.by_locus.len() <= id.index() {
+            self.by_locus.resize(id.index() + 1, UNKNOWN);
+        }
+        if let Some(slot) = self.by_locus.get_mut(id.index()) {
+            *slot = label;
+        }
+        label
+    }
+
+    fn rank(&mut self, place: &Place, overlay_id: OverlayId, overlay: &Overlay) -> LabelId {
+        let key = (place.continent, place.country, place.subdivision, place.asn, overlay_id);
+        let ranker = &self.ranker;
+        let rule = *self
+            .rules
+            .entry(key)
+            .or_insert_with(|| ranker.matching_rule(&Whereabouts { place, overlay }));
+        self.ranker.rank(place, rule);
+        self.labels.intern(&self.ranker)
+    }
+
+    fn finish(mut self) -> SteeringMap {
+        let unlocated = self.rank(&Place::default(), OverlayId::NONE, &Overlay::default());
+        SteeringMap {
+            v4: self.v4.finish(),
+            v6: self.v6.finish(),
+            labels: self.labels.finish(),
+            unlocated,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What the leaves of a map say: regions in tiers, best first.
+
+use std::collections::HashMap;
+
+use crate::geo::LeafLabel;
+use crate::model::RegionId;
+use crate::model::RegionSet;
+use crate::steer::Ranker;
+
+/// One region in an order of preference.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Step {
+    /// The region.
+    pub region: RegionId,
+    /// Whether it begins a new tier; the first step does.
+    pub opens_tier: bool,
+}
+
+/// An order of preference, by its position in [`Labels`].
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct LabelId(pub u32);
+
+impl LabelId {
+    /// Clients in this block are steered by their resolver's address.
+    pub(crate) const ASK_RESOLVER: LeafLabel = LeafLabel(0);
+    /// Clients in this block are steered by the IPv4 address that theirs carries.
+    pub(crate) const EMBEDDED: LeafLabel = LeafLabel(1);
+
+    /// The label as a leaf of a map holds it.
+    pub(crate) const fn leaf(self) -> LeafLabel {
+        LeafLabel(self.0 + 2)
+    }
+
+    /// The label that a leaf holds; `None` for the two marks.
+    pub(crate) const fn from_leaf(leaf: LeafLabel) -> Option<Self> {
+        match leaf.0.checked_sub(2) {
+            Some(id) => Some(Self(id)),
+            None => None,
+        }
+    }
+}
+
+/// All orders of preference that a map uses, each once.
+#[derive(Clone, Debug)]
+pub struct Labels {
+    steps: Vec<Step>,
+    /// Label `i` is `steps[ends[i - 1]..ends[i]]`.
+    ends: Vec<u32>,
+}
+
+impl Labels {
+    /// The steps of a label. Constant time.
+    pub fn steps(&self, label: LabelId) -> &[Step] {
+        let at = label.0 as usize;
+        let end = self.ends.get(at).copied().unwrap_or(0) as usize;
+        let start = at.checked_sub(1).and_then(|b| self.ends.get(b)).copied().unwrap_or(0) as usize;
+        self.steps.get(start..end).unwrap_or_default()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// All labels.
+    pub fn ids(&self) -> impl Iterator<Item = LabelId> + use<> {
+        (0..u32::try_from(self.ends.len()).unwrap_or(0)).map(LabelId)
+    }
+
+    /// The regions of the first tier of a label.
+    pub fn first_tier(&self, label: LabelId) -> RegionSet {
+        let mut steps = self.steps(label).iter();
+        let first = steps.next().map(|step| step.region);
+        first.into_iter().chain(steps.take_while(|s| !s.opens_tier).map(|s| s.region)).collect()
+    }
+
+    /// Whether some tier holds more than one region.
+    pub fn has_ties(&self) -> bool {
+        self.steps.iter().any(|step| !step.opens_tier)
+    }
+
+    /// Octets of memory that they hold.
+    pub fn memory(&self) -> usize {
+        self.steps.capacity() * size_of::<Step>() + self.ends.capacity() * 4
+    }
+}
+
+/// Gives equal orders of preference the same id.
+///
+/// An order is known by its *head*, the part that is particular to a client; the tail
+/// follows from it, so it is made once per head.
+#[derive(Debug, Default)]
+pub(crate) struct LabelInterner {
+    by_head: HashMap<Box<[Step]>, LabelId>,
+    /// By the whole order: two heads may come to the same.
+    by_order: HashMap<Box<[Step]>, LabelId>,
+    steps: Vec<Step>,
+    ends: Vec<u32>,
+}
+
+impl LabelInterner {
+    /// The label of what was ranked last.
+    pub(crate) fn intern(&mut self, ranker: &Ranker<'_>) -> LabelId {
+        let head = ranker.head();
+        if let Some(label) = self.by_head.get(head) {
+            return *label;
+        }
+        let mut order = head.to_vec();
+        ranker.append_tail(&mut order);
+        let label = match self.by_order.get(&*order) {
+            Some(label) => *label,
+            None => self.add(order),
+        };
+        self.by_head.insert(head.into(), label);
+        label
+    }
+
+    fn add(&mut self, order: Vec<Step>) -> LabelId {
+        let label = LabelId(u32::try_from(self.ends.len()).unwrap_or(u32::MAX));
+        self.steps.extend_from_slice(&order);
+        self.ends.push(u32::try_from(self.steps.len()).unwrap_or(u32::MAX));
+        self.by_order.insert(order.into(), label);
+        label
+    }
+
+    /// The labels, in the order in which they were made.
+    pub(crate) fn finish(mut self) -> Labels {
+        self.steps.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        Labels { steps: self.steps, ends: self.ends }
+    }
+}

@@ -1,0 +1,69 @@
+//! Steering: which endpoints answer this query, and for which clients the answer holds.
+//!
+//! ```text
+//!   at load      Atlas ──walk──► Ranker ──label──► SteeringMap   one per (policy, regions)
+//!   at a verdict states ──admit──► ServiceStanding               one per service
+//!   per query    client ─► locate ─► tiers of the label ─► first with someone admitted
+//!                        ─► split by weight or block ─► Decision
+//! ```
+//!
+//! Everything here is pure: addresses, standing and randomness are arguments, so that
+//! every decision can be replayed. [`decide`] is generic over a [`Trace`]; `explain`
+//! passes a recorder, a query passes nothing.
+//!
+//! # Invariants
+//!
+//! - Equal inputs, the generator's state included, give equal decisions.
+//! - The scope is that of the leaf (or of the client block, for sticky services),
+//!   whatever the standing: health never changes a scope.
+//! - A decision is not empty unless the service's `all-down` rule says so, or the
+//!   service has no endpoint of that family for anybody.
+//! - No function that a query calls allocates.
+//!
+//! # Not here
+//!
+//! Where networks are (`geo`), verdicts (`health`), messages (`wire`).
+//!
+//! # Start with
+//!
+//! [`decide`], then [`compile`].
+#![forbid(unsafe_code)]
+
+mod admit;
+mod balanced;
+mod client;
+mod compile;
+mod decide;
+mod labels;
+mod rank;
+mod split;
+mod trace;
+
+pub use admit::Admission;
+pub use admit::ServiceStanding;
+pub use balanced::Balanced;
+pub use balanced::BalancedEndpoint;
+pub use balanced::BalancedPool;
+pub use balanced::Lane;
+pub use balanced::MapOfService;
+pub use client::Block;
+pub use client::Client;
+pub use client::Located;
+pub use client::LocatedBy;
+pub use compile::MapPlan;
+pub use compile::SteeringMap;
+pub use compile::compile;
+pub use compile::rule_prefixes;
+pub use decide::Answered;
+pub use decide::Decision;
+pub use decide::decide;
+pub use labels::LabelId;
+pub use labels::Labels;
+pub use labels::Step;
+pub use rank::RankReason;
+pub use rank::Ranker;
+pub use rank::Whereabouts;
+pub use split::Picks;
+pub use trace::Finding;
+pub use trace::NoTrace;
+pub use trace::Trace;

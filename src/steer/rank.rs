@@ -1,0 +1,448 @@
+//! Rank: which regions suit a place, the best first.
+//!
+//! A policy is a list of criteria. Each orders some of the regions that the ones before
+//! left over; what nothing orders comes last, in the policy's own order.
+//!
+//! A ranking has a head and a tail. The head is what rules name, then the first `depth`
+//! regions of the computed order, never cutting a tier. The tail is the rest, in an order that depends
+//! on the head alone (by distance from its first region), so that it adds no boundary
+//! to the map.
+
+use ipnet::IpNet;
+
+use crate::geo::ChordSquared;
+use crate::geo::Nets;
+use crate::geo::Overlay;
+use crate::geo::TagId;
+use crate::geo::UnitVector;
+use crate::model::Place;
+use crate::model::Policy;
+use crate::model::Rank;
+use crate::model::Region;
+use crate::model::RegionId;
+use crate::model::RegionSet;
+use crate::model::Rule;
+use crate::steer::MapPlan;
+use crate::steer::Step;
+
+/// What is known of a client when it is ranked.
+#[derive(Clone, Copy, Debug)]
+pub struct Whereabouts<'a> {
+    /// Where it is.
+    pub place: &'a Place,
+    /// The operator's nets and the rules' prefixes that cover it.
+    pub overlay: &'a Overlay,
+}
+
+/// Why a region has its position.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RankReason {
+    /// A rule of the policy lists it, by position from 0.
+    Rule(usize),
+    /// By distance, in kilometres; the bias is applied.
+    Nearest(f64),
+    /// By the policy's order of regions.
+    Priority,
+    /// All that was left is equally good.
+    Equal,
+    /// Beyond `depth`: by distance from the first region of the head.
+    Tail,
+}
+
+/// Ranks places by one policy, among the regions that matter.
+#[derive(Debug)]
+pub struct Ranker<'a> {
+    policy: &'a Policy,
+    /// How many regions of the computed order make the head.
+    depth: usize,
+    /// What the overlay knows of each rule.
+    rules: Vec<RuleNets>,
+    /// The regions to rank, in the policy's order.
+    members: Vec<Member>,
+    /// Whether squared chords order as well as kilometres: no bias, no ties.
+    chords_will_do: bool,
+    /// The head being made, with the reason for each step.
+    steps: Vec<Step>,
+    reasons: Vec<RankReason>,
+    placed: RegionSet,
+    /// Nothing may follow what a fence lists.
+    fenced: bool,
+    /// Scratch: the distance of each member, NaN once it is out of the running.
+    distances: Vec<f64>,
+    /// Scratch: one tier.
+    tier: Vec<(RegionId, f64)>,
+}
+
+/// The nets and tags of a rule, as an overlay tells them.
+#[derive(Clone, Debug, Default)]
+struct RuleNets {
+    prefixes: Vec<u32>,
+    tags: Vec<TagId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    region: RegionId,
+    at: Option<UnitVector>,
+    /// What the distance is multiplied by.
+    factor: f64,
+}
+
+impl<'a> Ranker<'a> {
+    /// Prepares what a plan says for ranking clients that an atlas with these `nets` and
+    /// `prefixes` (sorted) locates.
+    pub fn new(plan: &MapPlan<'a>, regions: &[Region], nets: &Nets, prefixes: &[IpNet]) -> Self {
+        let policy = plan.policy;
+        let members: Vec<Member> = policy
+            .regions
+            .iter()
+            .filter(|id| plan.regions.contains(**id))
+            .filter_map(|id| Some((*id, regions.get(id.index())?)))
+            .map(|(region, noun)| Member {
+                region,
+                at: noun.location.map(UnitVector::from),
+                factor: bias_factor(noun.bias),
+            })
+            .collect();
+        let unbiased = members.iter().all(|m| m.factor == 1.0);
+        let depth = if plan.whole_order { 0 } else { usize::from(policy.depth) };
+        Self {
+            policy,
+            depth: if depth == 0 { usize::MAX } else { depth },
+            rules: policy.rules.iter().map(|rule| RuleNets::new(rule, nets, prefixes)).collect(),
+            chords_will_do: unbiased && policy.tie.distance_km == 0.0,
+            steps: Vec::with_capacity(members.len()),
+            reasons: Vec::with_capacity(members.len()),
+            placed: RegionSet::EMPTY,
+            fenced: false,
+            distances: vec![f64::NAN; members.len()],
+            tier: Vec::with_capacity(members.len()),
+            members,
+        }
+    }
+
+    /// The policy's first rule that matches.
+    pub fn matching_rule(&self, client: &Whereabouts<'_>) -> Option<usize> {
+        self.policy
+            .rules
+            .iter()
+            .zip(&self.rules)
+            .position(|(rule, nets)| rule_matches(rule, nets, client))
+    }
+
+    /// Ranks a client's place; `rule` is what [`Ranker::matching_rule`] says of it.
+    /// Returns the head.
+    pub fn rank(&mut self, place: &Place, rule: Option<usize>) -> &[Step] {
+        self.steps.clear();
+        self.reasons.clear();
+        self.placed = RegionSet::EMPTY;
+        self.fenced = false;
+        for rank in &self.policy.rank {
+            let head_ends = match rank {
+                Rank::Rules => self.by_rule(rule),
+                Rank::Latency => false,
+                Rank::Nearest => self.by_distance(place),
+                Rank::Priority => self.by_priority(),
+                Rank::Equal => self.as_equals(),
+            };
+            if head_ends {
+                return &self.steps;
+            }
+        }
+        self.by_priority();
+        &self.steps
+    }
+
+    /// The last head.
+    pub fn head(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Why each step of the last head is where it is.
+    pub fn reasons(&self) -> &[RankReason] {
+        &self.reasons
+    }
+
+    /// Appends what follows the last head.
+    pub fn append_tail(&self, steps: &mut Vec<Step>) {
+        if self.fenced {
+            return;
+        }
+        let first = self.steps.first().and_then(|step| self.member(step.region));
+        let from = first.and_then(|m| m.at);
+        let mut rest: Vec<(f64, RegionId)> = self
+            .members
+            .iter()
+            .filter(|m| !self.placed.contains(m.region))
+            .map(|m| (distance(from, m).unwrap_or(f64::INFINITY), m.region))
+            .collect();
+        // Stable: equal distances, and regions without location, keep the policy's order.
+        rest.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        steps.extend(rest.into_iter().map(|(_, region)| Step { region, opens_tier: true }));
+    }
+
+    fn member(&self, region: RegionId) -> Option<&Member> {
+        self.members.iter().find(|m| m.region == region)
+    }
+
+    fn push(&mut self, region: RegionId, opens_tier: bool, reason: RankReason) {
+        if !self.placed.contains(region) {
+            self.placed.insert(region);
+            self.steps.push(Step { region, opens_tier });
+            self.reasons.push(reason);
+        }
+    }
+
+    /// Each of these returns whether the head ends here.
+    fn by_rule(&mut self, rule: Option<usize>) -> bool {
+        let policy = self.policy;
+        let Some((at, rule)) = rule.and_then(|at| Some((at, policy.rules.get(at)?))) else {
+            return false;
+        };
+        for region in &rule.regions {
+            if self.member(*region).is_some() {
+                self.push(*region, true, RankReason::Rule(at));
+            }
+        }
+        self.fenced = rule.only;
+        rule.only
+    }
+
+    fn by_priority(&mut self) -> bool {
+        for at in 0..self.members.len() {
+            if let Some(region) = self.members.get(at).map(|m| m.region) {
+                self.push(region, true, RankReason::Priority);
+            }
+        }
+        true
+    }
+
+    fn as_equals(&mut self) -> bool {
+        let placed = self.placed;
+        let rest = self.members.iter().filter(|m| !placed.contains(m.region));
+        self.tier.clear();
+        self.tier.extend(rest.map(|m| (m.region, 0.0)));
+        self.push_tier(|_| RankReason::Equal);
+        true
+    }
+
+    fn by_distance(&mut self, place: &Place) -> bool {
+        let Some(client) = place.coordinates.map(UnitVector::from) else { return false };
+        let mut left = 0_usize;
+        for (at, member) in self.distances.iter_mut().zip(&self.members) {
+            *at = f64::NAN;
+            if let Some(region) = member.at
+                && !self.placed.contains(member.region)
+            {
+                left += 1;
+                let chord = client.chord_squared(region);
+                *at = if self.chords_will_do { chord.value() } else { chord.km() * member.factor };
+            }
+        }
+        let mut taken = 0;
+        while taken < left && taken < self.depth {
+            taken += self.take_nearest_tier();
+        }
+        // Past the depth whatever is left, located or not, is the tail.
+        taken >= self.depth
+    }
+
+    /// Moves the nearest region that is left, and all within `tie` of it, to the head.
+    /// Returns how many that were.
+    fn take_nearest_tier(&mut self) -> usize {
+        let nearest = self.distances.iter().copied().fold(f64::INFINITY, f64::min);
+        let reach =
+            if self.chords_will_do { nearest } else { nearest + self.policy.tie.distance_km };
+        self.tier.clear();
+        for (distance, member) in self.distances.iter_mut().zip(&self.members) {
+            if *distance <= reach {
+                self.tier.push((member.region, *distance));
+                *distance = f64::NAN;
+            }
+        }
+        let chords = self.chords_will_do;
+        let km = |d| if chords { ChordSquared::from_value(d).km() } else { d };
+        self.push_tier(|d| RankReason::Nearest(km(d)));
+        self.tier.len()
+    }
+
+    /// Appends the scratch tier. The order inside a tier means nothing; by id, equal
+    /// tiers are equal labels.
+    fn push_tier(&mut self, reason: impl Fn(f64) -> RankReason) {
+        let mut tier = std::mem::take(&mut self.tier);
+        tier.sort_unstable_by_key(|(region, _)| *region);
+        for (at, (region, distance)) in tier.iter().enumerate() {
+            self.push(*region, at == 0, reason(*distance));
+        }
+        self.tier = tier;
+    }
+}
+
+fn distance(from: Option<UnitVector>, member: &Member) -> Option<f64> {
+    Some(from?.chord_squared(member.at?).km() * member.factor)
+}
+
+/// A positive bias pulls clients in, distance × (1 − b/100); a negative one pushes them
+/// away by the inverse, distance ÷ (1 − |b|/100), so that +50 and −50 undo each other.
+fn bias_factor(bias: i8) -> f64 {
+    let kept = 1.0 - f64::from(bias.unsigned_abs().min(99)) / 100.0;
+    if bias >= 0 { kept } else { 1.0 / kept }
+}
+
+impl RuleNets {
+    fn new(rule: &Rule, nets: &Nets, prefixes: &[IpNet]) -> Self {
+        let position = |net: &IpNet| u32::try_from(prefixes.binary_search(net).ok()?).ok();
+        Self {
+            prefixes: rule.matches.nets.iter().filter_map(position).collect(),
+            tags: rule.matches.tags.iter().filter_map(|tag| nets.tag(tag)).collect(),
+        }
+    }
+}
+
+fn rule_matches(rule: &Rule, nets: &RuleNets, client: &Whereabouts<'_>) -> bool {
+    fn any<T: PartialEq>(wanted: &[T], found: Option<T>) -> bool {
+        wanted.is_empty() || found.is_some_and(|f| wanted.contains(&f))
+    }
+    let (wanted, place, overlay) = (&rule.matches, client.place, client.overlay);
+    any(&wanted.continents, place.continent)
+        && any(&wanted.countries, place.country)
+        && any(&wanted.subdivisions, place.subdivision)
+        && any(&wanted.asns, place.asn)
+        && (wanted.nets.is_empty() || nets.prefixes.iter().any(|p| overlay.covers(*p)))
+        && (wanted.tags.is_empty() || nets.tags.iter().any(|t| overlay.has_tag(*t)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Coordinates;
+    use crate::model::Match;
+    use crate::model::Tie;
+
+    const POINTS: [(&str, f64, f64); 4] =
+        [("us", 39.0, -77.5), ("eu", 53.3, -6.3), ("de", 50.1, 8.7), ("sg", 1.35, 103.8)];
+
+    fn regions() -> Vec<Region> {
+        let at = |lat, lon| Coordinates::new(lat, lon);
+        let region = |(name, lat, lon): (&str, f64, f64)| Region {
+            name: name.into(),
+            location: at(lat, lon),
+            bias: 0,
+        };
+        POINTS.into_iter().map(region).collect()
+    }
+
+    fn policy(rank: &[Rank]) -> Policy {
+        Policy {
+            name: "p".into(),
+            rank: rank.to_vec(),
+            regions: (0..4).map(RegionId).collect(),
+            tie: Tie::default(),
+            depth: 0,
+            rules: Vec::new(),
+            ecs: true,
+        }
+    }
+
+    fn plan(policy: &Policy) -> MapPlan<'_> {
+        let regions = (0..4).map(RegionId).collect();
+        MapPlan { policy, regions, whole_order: false }
+    }
+
+    /// Ranks Paris; tiers are separated by `|`.
+    fn ranked(policy: &Policy, regions: &[Region], place: &Place, rule: Option<usize>) -> String {
+        let mut ranker = Ranker::new(&plan(policy), regions, &Nets::default(), &[]);
+        let mut steps = ranker.rank(place, rule).to_vec();
+        ranker.append_tail(&mut steps);
+        let mut text = String::new();
+        for step in steps {
+            text += if text.is_empty() {
+                ""
+            } else if step.opens_tier {
+                " | "
+            } else {
+                " "
+            };
+            text += &regions[step.region.index()].name;
+        }
+        text
+    }
+
+    fn paris() -> Place {
+        Place {
+            coordinates: Coordinates::new(48.86, 2.35),
+            country: "FR".parse().ok(),
+            ..Place::default()
+        }
+    }
+
+    #[test]
+    fn criteria_follow_one_another() {
+        let nearest = policy(&[Rank::Nearest]);
+        assert_eq!(ranked(&nearest, &regions(), &paris(), None), "de | eu | us | sg");
+        assert_eq!(ranked(&nearest, &regions(), &Place::default(), None), "us | eu | de | sg");
+        let mut priority = policy(&[Rank::Latency, Rank::Priority]);
+        priority.regions.reverse();
+        assert_eq!(ranked(&priority, &regions(), &paris(), None), "sg | de | eu | us");
+        assert_eq!(ranked(&policy(&[Rank::Equal]), &regions(), &paris(), None), "us eu de sg");
+    }
+
+    #[test]
+    fn a_tie_is_measured_from_the_first_of_the_tier() {
+        let mut tied = policy(&[Rank::Nearest]);
+        // Frankfurt is 479 km from Paris, Dublin 780 km.
+        tied.tie.distance_km = 310.0;
+        assert_eq!(ranked(&tied, &regions(), &paris(), None), "eu de | us | sg");
+        tied.tie.distance_km = 290.0;
+        assert_eq!(ranked(&tied, &regions(), &paris(), None), "de | eu | us | sg");
+    }
+
+    #[test]
+    fn bias_pulls_and_pushes() {
+        let mut biased = regions();
+        biased[1].bias = 50;
+        assert_eq!(ranked(&policy(&[Rank::Nearest]), &biased, &paris(), None), "eu | de | us | sg");
+        biased[1].bias = -90;
+        assert_eq!(ranked(&policy(&[Rank::Nearest]), &biased, &paris(), None), "de | us | eu | sg");
+    }
+
+    #[test]
+    fn a_region_without_location_comes_last() {
+        let mut regions = regions();
+        regions[2].location = None;
+        let nearest = policy(&[Rank::Nearest]);
+        assert_eq!(ranked(&nearest, &regions, &paris(), None), "eu | us | sg | de");
+    }
+
+    #[test]
+    fn rules_come_first_and_a_fence_ends_the_ranking() {
+        let regions = regions();
+        let mut ruled = policy(&[Rank::Rules, Rank::Nearest]);
+        ruled.rules = vec![Rule {
+            matches: Match { countries: vec!["FR".parse().unwrap()], ..Match::default() },
+            regions: vec![RegionId(3), RegionId(0)],
+            only: false,
+        }];
+        let place = paris();
+        let client = Whereabouts { place: &place, overlay: &Overlay::default() };
+        let ranker = Ranker::new(&plan(&ruled), &regions, &Nets::default(), &[]);
+        let rule = ranker.matching_rule(&client);
+        assert_eq!(rule, Some(0));
+        assert_eq!(ranked(&ruled, &regions, &place, rule), "sg | us | de | eu");
+        ruled.rules[0].only = true;
+        assert_eq!(ranked(&ruled, &regions, &place, rule), "sg | us");
+    }
+
+    /// DESIGN 1: beyond `depth` the order depends on the head alone.
+    #[test]
+    fn the_tail_follows_from_the_head() {
+        let mut shallow = policy(&[Rank::Nearest]);
+        shallow.depth = 1;
+        let near_us =
+            |lat, lon| Place { coordinates: Coordinates::new(lat, lon), ..Place::default() };
+        let boston = ranked(&shallow, &regions(), &near_us(42.4, -71.1), None);
+        let la = ranked(&shallow, &regions(), &near_us(34.0, -118.2), None);
+        assert_eq!(boston, "us | eu | de | sg");
+        assert_eq!(la, boston);
+    }
+}

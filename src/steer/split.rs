@@ -1,0 +1,198 @@
+//! Split: one of several by weight, drawn or by the client's block.
+
+use fastrand::Rng;
+
+use crate::model::limits;
+use crate::steer::BalancedEndpoint;
+use crate::steer::balanced::mix;
+
+/// How one of several is chosen.
+#[derive(Debug)]
+pub(crate) enum Chooser<'a> {
+    /// At random, by weight.
+    Draw(&'a mut Rng),
+    /// By the hash of the client's block: the same block gets the same choice everywhere.
+    Block(u64),
+}
+
+/// One of those to choose from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    /// Its share; candidates with 0 are chosen only if all have 0.
+    pub weight: u32,
+    /// Equal on every node.
+    pub identity: u64,
+}
+
+impl Chooser<'_> {
+    /// Chooses one by weight; `None` if there is none. Two passes, no allocation.
+    pub fn choose(&mut self, candidates: impl Iterator<Item = Candidate> + Clone) -> Option<usize> {
+        match self {
+            Self::Draw(rng) => draw(rng, candidates),
+            Self::Block(block) => rendezvous(*block, candidates),
+        }
+    }
+}
+
+/// Uniform in 0..sum, then the candidate whose part of the sum that falls into.
+fn draw(rng: &mut Rng, candidates: impl Iterator<Item = Candidate> + Clone) -> Option<usize> {
+    let (mut count, mut sum) = (0_usize, 0_u64);
+    for candidate in candidates.clone() {
+        count += 1;
+        sum += u64::from(candidate.weight);
+    }
+    if count <= 1 {
+        return count.checked_sub(1);
+    }
+    if sum == 0 {
+        return Some(rng.usize(0..count));
+    }
+    let mut left = rng.u64(0..sum);
+    candidates.into_iter().position(|candidate| {
+        let weight = u64::from(candidate.weight);
+        let hit = left < weight;
+        left = left.saturating_sub(weight);
+        hit
+    })
+}
+
+/// Weighted rendezvous hashing: the highest of −w / ln u wins, u uniform in (0, 1) from the
+/// hash of (block, candidate). When a candidate leaves, only its blocks move; when its weight
+/// grows, blocks move only to it.
+fn rendezvous(block: u64, candidates: impl Iterator<Item = Candidate>) -> Option<usize> {
+    let score = |candidate: &Candidate| {
+        let hash = mix(block ^ candidate.identity.rotate_left(32));
+        // 53 bits make a float without rounding; half a step keeps it off 0 and 1.
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit the mantissa")]
+        let uniform = ((hash >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+        let weight = f64::from(candidate.weight);
+        // All weights 0: an unweighted choice, below every weighted one.
+        if candidate.weight == 0 { uniform - 1.0 } else { -weight / uniform.ln() }
+    };
+    let scored = candidates.enumerate().map(|(at, candidate)| (score(&candidate), at));
+    // The first of equals, which takes two equal identities.
+    scored.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, at)| at)
+}
+
+/// Endpoints drawn for one answer, by their positions in the lane.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Picks {
+    positions: [u8; limits::ANSWERS as usize],
+    len: u8,
+}
+
+impl Picks {
+    /// Draws up to `answers` endpoints without replacement. Those of weight 0 are drawn only
+    /// when all are. O(answers × endpoints), no allocation.
+    pub(crate) fn draw(chooser: &mut Chooser<'_>, endpoints: &[BalancedEndpoint], answers: u8) -> Self {
+        let mut picks = Self::default();
+        let mut taken = 0_u128;
+        for _ in 0..answers.min(limits::ANSWERS) {
+            let left = |(at, _): &(usize, &BalancedEndpoint)| taken & 1 << at == 0;
+            let candidates = endpoints.iter().enumerate().filter(left);
+            let as_candidate = |(_, e): (usize, &BalancedEndpoint)| Candidate {
+                weight: e.weight,
+                identity: e.identity,
+            };
+            let Some(nth) = chooser.choose(candidates.clone().map(as_candidate)) else { break };
+            let Some((at, endpoint)) = candidates.clone().nth(nth) else { break };
+            // Among what is left everybody has weight 0, and somebody else was drawn.
+            let only_standby = endpoint.weight == 0 && endpoints.iter().any(|e| e.weight > 0);
+            if only_standby {
+                break;
+            }
+            taken |= 1 << at;
+            picks.push(at);
+        }
+        picks
+    }
+
+    fn push(&mut self, at: usize) {
+        if let Some(slot) = self.positions.get_mut(usize::from(self.len)) {
+            *slot = u8::try_from(at).unwrap_or(u8::MAX);
+            self.len += 1;
+        }
+    }
+
+    /// The positions, in the order in which they were drawn.
+    pub fn positions(&self) -> &[u8] {
+        self.positions.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoints(weights: &[u32]) -> Vec<BalancedEndpoint> {
+        weights
+            .iter()
+            .enumerate()
+            .map(|(at, weight)| BalancedEndpoint {
+                weight: *weight,
+                identity: mix(at as u64 + 1),
+                rdata: Box::new([u8::try_from(at).unwrap()]),
+            })
+            .collect()
+    }
+
+    /// How often each endpoint comes first in 40,000 draws.
+    fn shares(weights: &[u32], mut chooser: impl FnMut(u64) -> Picks) -> Vec<f64> {
+        let mut counts = vec![0_u32; weights.len()];
+        for round in 0..40_000 {
+            counts[usize::from(chooser(round).positions()[0])] += 1;
+        }
+        counts.into_iter().map(|c| f64::from(c) / 40_000.0).collect()
+    }
+
+    fn expected(weights: &[u32]) -> Vec<f64> {
+        let sum: u32 = weights.iter().sum();
+        weights.iter().map(|w| f64::from(*w) / f64::from(sum)).collect()
+    }
+
+    #[test]
+    fn first_records_are_drawn_by_weight() {
+        for weights in [&[1, 1][..], &[5, 1, 4], &[0, 3, 1], &[1_000_000, 1]] {
+            let all = endpoints(weights);
+            let mut rng = Rng::with_seed(7);
+            let drawn = shares(weights, |_| Picks::draw(&mut Chooser::Draw(&mut rng), &all, 1));
+            let hashed = shares(weights, |r| Picks::draw(&mut Chooser::Block(mix(r)), &all, 1));
+            for (at, share) in expected(weights).into_iter().enumerate() {
+                assert!((drawn[at] - share).abs() < 0.015, "{weights:?} {drawn:?}");
+                assert!((hashed[at] - share).abs() < 0.015, "{weights:?} {hashed:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn several_are_drawn_without_replacement() {
+        let all = endpoints(&[3, 1, 2, 0]);
+        let mut rng = Rng::with_seed(1);
+        for _ in 0..100 {
+            let picks = Picks::draw(&mut Chooser::Draw(&mut rng), &all, 8);
+            let mut sorted = picks.positions().to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2], "weight 0 is not drawn beside others");
+        }
+        let standby = endpoints(&[0, 0]);
+        assert_eq!(Picks::draw(&mut Chooser::Draw(&mut rng), &standby, 2).positions().len(), 2);
+        assert_eq!(Picks::draw(&mut Chooser::Draw(&mut rng), &[], 2).positions(), &[0_u8; 0]);
+    }
+
+    /// A change moves the fewest: who loses an endpoint moves, nobody else.
+    #[test]
+    fn rendezvous_moves_only_who_must() {
+        let before = endpoints(&[1, 1, 1, 1]);
+        let after = endpoints(&[1, 1, 1]);
+        let heavier = endpoints(&[1, 1, 1, 2]);
+        for block in 0..5_000 {
+            let pick = |all: &[BalancedEndpoint]| {
+                Picks::draw(&mut Chooser::Block(mix(block)), all, 1).positions()[0]
+            };
+            let (old, new) = (pick(&before), pick(&after));
+            assert!(old == new || old == 3);
+            let heavy = pick(&heavier);
+            assert!(heavy == old || heavy == 3);
+        }
+    }
+}
