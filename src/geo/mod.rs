@@ -61,6 +61,8 @@ pub use prefix_map::Found;
 pub use prefix_map::Key;
 pub use prefix_map::LeafLabel;
 pub use prefix_map::PrefixMap;
+pub use prefix_map::PrefixMap6;
+pub use prefix_map::PrefixMap6Builder;
 pub use prefix_map::PrefixMapBuilder;
 pub use search_tree::TreeError;
 pub use unit_vector::ChordSquared;

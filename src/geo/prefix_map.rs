@@ -1,20 +1,23 @@
 //! The longest-prefix-match structure that a policy is compiled into.
 //!
 //! The address space is cut into prefixes, the *leaves* of a binary trie in which
-//! siblings with equal labels were merged. Leaves are kept as sorted arrays:
-//! where each begins, and its label. How long a leaf's prefix is follows from
-//! where the next one begins, so it is not stored.
+//! siblings with equal labels were merged. Leaves are kept as sorted arrays: where each
+//! begins, its depth, its label; and an index by the leading bits says where to search.
 //!
 //! ```text
 //!   starts  0      64      96   112 128              (of 0..=255)
 //!   labels  A      B       A    C   B
-//!   depth   2      3       4    4   1
+//!   depths  2      3       4    4   1
 //! ```
 //!
-//! A full binary trie with n leaves has n − 1 inner nodes, and the middle of each
-//! is where exactly one leaf begins. So what is kept per inner node (for clients
-//! that sent fewer bits than the leaf has) is an array beside the leaves, found
-//! by the middle of the prefix that was sent.
+//! A client may have sent fewer bits than the leaf has, an inner node of the trie. It gets
+//! the label that covers most of what it sent. Of inner nodes with few leaves that is
+//! counted when it is asked for; of the others it is kept. A full binary trie
+//! with n leaves has n − 1 inner nodes, and the middle of each is where exactly one leaf
+//! begins: that leaf's position is the key.
+//!
+//! IPv6 is two such structures, one for the first 64 bits, and small ones for the few
+//! blocks that are told apart by the last 64 ([`PrefixMap6`]).
 //!
 //! # Invariants
 //!
@@ -26,9 +29,8 @@
 //!
 //! [`PrefixMap::lookup`].
 
+use std::cmp::Reverse;
 use std::fmt;
-
-use crate::model::Family;
 
 /// What a leaf says; below 2²⁴.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -43,169 +45,210 @@ pub struct Found {
     pub depth: u8,
 }
 
-/// An address as a number: `u32` or `u128`.
+/// Leading bits of addresses as a number: `u32` for IPv4, `u64` for half of IPv6.
 pub trait Key: Copy + Ord + fmt::Debug + Send + Sync + 'static {
-    /// The family whose addresses these are.
-    const FAMILY: Family;
-    /// How many buckets the first-level index has.
+    /// What the leaves of one bucket are told apart by.
+    type Low: Copy + Ord + fmt::Debug + Send + Sync + 'static;
+    /// How many bits there are.
+    const BITS: u8;
+    /// How many buckets the index has.
     const BUCKETS: usize;
     /// The lowest address.
     const ZERO: Self;
 
-    /// The bucket of an address; `None` for the parts of the space without buckets.
-    fn bucket(self) -> Option<usize>;
-    /// The first address of a bucket; for `BUCKETS`, one past the last bucket.
-    fn bucket_start(bucket: usize) -> Self;
-    /// One bit, counted from the left.
-    fn bit(position: u8) -> Self;
-    /// Bitwise or.
-    fn or(self, other: Self) -> Self;
-    /// Whether any bit of `other` is set.
-    fn intersects(self, other: Self) -> bool;
-    /// The depth of a block that begins here and ends before `next`; `None` is the
-    /// end of the space.
-    fn depth_until(self, next: Option<Self>) -> u8;
+    /// The bucket of an address, below `BUCKETS`; grows with the address.
+    fn bucket(self) -> usize;
+    /// The part that its bucket does not tell.
+    fn low(self) -> Self::Low;
+    /// The first address of a prefix's upper half.
+    fn middle(self, depth: u8) -> Self;
+    /// The last address of a prefix.
+    fn last(self, depth: u8) -> Self;
+    /// Whether a prefix is the upper half of its parent.
+    fn is_upper(self, depth: u8) -> bool;
 }
 
 impl Key for u32 {
-    const FAMILY: Family = Family::V4;
+    type Low = u16;
+    const BITS: u8 = 32;
     const BUCKETS: usize = 1 << 16;
     const ZERO: Self = 0;
 
-    fn bucket(self) -> Option<usize> {
-        Some((self >> 16) as usize)
+    fn bucket(self) -> usize {
+        (self >> 16) as usize
     }
 
-    fn bucket_start(bucket: usize) -> Self {
-        Self::try_from(bucket << 16).unwrap_or(Self::MAX)
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
+    fn low(self) -> u16 {
+        self as u16
     }
 
-    fn bit(position: u8) -> Self {
-        1 << (31 - position)
+    fn middle(self, depth: u8) -> Self {
+        self | 1 << (31 - depth)
     }
 
-    fn or(self, other: Self) -> Self {
-        self | other
+    fn last(self, depth: u8) -> Self {
+        self | Self::MAX.checked_shr(depth.into()).unwrap_or(0)
     }
 
-    fn intersects(self, other: Self) -> bool {
-        self & other != 0
-    }
-
-    fn depth_until(self, next: Option<Self>) -> u8 {
-        // The size of the block is a power of two; the whole space wraps to 0.
-        let size = next.unwrap_or(0).wrapping_sub(self);
-        u8::try_from(32 - size.trailing_zeros()).unwrap_or(0)
+    fn is_upper(self, depth: u8) -> bool {
+        self >> (32 - depth) & 1 != 0
     }
 }
 
-/// IPv6 unicast is allocated from 2000::/3 (RFC 4291, 2.4): buckets by the 16 bits
-/// that follow its first three spread it, buckets by the first 16 bits would not.
-const UNICAST: usize = 1 << 16;
-
-impl Key for u128 {
-    const FAMILY: Family = Family::V6;
-    const BUCKETS: usize = 1 << 16;
+impl Key for u64 {
+    type Low = Self;
+    const BITS: u8 = 64;
+    // One each for what is below and above.
+    const BUCKETS: usize = (1 << 16) + 2;
     const ZERO: Self = 0;
 
-    fn bucket(self) -> Option<usize> {
-        let top = usize::try_from(self >> 109).unwrap_or(0);
-        top.checked_sub(UNICAST).filter(|bucket| *bucket < Self::BUCKETS)
+    /// IPv6 unicast is allocated from 2000::/3 (RFC 4291, 2.4): the 16 bits that follow
+    /// its first three spread it, the first 16 bits would not.
+    fn bucket(self) -> usize {
+        let first_19 = usize::try_from(self >> 45).unwrap_or(0);
+        (first_19 + 1).saturating_sub(1 << 16).min(Self::BUCKETS - 1)
     }
 
-    fn bucket_start(bucket: usize) -> Self {
-        ((bucket + UNICAST) as Self) << 109
+    fn low(self) -> Self {
+        self
     }
 
-    fn bit(position: u8) -> Self {
-        1 << (127 - position)
+    fn middle(self, depth: u8) -> Self {
+        self | 1 << (63 - depth)
     }
 
-    fn or(self, other: Self) -> Self {
-        self | other
+    fn last(self, depth: u8) -> Self {
+        self | Self::MAX.checked_shr(depth.into()).unwrap_or(0)
     }
 
-    fn intersects(self, other: Self) -> bool {
-        self & other != 0
-    }
-
-    fn depth_until(self, next: Option<Self>) -> u8 {
-        let size = next.unwrap_or(0).wrapping_sub(self);
-        u8::try_from(128 - size.trailing_zeros()).unwrap_or(0)
+    fn is_upper(self, depth: u8) -> bool {
+        self >> (64 - depth) & 1 != 0
     }
 }
 
-/// The leaves of one address family.
+/// Up to so many leaves are counted when a prefix is asked for; more are kept counted.
+const FEW: usize = 16;
+
+/// The leaves of a space of [`Key::BITS`] bits.
 #[derive(Clone, Debug)]
-pub struct PrefixMap<K> {
-    starts: Box<[K]>,
-    labels: Box<[LeafLabel]>,
-    /// For the inner node whose middle is `starts[i]`: its most frequent label in the
-    /// low 24 bits, and the depth that goes with it in the high 8.
-    inner: Box<[u32]>,
-    /// For each bucket, the first leaf that begins in it or after it.
+pub struct PrefixMap<K: Key> {
+    /// Per bucket, the position of the first leaf that begins in it or later; and the end.
     buckets: Box<[u32]>,
+    lows: Box<[K::Low]>,
+    depths: Box<[u8]>,
+    labels: LabelArray,
+    /// The inner nodes with more than [`FEW`] leaves, by the leaf in their middle.
+    middles: Box<[u32]>,
+    /// For each of those, its label in the low 24 bits and the depth in the high 8.
+    most: Box<[u32]>,
 }
 
 impl<K: Key> PrefixMap<K> {
     /// Finds what is known of a client from the first `source` bits of its address, the
     /// others being zero. One index step and a binary search; no allocation.
+    #[inline]
     pub fn lookup(&self, address: K, source: u8) -> Found {
         let leaf = self.leaf_of(address);
-        let depth = self.depth(leaf);
+        let depth = self.depths.get(leaf).copied().unwrap_or(0);
         if depth <= source {
-            let label = self.labels.get(leaf).copied().unwrap_or(LeafLabel(0));
-            return Found { label, depth };
+            return Found { label: self.labels.at(leaf), depth };
         }
-        // The prefix is an inner node, and its middle begins a leaf.
-        let middle = self.leaf_of(address.or(K::bit(source)));
-        let packed = self.inner.get(middle).copied().unwrap_or(0);
-        let [depth, ..] = packed.to_be_bytes();
-        Found { label: LeafLabel(packed & LABEL_MASK), depth }
+        self.lookup_inner(leaf, address, source)
+    }
+
+    /// `address` begins the prefix, an inner node, and its first leaf.
+    #[cold]
+    fn lookup_inner(&self, first: usize, address: K, source: u8) -> Found {
+        let end = self.leaf_of(address.last(source)) + 1;
+        if end - first <= FEW {
+            let leaf = self.most_of_few(first, end);
+            let depth = self.depths.get(leaf).copied().unwrap_or(0);
+            return Found { label: self.labels.at(leaf), depth };
+        }
+        let middle = u32::try_from(self.leaf_of(address.middle(source))).unwrap_or(u32::MAX);
+        let kept = self.middles.binary_search(&middle).ok().and_then(|at| self.most.get(at));
+        let [depth, a, b, c] = kept.copied().unwrap_or(0).to_be_bytes();
+        Found { label: LeafLabel(u32::from_be_bytes([0, a, b, c])), depth }
+    }
+
+    /// The first leaf with the label that covers most of the leaves `first..end`.
+    fn most_of_few(&self, first: usize, end: usize) -> usize {
+        let share = |leaf: usize| 1_u128 << (K::BITS - self.depths.get(leaf).copied().unwrap_or(0));
+        let covered = |leaf: &usize| {
+            let label = self.labels.at(*leaf);
+            let same = (first..end).filter(|other| self.labels.at(*other) == label);
+            (same.map(share).sum::<u128>(), Reverse(label), Reverse(*leaf))
+        };
+        (first..end).max_by_key(covered).unwrap_or(first)
     }
 
     /// The leaf that holds an address.
+    #[inline]
     fn leaf_of(&self, address: K) -> usize {
-        let (low, high) = match address.bucket() {
-            Some(bucket) => match self.buckets.get(bucket..bucket + 2) {
-                Some(&[low, high]) => (low as usize, high as usize),
-                _ => (0, self.starts.len()),
-            },
-            None => (0, self.starts.len()),
+        let bucket = address.bucket();
+        let (low, high) = match self.buckets.get(bucket..bucket + 2) {
+            Some(&[low, high]) => (low as usize, high as usize),
+            _ => (0, 0),
         };
-        let within = self.starts.get(low..high).unwrap_or_default();
-        (low + within.partition_point(|start| *start <= address)).saturating_sub(1)
-    }
-
-    fn depth(&self, leaf: usize) -> u8 {
-        let start = self.starts.get(leaf).copied().unwrap_or(K::ZERO);
-        start.depth_until(self.starts.get(leaf + 1).copied())
+        let within = self.lows.get(low..high).unwrap_or_default();
+        let key = address.low();
+        // None: a leaf that began in an earlier bucket reaches into this one.
+        (low + within.partition_point(|start| *start <= key)).saturating_sub(1)
     }
 
     /// How many leaves there are.
     pub fn n_leaves(&self) -> usize {
-        self.starts.len()
-    }
-
-    /// The leaves in order: first address, depth, label.
-    pub fn leaves(&self) -> impl Iterator<Item = (K, u8, LeafLabel)> + '_ {
-        self.starts
-            .iter()
-            .zip(&self.labels)
-            .enumerate()
-            .map(|(at, (start, label))| (*start, self.depth(at), *label))
+        self.depths.len()
     }
 
     /// Octets of memory that the map holds.
     pub fn memory(&self) -> usize {
-        size_of_val(&*self.starts)
-            + size_of_val(&*self.labels)
-            + size_of_val(&*self.inner)
-            + size_of_val(&*self.buckets)
+        size_of_val(&*self.buckets)
+            + size_of_val(&*self.lows)
+            + size_of_val(&*self.depths)
+            + self.labels.memory()
+            + size_of_val(&*self.middles)
+            + size_of_val(&*self.most)
     }
 }
 
-const LABEL_MASK: u32 = 0x00ff_ffff;
+/// Labels in two octets each; a third one only where there are more than 65,536.
+#[derive(Clone, Debug)]
+struct LabelArray {
+    low: Box<[u16]>,
+    high: Option<Box<[u8]>>,
+}
+
+impl LabelArray {
+    fn new(labels: &[LeafLabel]) -> Self {
+        let octets = |label: &LeafLabel| label.0.to_be_bytes();
+        let low = |label| {
+            let [_, _, a, b] = octets(label);
+            u16::from_be_bytes([a, b])
+        };
+        let high = |label| {
+            let [_, high, ..] = octets(label);
+            high
+        };
+        let wide = labels.iter().any(|label| high(label) != 0);
+        Self {
+            low: labels.iter().map(low).collect(),
+            high: wide.then(|| labels.iter().map(high).collect()),
+        }
+    }
+
+    #[inline]
+    fn at(&self, leaf: usize) -> LeafLabel {
+        let low = self.low.get(leaf).copied().unwrap_or(0);
+        let high = self.high.as_ref().and_then(|high| high.get(leaf)).copied().unwrap_or(0);
+        LeafLabel(u32::from(high) << 16 | u32::from(low))
+    }
+
+    fn memory(&self) -> usize {
+        size_of_val(&*self.low) + self.high.as_ref().map_or(0, |high| high.len())
+    }
+}
 
 // ---- Builder ---------------------------------------------------------------
 
@@ -213,139 +256,151 @@ const LABEL_MASK: u32 = 0x00ff_ffff;
 #[derive(Debug)]
 pub struct PrefixMapBuilder<K> {
     starts: Vec<K>,
+    depths: Vec<u8>,
     labels: Vec<LeafLabel>,
 }
 
 impl<K: Key> Default for PrefixMapBuilder<K> {
     fn default() -> Self {
-        Self { starts: Vec::new(), labels: Vec::new() }
+        Self { starts: Vec::new(), depths: Vec::new(), labels: Vec::new() }
     }
 }
 
 impl<K: Key> PrefixMapBuilder<K> {
     /// Appends the prefix that begins at `start`, which is where the one before ends.
     /// Constant time, amortised.
+    #[inline]
     pub fn push(&mut self, start: K, depth: u8, label: LeafLabel) {
-        debug_assert!(label.0 <= LABEL_MASK, "labels have 24 bits");
+        debug_assert!(label.0 < 1 << 24, "labels have 24 bits");
         let (mut start, mut depth) = (start, depth);
-        // A right child whose left sibling is the leaf before, with the same label,
-        // makes their parent a leaf; which may be a right child again.
+        // An upper half whose lower half is the leaf before, with the same label, makes
+        // their parent a leaf; which may be an upper half again.
         while depth > 0
-            && start.intersects(K::bit(depth - 1))
-            && let (Some(before), Some(label_before)) = (self.starts.last(), self.labels.last())
-            && *label_before == label
-            && before.depth_until(Some(start)) == depth
+            && start.is_upper(depth)
+            && self.labels.last() == Some(&label)
+            && self.depths.last() == Some(&depth)
+            && let Some(before) = self.starts.pop()
         {
-            start = *before;
-            depth -= 1;
-            self.starts.pop();
+            self.depths.pop();
             self.labels.pop();
+            start = before;
+            depth -= 1;
         }
         self.starts.push(start);
+        self.depths.push(depth);
         self.labels.push(label);
     }
 
-    /// Computes what is kept per inner node and per bucket. O(n log n) in the leaves.
+    /// The label, if all that was pushed merged into one leaf.
+    fn single(&self) -> Option<LeafLabel> {
+        match *self.labels {
+            [label] => Some(label),
+            _ => None,
+        }
+    }
+
+    /// Counts the large inner nodes and makes the index. O(n log n) in the leaves.
     pub fn finish(self) -> PrefixMap<K> {
-        let mut inner = vec![0; self.starts.len()];
-        let n_labels = self.labels.iter().map(|l| l.0 as usize + 1).max().unwrap_or(1);
-        let mut majority = Majority {
-            starts: &self.starts,
-            labels: &self.labels,
-            inner: &mut inner,
-            tally: vec![Tally::EMPTY; n_labels],
-            best: None,
-        };
-        majority.solve(0, self.starts.len(), K::ZERO, 0);
+        let (middles, most) = Majority::new(&self).solve_all();
         let mut leaf = 0;
-        let buckets = (0..=K::BUCKETS)
-            .map(|bucket| {
-                let start = K::bucket_start(bucket);
-                let past = bucket == K::BUCKETS && K::FAMILY == Family::V4;
-                while self.starts.get(leaf).is_some_and(|s| past || *s < start) {
-                    leaf += 1;
-                }
-                u32::try_from(leaf).unwrap_or(u32::MAX)
-            })
-            .collect();
+        let mut buckets = Vec::with_capacity(K::BUCKETS + 1);
+        for bucket in 0..=K::BUCKETS {
+            while self.starts.get(leaf).is_some_and(|start| start.bucket() < bucket) {
+                leaf += 1;
+            }
+            buckets.push(position(leaf));
+        }
         PrefixMap {
-            starts: self.starts.into(),
-            labels: self.labels.into(),
-            inner: inner.into(),
-            buckets,
+            buckets: buckets.into(),
+            lows: self.starts.iter().map(|start| start.low()).collect(),
+            depths: self.depths.into(),
+            labels: LabelArray::new(&self.labels),
+            middles: middles.into(),
+            most: most.into(),
         }
     }
 }
 
-/// The most frequent label of every inner node, by the share of the space.
+fn position(leaf: usize) -> u32 {
+    u32::try_from(leaf).unwrap_or(u32::MAX)
+}
+
+/// The label that covers most of each inner node.
 ///
 /// The counts of the larger child are kept and those of the smaller added to them, so
 /// that each leaf is added O(log n) times in all.
 struct Majority<'a, K> {
-    starts: &'a [K],
-    labels: &'a [LeafLabel],
-    inner: &'a mut [u32],
+    leaves: &'a PrefixMapBuilder<K>,
     tally: Vec<Tally>,
     best: Option<LeafLabel>,
+    /// What was found, by the leaf in the middle.
+    found: Vec<(u32, u32)>,
 }
 
 /// One label within the node at hand.
 #[derive(Clone, Copy)]
 struct Tally {
-    /// Addresses, in units of the smallest block.
+    /// Addresses.
     count: u128,
     /// The first leaf that has it.
-    first: usize,
+    first: u32,
 }
 
 impl Tally {
-    const EMPTY: Self = Self { count: 0, first: usize::MAX };
+    const EMPTY: Self = Self { count: 0, first: u32::MAX };
 }
 
-#[expect(clippy::indexing_slicing, reason = "indices come from the arrays' own lengths")]
-impl<K: Key> Majority<'_, K> {
+#[expect(clippy::indexing_slicing, reason = "positions come from the arrays' own lengths")]
+impl<'a, K: Key> Majority<'a, K> {
+    fn new(leaves: &'a PrefixMapBuilder<K>) -> Self {
+        let n_labels = leaves.labels.iter().map(|l| l.0 as usize + 1).max().unwrap_or(1);
+        Self { leaves, tally: vec![Tally::EMPTY; n_labels], best: None, found: Vec::new() }
+    }
+
+    fn solve_all(mut self) -> (Vec<u32>, Vec<u32>) {
+        self.solve(0, self.leaves.starts.len(), K::ZERO, 0);
+        self.found.sort_unstable();
+        self.found.into_iter().unzip()
+    }
+
     /// Leaves `low..high` are the node that begins at `start` with `depth` bits. Leaves
     /// its tally behind. The recursion is as deep as an address has bits.
     fn solve(&mut self, low: usize, high: usize, start: K, depth: u8) {
-        if high - low <= 1 {
+        if high - low <= FEW {
             self.add(low, high);
             return;
         }
-        let middle_address = start.or(K::bit(depth));
-        let middle = low + self.starts[low..high].partition_point(|s| *s < middle_address);
+        let upper = start.middle(depth);
+        let middle = low + self.leaves.starts[low..high].partition_point(|s| *s < upper);
         if middle - low <= high - middle {
             self.solve(low, middle, start, depth + 1);
             self.forget(low, middle);
-            self.solve(middle, high, middle_address, depth + 1);
+            self.solve(middle, high, upper, depth + 1);
             self.add(low, middle);
         } else {
-            self.solve(middle, high, middle_address, depth + 1);
+            self.solve(middle, high, upper, depth + 1);
             self.forget(middle, high);
             self.solve(low, middle, start, depth + 1);
             self.add(middle, high);
         }
         let label = self.best.unwrap_or(LeafLabel(0));
         let leaf = self.tally[label.0 as usize].first;
-        self.inner[middle] = u32::from(self.depth(leaf)) << 24 | label.0;
-    }
-
-    fn depth(&self, leaf: usize) -> u8 {
-        self.starts[leaf].depth_until(self.starts.get(leaf + 1).copied())
+        let depth = self.leaves.depths[leaf as usize];
+        self.found.push((position(middle), u32::from(depth) << 24 | label.0));
     }
 
     fn add(&mut self, low: usize, high: usize) {
         for leaf in low..high {
-            let label = self.labels[leaf];
-            let size = 1_u128.checked_shl(u32::from(128 - self.depth(leaf))).unwrap_or(u128::MAX);
+            let label = self.leaves.labels[leaf];
             let tally = &mut self.tally[label.0 as usize];
-            tally.count = tally.count.saturating_add(size);
-            tally.first = tally.first.min(leaf);
+            tally.count += 1_u128 << (K::BITS - self.leaves.depths[leaf]);
+            tally.first = tally.first.min(position(leaf));
             // Counts only grow, so the best is the best of before or this one. A tie
             // goes to the lower label: any rule will do that does not depend on the order.
-            let key = (tally.count, std::cmp::Reverse(label));
-            let ahead = self.best.is_none_or(|best| {
-                key > (self.tally[best.0 as usize].count, std::cmp::Reverse(best))
-            });
+            let key = (tally.count, Reverse(label));
+            let ahead = self
+                .best
+                .is_none_or(|best| key > (self.tally[best.0 as usize].count, Reverse(best)));
             if ahead {
                 self.best = Some(label);
             }
@@ -353,10 +408,117 @@ impl<K: Key> Majority<'_, K> {
     }
 
     fn forget(&mut self, low: usize, high: usize) {
-        for label in &self.labels[low..high] {
+        for label in &self.leaves.labels[low..high] {
             self.tally[label.0 as usize] = Tally::EMPTY;
         }
         self.best = None;
+    }
+}
+
+// ---- IPv6 ------------------------------------------------------------------
+
+/// The leaves of IPv6.
+///
+/// Networks are told apart by their first 64 bits; where somebody tells clients apart by
+/// more, those 64 bits have a map of the rest.
+#[derive(Clone, Debug)]
+pub struct PrefixMap6 {
+    upper: PrefixMap<u64>,
+    /// A leaf of `upper` with a label from this one up stands for the map at that
+    /// distance in `lower`.
+    first_deep: u32,
+    lower: Box<[PrefixMap<u64>]>,
+}
+
+impl PrefixMap6 {
+    /// See [`PrefixMap::lookup`].
+    #[inline]
+    pub fn lookup(&self, address: u128, source: u8) -> Found {
+        let [high, low] = halves(address);
+        let found = self.upper.lookup(high, source.min(64));
+        match found.label.0.checked_sub(self.first_deep) {
+            None => found,
+            Some(deep) => self.lookup_deep(deep, low, source.saturating_sub(64)),
+        }
+    }
+
+    #[cold]
+    fn lookup_deep(&self, deep: u32, low: u64, source: u8) -> Found {
+        let Some(map) = self.lower.get(deep as usize) else {
+            return Found { label: LeafLabel(0), depth: 128 };
+        };
+        let address = if source == 0 { 0 } else { low };
+        let found = map.lookup(address, source);
+        Found { depth: 64 + found.depth, ..found }
+    }
+
+    /// How many leaves there are.
+    pub fn n_leaves(&self) -> usize {
+        self.upper.n_leaves() + self.lower.iter().map(|map| map.n_leaves() - 1).sum::<usize>()
+    }
+
+    /// Octets of memory that the map holds.
+    pub fn memory(&self) -> usize {
+        self.upper.memory() + self.lower.iter().map(PrefixMap::memory).sum::<usize>()
+    }
+}
+
+fn halves(address: u128) -> [u64; 2] {
+    [address >> 64, address & u128::from(u64::MAX)].map(|half| u64::try_from(half).unwrap_or(0))
+}
+
+/// Takes IPv6 prefixes in address order; see [`PrefixMapBuilder`].
+#[derive(Debug, Default)]
+pub struct PrefixMap6Builder {
+    /// Leaves of the first 64 bits; those with a map below have marked labels.
+    upper: PrefixMapBuilder<u64>,
+    /// Which 64 bits the map in the making is for.
+    deep: Option<(u64, PrefixMapBuilder<u64>)>,
+    lower: Vec<PrefixMapBuilder<u64>>,
+}
+
+/// While the number of labels is not known: far above any label.
+const DEEP_MARK: u32 = 1 << 23;
+
+impl PrefixMap6Builder {
+    /// Appends the prefix that begins at `start`, which is where the one before ends.
+    pub fn push(&mut self, start: u128, depth: u8, label: LeafLabel) {
+        let [high, low] = halves(start);
+        if self.deep.as_ref().is_some_and(|(current, _)| *current != high || depth <= 64) {
+            self.close_deep();
+        }
+        match depth.checked_sub(64) {
+            None | Some(0) => self.upper.push(high, depth, label),
+            Some(depth) => {
+                let (_, map) = self.deep.get_or_insert_with(|| (high, PrefixMapBuilder::default()));
+                map.push(low, depth, label);
+            }
+        }
+    }
+
+    fn close_deep(&mut self) {
+        let Some((high, map)) = self.deep.take() else { return };
+        let label = map.single().unwrap_or_else(|| {
+            let mark = LeafLabel(DEEP_MARK + position(self.lower.len()));
+            self.lower.push(map);
+            mark
+        });
+        self.upper.push(high, 64, label);
+    }
+
+    /// See [`PrefixMapBuilder::finish`].
+    pub fn finish(mut self) -> PrefixMap6 {
+        self.close_deep();
+        let plain = self.upper.labels.iter().map(|label| label.0).filter(|l| *l < DEEP_MARK);
+        let first_deep = plain.max().map_or(0, |label| label + 1);
+        for label in self.upper.labels.iter_mut().filter(|label| label.0 >= DEEP_MARK) {
+            label.0 = label.0 - DEEP_MARK + first_deep;
+        }
+        PrefixMap6 {
+            upper: self.upper.finish(),
+            first_deep,
+            lower: self.lower.into_iter().map(PrefixMapBuilder::finish).collect(),
+        }
     }
 }
 
@@ -383,8 +545,10 @@ mod tests {
     #[test]
     fn siblings_with_one_label_become_their_parent() {
         let map = build(&[(0, 2, 7), (1 << 30, 2, 7), (1 << 31, 2, 7), (3 << 30, 2, 8)]);
-        let leaves: Vec<_> = map.leaves().map(|(s, d, l)| (s, d, l.0)).collect();
-        assert_eq!(leaves, [(0, 1, 7), (1 << 31, 2, 7), (3 << 30, 2, 8)]);
+        assert_eq!(map.n_leaves(), 3);
+        assert_eq!(map.lookup(1 << 30, 32), found(7, 1));
+        assert_eq!(map.lookup(1 << 31, 32), found(7, 2));
+        assert_eq!(map.lookup(3 << 30, 32), found(8, 2));
         assert_eq!(build(&[(0, 1, 3), (1 << 31, 1, 3)]).lookup(5, 0), found(3, 0));
     }
 
@@ -448,32 +612,45 @@ mod tests {
                 }
                 let most = counts.values().max().unwrap();
                 prop_assert_eq!(&counts[&got.label.0], most);
-                let (_, depth, _) = map.leaves()
-                    .find(|(s, _, l)| within(*s, source) && *l == got.label).unwrap();
-                prop_assert_eq!(depth, got.depth);
+                let first = cells.iter().find(|c| within(c.0, source) && c.2 == got.label.0);
+                let first = map.lookup(first.unwrap().0, 32);
+                prop_assert_eq!(first.depth, got.depth);
             }
         }
     }
 
     #[test]
-    fn ipv6_inside_and_outside_the_buckets() {
-        let mut builder = PrefixMapBuilder::<u128>::default();
+    fn ipv6_inside_and_outside_the_buckets_and_below_64_bits() {
         let unicast = 0x2000_u128 << 112;
+        // One address of the first /64 is label 7; all others up to the /4 are label 1.
+        let mut builder = PrefixMap6Builder::default();
         builder.push(0, 3, LeafLabel(0));
-        builder.push(unicast, 4, LeafLabel(1));
+        builder.push(unicast, 128, LeafLabel(7));
+        for depth in (65..=128).rev() {
+            builder.push(unicast | 1 << (128 - depth), depth, LeafLabel(1));
+        }
+        for depth in (5..=64).rev() {
+            builder.push(unicast | 1 << (128 - depth), depth, LeafLabel(1));
+        }
         builder.push(0x3000 << 112, 4, LeafLabel(2));
         builder.push(0x4000 << 112, 2, LeafLabel(0));
         builder.push(1 << 127, 1, LeafLabel(3));
         let map = builder.finish();
-        for (address, label, depth) in [
-            (0, 0, 3),
-            (unicast, 1, 4),
-            (0x2fff << 112, 1, 4),
-            (0x3fff << 112, 2, 4),
-            (0x4000 << 112, 0, 2),
-            (u128::MAX, 3, 1),
+        for (address, source, label, depth) in [
+            (0, 128, 0, 3),
+            (unicast, 128, 7, 128),
+            (unicast | 1, 128, 1, 128),
+            (unicast, 64, 1, 128),
+            (unicast, 100, 1, 128),
+            (unicast | 1 << 63, 128, 1, 65),
+            (unicast | 1 << 64, 64, 1, 64),
+            (0x2fff << 112, 128, 1, 5),
+            (0x3fff << 112, 128, 2, 4),
+            (0x4000 << 112, 128, 0, 2),
+            (u128::MAX, 128, 3, 1),
+            (0, 1, 0, 3),
         ] {
-            assert_eq!(map.lookup(address, 128), found(label, depth), "{address:x}");
+            assert_eq!(map.lookup(address, source), found(label, depth), "{address:x}/{source}");
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::geo::Network;
 use crate::geo::Overlay;
 use crate::geo::OverlayId;
 use crate::geo::PrefixMap;
+use crate::geo::PrefixMap6;
+use crate::geo::PrefixMap6Builder;
 use crate::geo::PrefixMapBuilder;
 use crate::geo::Visitor;
 use crate::model::Asn;
@@ -47,7 +49,7 @@ pub struct MapPlan<'a> {
 #[derive(Clone, Debug)]
 pub struct SteeringMap {
     pub(super) v4: PrefixMap<u32>,
-    pub(super) v6: PrefixMap<u128>,
+    pub(super) v6: PrefixMap6,
     labels: Labels,
     /// Of clients of whom nothing is known.
     pub(super) unlocated: LabelId,
@@ -128,7 +130,7 @@ struct MapBuilder<'a> {
     /// Rules look at a part of a place only, and there are far fewer of those.
     rules: HashMap<RuleKey, Option<usize>>,
     v4: PrefixMapBuilder<u32>,
-    v6: PrefixMapBuilder<u128>,
+    v6: PrefixMap6Builder,
 }
 
 /// All that a rule can ask about.
@@ -144,7 +146,7 @@ impl<'a> MapBuilder<'a> {
             by_locus: Vec::new(),
             rules: HashMap::new(),
             v4: PrefixMapBuilder::default(),
-            v6: PrefixMapBuilder::default(),
+            v6: PrefixMap6Builder::default(),
         }
     }
 

@@ -84,7 +84,11 @@ pub struct Picks {
 impl Picks {
     /// Draws up to `answers` endpoints without replacement. Those of weight 0 are drawn only
     /// when all are. O(answers × endpoints), no allocation.
-    pub(crate) fn draw(chooser: &mut Chooser<'_>, endpoints: &[BalancedEndpoint], answers: u8) -> Self {
+    pub(crate) fn draw(
+        chooser: &mut Chooser<'_>,
+        endpoints: &[BalancedEndpoint],
+        answers: u8,
+    ) -> Self {
         let mut picks = Self::default();
         let mut taken = 0_u128;
         for _ in 0..answers.min(limits::ANSWERS) {

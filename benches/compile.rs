@@ -1,0 +1,151 @@
+//! Compiling policies over a City database: time, leaves, memory.
+//!
+//! `cargo bench --bench compile`. Takes the database that `benches/wire/run.py` fetches, or the
+//! one that `MERIDIAN_CITY_MMDB` names; without one it says so and measures nothing.
+#![expect(clippy::print_stdout, reason = "a benchmark")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use meridian::geo::Atlas;
+use meridian::geo::Database;
+use meridian::geo::Nets;
+use meridian::model::Coordinates;
+use meridian::model::Match;
+use meridian::model::Policy;
+use meridian::model::Rank;
+use meridian::model::Region;
+use meridian::model::RegionId;
+use meridian::model::Rule;
+use meridian::model::Tie;
+use meridian::steer::MapPlan;
+use meridian::steer::SteeringMap;
+use meridian::steer::compile;
+use meridian::steer::rule_prefixes;
+
+/// The eleven regions of the wire bench.
+const ELEVEN: [(f64, f64); 11] = [
+    (39.04, -77.49),
+    (37.34, -121.89),
+    (41.26, -95.86),
+    (-23.55, -46.63),
+    (53.34, -6.27),
+    (50.11, 8.68),
+    (59.33, 18.07),
+    (24.45, 54.38),
+    (19.08, 72.88),
+    (1.35, 103.82),
+    (35.68, 139.69),
+];
+
+fn main() {
+    let Some(path) = city() else {
+        println!("no City database: run benches/wire/run.py once, or set MERIDIAN_CITY_MMDB");
+        return;
+    };
+    let database = Arc::new(Database::open(&path).expect("the database is readable"));
+    let eleven = regions(&ELEVEN);
+    // A lattice over the globe stands for the 232 cloud regions there are.
+    let lattice: Vec<(f64, f64)> = (0..232)
+        .map(|n| (f64::from(n * 7 % 140) - 60.0, f64::from(n * 31 % 360) - 180.0))
+        .collect();
+    let many = regions(&lattice);
+    let nearest = policy(11, Vec::new());
+    let wide = policy(232, Vec::new());
+    let ruled = policy(11, rules());
+    for (name, regions, policies) in [
+        ("11 regions, 1 policy", &eleven, &[&nearest][..]),
+        ("11 regions, 4 policies", &eleven, &[&nearest; 4]),
+        ("11 regions, 1,000 rules", &eleven, &[&ruled]),
+        ("232 regions, 1 policy", &many, &[&wide]),
+    ] {
+        measure(name, &database, regions, policies);
+    }
+}
+
+fn measure(name: &str, database: &Arc<Database>, regions: &[Region], policies: &[&Policy]) {
+    let prefixes = rule_prefixes(policies.iter().copied());
+    let plans: Vec<MapPlan<'_>> = policies
+        .iter()
+        .map(|policy| MapPlan {
+            policy,
+            regions: policy.regions.iter().copied().collect(),
+            whole_order: false,
+        })
+        .collect();
+    let mut times = Vec::new();
+    let mut maps: Vec<SteeringMap> = Vec::new();
+    for _ in 0..5 {
+        let atlas = Atlas::new(vec![Arc::clone(database)], Nets::default(), &prefixes);
+        let start = on_cpu();
+        maps = compile(&atlas, regions, &plans, &prefixes).expect("the database is sound");
+        times.push(on_cpu() - start);
+    }
+    times.sort_by(f64::total_cmp);
+    let map = maps.first().expect("there is a plan");
+    println!(
+        "{name:26} median {:.3} s ({:.3} to {:.3}), {} leaves, {} labels, {:.1} MiB a map",
+        times[2],
+        times[0],
+        times[4],
+        map.n_leaves(),
+        map.labels().len(),
+        map.memory() as f64 / f64::from(1 << 20),
+    );
+}
+
+/// Seconds that this thread has run: other load on the machine does not count.
+fn on_cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    let nanoseconds = stat.split_whitespace().next().and_then(|n| n.parse::<f64>().ok());
+    nanoseconds.expect("the first field is a number") / 1e9
+}
+
+fn regions(points: &[(f64, f64)]) -> Vec<Region> {
+    let region = |(at, (lat, lon)): (usize, &(f64, f64))| Region {
+        name: format!("r{at}"),
+        location: Coordinates::new(*lat, *lon),
+        bias: 0,
+    };
+    points.iter().enumerate().map(region).collect()
+}
+
+fn policy(n_regions: u16, rules: Vec<Rule>) -> Policy {
+    Policy {
+        name: "bench".into(),
+        rank: vec![Rank::Rules, Rank::Nearest],
+        regions: (0..n_regions).map(RegionId).collect(),
+        tie: Tie::default(),
+        depth: 3,
+        rules,
+        ecs: true,
+    }
+}
+
+/// 270 rules by place, 730 by net (780 nets).
+fn rules() -> Vec<Rule> {
+    let rule = |at: u16, matches| Rule { matches, regions: vec![RegionId(at % 11)], only: false };
+    let letters = || b'A'..=b'Z';
+    let countries = letters().flat_map(|a| letters().map(move |b| [a, b]));
+    let by_place = countries.filter_map(|c| std::str::from_utf8(&c).ok()?.parse().ok());
+    let by_place =
+        by_place.take(270).map(|country| Match { countries: vec![country], ..Match::default() });
+    let net = |n: u32| format!("{}.{}.{}.0/24", 20 + n % 150, n % 256, n / 3 % 256);
+    let by_net = (0..730_u32).map(|n| Match {
+        nets: [Some(n), (n < 50).then_some(n + 10_000)]
+            .into_iter()
+            .flatten()
+            .map(|n| net(n).parse().expect("a prefix"))
+            .collect(),
+        ..Match::default()
+    });
+    by_net.chain(by_place).zip(0..).map(|(matches, at)| rule(at, matches)).collect()
+}
+
+fn city() -> Option<PathBuf> {
+    let home = || {
+        Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/meridian/GeoLite2-City.mmdb"))
+    };
+    let named = std::env::var_os("MERIDIAN_CITY_MMDB").map(PathBuf::from);
+    named.or_else(home).filter(|path| path.exists())
+}
