@@ -134,6 +134,7 @@ const FEW: usize = 16;
 #[derive(Clone, Debug)]
 pub struct PrefixMap<K: Key> {
     /// Per bucket, the position of the first leaf that begins in it or later; and the end.
+    /// Small maps have none and are searched whole.
     buckets: Box<[u32]>,
     lows: Box<[K::Low]>,
     depths: Box<[u8]>,
@@ -189,7 +190,7 @@ impl<K: Key> PrefixMap<K> {
         let bucket = address.bucket();
         let (low, high) = match self.buckets.get(bucket..bucket + 2) {
             Some(&[low, high]) => (low as usize, high as usize),
-            _ => (0, 0),
+            _ => (0, self.lows.len()),
         };
         let within = self.lows.get(low..high).unwrap_or_default();
         let key = address.low();
@@ -301,7 +302,11 @@ impl<K: Key> PrefixMapBuilder<K> {
 
     /// Counts the large inner nodes and makes the index. O(n log n) in the leaves.
     pub fn finish(self) -> PrefixMap<K> {
-        let (middles, most) = Majority::new(&self).solve_all();
+        let buckets = self.buckets();
+        self.finish_with(buckets)
+    }
+
+    fn buckets(&self) -> Vec<u32> {
         let mut leaf = 0;
         let mut buckets = Vec::with_capacity(K::BUCKETS + 1);
         for bucket in 0..=K::BUCKETS {
@@ -310,6 +315,11 @@ impl<K: Key> PrefixMapBuilder<K> {
             }
             buckets.push(position(leaf));
         }
+        buckets
+    }
+
+    fn finish_with(self, buckets: Vec<u32>) -> PrefixMap<K> {
+        let (middles, most) = Majority::new(&self).solve_all();
         PrefixMap {
             buckets: buckets.into(),
             lows: self.starts.iter().map(|start| start.low()).collect(),
@@ -517,7 +527,8 @@ impl PrefixMap6Builder {
         PrefixMap6 {
             upper: self.upper.finish(),
             first_deep,
-            lower: self.lower.into_iter().map(PrefixMapBuilder::finish).collect(),
+            // What is told apart here all lies in one bucket.
+            lower: self.lower.into_iter().map(|map| map.finish_with(Vec::new())).collect(),
         }
     }
 }

@@ -10,6 +10,9 @@ impl Ttl {
     /// The longest TTL there is (RFC 2181, 8).
     pub const MAX: Self = Self(i32::MAX as u32);
 
+    /// Not to be kept.
+    pub const ZERO: Self = Self(0);
+
     /// Returns the TTL, or `None` past [`Ttl::MAX`].
     pub const fn from_secs(seconds: u32) -> Option<Self> {
         if seconds <= Self::MAX.0 { Some(Self(seconds)) } else { None }

@@ -19,12 +19,37 @@ pub struct Full;
 /// Who owns a record.
 #[derive(Clone, Copy, Debug)]
 pub enum Owner<'a> {
-    /// A suffix of the question's name, by how many octets it has; 1 is the root.
-    QuestionSuffix(usize),
+    /// A name that stands in the message already.
+    At(NameAt),
     /// A name of its own, uncompressed wire form.
     Name(&'a [u8]),
-    /// A name that was written before, by its offset in the message.
-    At(u16),
+}
+
+/// Where in the message a name stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NameAt {
+    /// At the end of the question's name, by how many octets it has.
+    QuestionSuffix(usize),
+    /// At an offset below 2¹⁴.
+    Offset(u16),
+}
+
+/// A record to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Its owner.
+    pub owner: Owner<'a>,
+    /// TYPE.
+    pub rtype: RecordType,
+    /// CLASS.
+    pub class: Class,
+    /// TTL.
+    pub ttl: Ttl,
+    /// RDATA.
+    pub rdata: &'a [u8],
+    /// Where the apex of the record's zone stands, and the offsets in `rdata` of the two
+    /// octets that become a pointer to it.
+    pub apex: Option<(NameAt, &'a [u16])>,
 }
 
 /// Which section a record goes to; sections are written in this order.
@@ -45,6 +70,13 @@ pub struct Extras<'a> {
     pub nsid: Option<&'a [u8]>,
     /// The idle time of a stream in units of 100 ms, written if asked for (RFC 7828).
     pub keepalive: Option<u16>,
+}
+
+/// A point in a reply.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    len: usize,
+    counts: [u16; 3],
 }
 
 /// A response in the making: header and question stand, records follow.
@@ -105,9 +137,15 @@ impl<'b> Reply<'b> {
         self.counts = [0; 3];
     }
 
-    /// How many records the answer section holds.
-    pub fn n_answers(&self) -> u16 {
-        self.counts[0]
+    /// A point to which [`Reply::rewind`] can return.
+    pub fn mark(&self) -> Mark {
+        Mark { len: self.len, counts: self.counts }
+    }
+
+    /// Drops what was written since.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.len = mark.len;
+        self.counts = mark.counts;
     }
 
     /// Octets written so far: where the next record begins.
@@ -115,43 +153,27 @@ impl<'b> Reply<'b> {
         self.len
     }
 
-    /// Appends a record. `apex_pointers` are the offsets in `rdata` of the two octets
-    /// that become a pointer to the last `apex_len` octets of the question's name.
-    /// O(length), no allocation.
+    /// Appends a record. O(length), no allocation.
     ///
     /// # Errors
     ///
     /// [`Full`] if it does not fit; nothing is written then.
-    #[expect(clippy::too_many_arguments, reason = "the fields of a record")]
-    pub fn record(
-        &mut self,
-        section: Section,
-        owner: Owner<'_>,
-        rtype: RecordType,
-        class: Class,
-        ttl: Ttl,
-        rdata: &[u8],
-        apex: (usize, &[u16]),
-    ) -> Result<(), Full> {
+    pub fn record(&mut self, section: Section, record: &Record<'_>) -> Result<(), Full> {
         let pointer;
-        let owner = match owner {
-            Owner::QuestionSuffix(octets) => {
-                pointer = self.pointer_to_suffix(octets);
-                &pointer
-            }
-            Owner::At(offset) => {
-                pointer = (0xc000 | offset).to_be_bytes();
-                &pointer
+        let owner = match record.owner {
+            Owner::At(name) => {
+                pointer = self.name_pointer(name);
+                &pointer[..]
             }
             Owner::Name(name) => name,
         };
-        let rdata_len = u16::try_from(rdata.len()).map_err(|_| Full)?;
-        let [t0, t1] = rtype.0.to_be_bytes();
-        let [c0, c1] = class.0.to_be_bytes();
-        let [s0, s1, s2, s3] = ttl.secs().to_be_bytes();
+        let rdata_len = u16::try_from(record.rdata.len()).map_err(|_| Full)?;
+        let [t0, t1] = record.rtype.0.to_be_bytes();
+        let [c0, c1] = record.class.0.to_be_bytes();
+        let [s0, s1, s2, s3] = record.ttl.secs().to_be_bytes();
         let [l0, l1] = rdata_len.to_be_bytes();
         let fixed = [t0, t1, c0, c1, s0, s1, s2, s3, l0, l1];
-        let end = self.len + owner.len() + fixed.len() + rdata.len();
+        let end = self.len + owner.len() + fixed.len() + record.rdata.len();
         if end > self.limit {
             return Err(Full);
         }
@@ -160,14 +182,13 @@ impl<'b> Reply<'b> {
         let (fixed_at, rdata_at) = at.split_at_mut(fixed.len());
         owner_at.copy_from_slice(owner);
         fixed_at.copy_from_slice(&fixed);
-        rdata_at.copy_from_slice(rdata);
-        let (apex_len, slots) = apex;
-        if !slots.is_empty() {
-            let pointer = self.pointer_to_suffix(apex_len);
-            let start = end - rdata.len();
-            for slot in slots {
-                let slot = start + usize::from(*slot);
-                if let Some(octets) = self.buffer.get_mut(slot..slot + 2) {
+        rdata_at.copy_from_slice(record.rdata);
+        if let Some((apex, slots)) = record.apex {
+            // Only now: the borrow of the buffer had to end.
+            let pointer = self.name_pointer(apex);
+            let rdata_at = self.buffer.get_mut(end - record.rdata.len()..end).ok_or(Full)?;
+            for slot in slots.iter().map(|slot| usize::from(*slot)) {
+                if let Some(octets) = rdata_at.get_mut(slot..slot + 2) {
                     octets.copy_from_slice(&pointer);
                 }
             }
@@ -177,6 +198,13 @@ impl<'b> Reply<'b> {
             *count += 1;
         }
         Ok(())
+    }
+
+    fn name_pointer(&self, at: NameAt) -> [u8; 2] {
+        match at {
+            NameAt::QuestionSuffix(octets) => self.pointer_to_suffix(octets),
+            NameAt::Offset(offset) => (0xc000 | offset).to_be_bytes(),
+        }
     }
 
     /// A compression pointer to the last `octets` octets of the question's name.

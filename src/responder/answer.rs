@@ -1,0 +1,284 @@
+//! An answer in class IN: static data, chains, referrals, negatives (RFC 1034, 4.3.2).
+
+use std::net::IpAddr;
+
+use fastrand::Rng;
+
+use crate::model::Class;
+use crate::model::RecordType;
+use crate::model::Ttl;
+use crate::model::limits;
+use crate::responder::Verdict;
+use crate::snapshot::Snapshot;
+use crate::steer::Trace;
+use crate::wire::Full;
+use crate::wire::NameAt;
+use crate::wire::Owner;
+use crate::wire::Query;
+use crate::wire::Rcode;
+use crate::wire::Record;
+use crate::wire::Reply;
+use crate::wire::ScopePrefix;
+use crate::wire::Section;
+use crate::zone::Lookup;
+use crate::zone::Rdata;
+use crate::zone::Rrset;
+use crate::zone::Zone;
+
+/// One answer in the making.
+pub(super) struct Answer<'a, 'b, T> {
+    pub(super) query: &'a Query,
+    pub(super) peer: IpAddr,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) rng: &'a mut Rng,
+    pub(super) out: &'a mut Reply<'b>,
+    pub(super) trace: &'a mut T,
+}
+
+/// The name that is being looked up, in lower case, and where it stands in the message.
+#[derive(Clone, Copy)]
+pub(super) struct Sought<'n> {
+    pub(super) name: &'n [u8],
+    pub(super) at: Option<NameAt>,
+}
+
+impl<'n> Sought<'n> {
+    pub(super) fn owner(self) -> Owner<'n> {
+        self.at.map_or(Owner::Name(self.name), Owner::At)
+    }
+}
+
+/// How one step ended.
+pub(super) enum Step<'n> {
+    /// The answer is complete.
+    Done(Verdict),
+    /// An alias leads to this name; the client's place may have chosen it.
+    Follow(Sought<'n>, ScopePrefix),
+    /// A DNAME leads to a name that is in the scratch buffer, so many octets of it.
+    Substituted(usize, Option<NameAt>),
+}
+
+impl<T: Trace> Answer<'_, '_, T> {
+    /// Looks up the question's name, and what its aliases lead to within the zone.
+    pub(super) fn complete(mut self) -> Verdict {
+        let query = self.query;
+        let name = query.question.name();
+        let zones = self.snapshot.world.zones();
+        let Some(zone) = zones.zone_of(name) else {
+            return Verdict::refused("not in any zone served here");
+        };
+        let mut sought = Sought { name, at: Some(NameAt::QuestionSuffix(name.len())) };
+        let mut scope = ScopePrefix::GLOBAL;
+        // One buffer per link: a DNAME reads from the one before and writes to its own.
+        let mut scratch = [[0; limits::NAME]; limits::CHAIN];
+        for (links, buffer) in scratch.iter_mut().enumerate() {
+            let lookup = zones.lookup(sought.name, query.question.qtype);
+            let last = links + 1 == limits::CHAIN;
+            match self.step(zone, sought, lookup, links > 0, buffer) {
+                Ok(Step::Done(verdict)) => {
+                    return Verdict { scope: scope.max(verdict.scope), ..verdict };
+                }
+                Ok(_) if last => break,
+                Ok(Step::Follow(next, by)) => (sought, scope) = (next, scope.max(by)),
+                Ok(Step::Substituted(length, at)) => {
+                    sought = Sought { name: buffer.get(..length).unwrap_or_default(), at };
+                }
+                Err(Full) => {
+                    self.out.truncate();
+                    self.out.authoritative();
+                    return Verdict { scope, ..Verdict::of(Rcode::NOERROR) };
+                }
+            }
+        }
+        // The resolver follows the rest by itself.
+        Verdict { scope, ..Verdict::of(Rcode::NOERROR) }
+    }
+
+    /// One step of the chain. `aliased`: this is not the name that was asked for.
+    fn step<'n>(
+        &mut self,
+        zone: Zone<'n>,
+        sought: Sought<'n>,
+        lookup: Lookup<'n>,
+        aliased: bool,
+        scratch: &mut [u8; limits::NAME],
+    ) -> Result<Step<'n>, Full>
+    where
+        Self: 'n,
+    {
+        let noerror = Ok(Step::Done(Verdict::of(Rcode::NOERROR)));
+        // A chain is followed inside the zone only.
+        let found_in = match lookup {
+            Lookup::Outside => None,
+            Lookup::Answer { zone, .. }
+            | Lookup::Balanced { zone, .. }
+            | Lookup::Alias { zone, .. }
+            | Lookup::Redirect { zone, .. }
+            | Lookup::Referral { zone, .. }
+            | Lookup::NoData { zone, .. }
+            | Lookup::NxDomain { zone } => Some(zone),
+        };
+        if aliased && found_in.is_none_or(|found| found.number() != zone.number()) {
+            return noerror;
+        }
+        match lookup {
+            Lookup::Outside => Ok(Step::Done(Verdict::refused("not in any zone served here"))),
+            Lookup::Answer { zone, rrset, .. } => {
+                self.out.authoritative();
+                self.rrset(Section::Answer, sought.owner(), zone, rrset)?;
+                self.optional_addresses(zone, rrset);
+                noerror
+            }
+            // What depends on the client must not be cached under an alias's scope.
+            Lookup::Balanced { .. } if aliased => noerror,
+            Lookup::Balanced { service, answers, .. } => {
+                self.out.authoritative();
+                self.balanced(zone, sought, service, answers)
+            }
+            Lookup::Alias { zone, cname, .. } => {
+                self.out.authoritative();
+                self.rrset(Section::Answer, sought.owner(), zone, cname)?;
+                let length = cname.rdatas().next().map_or(0, |rdata| rdata.octets.len());
+                let at = self.last_rdata(length);
+                Ok(Step::Follow(Sought { name: cname.target(), at }, ScopePrefix::GLOBAL))
+            }
+            Lookup::Redirect { zone, owner, dname } => {
+                self.out.authoritative();
+                self.redirect(zone, sought, owner, dname, scratch)
+            }
+            Lookup::Referral { zone, cut, ns, ds } => {
+                self.referral(zone, cut, ns, ds)?;
+                noerror
+            }
+            Lookup::NoData { zone, .. } => {
+                self.negative(zone)?;
+                noerror
+            }
+            Lookup::NxDomain { zone } => {
+                self.negative(zone)?;
+                Ok(Step::Done(Verdict::of(Rcode::NXDOMAIN)))
+            }
+        }
+    }
+
+    fn rrset(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        zone: Zone<'_>,
+        rrset: Rrset<'_>,
+    ) -> Result<(), Full> {
+        let apex = NameAt::QuestionSuffix(zone.apex().len());
+        rrset.rdatas().try_for_each(|Rdata { octets, apex_pointers }| {
+            let record = Record {
+                owner,
+                rtype: rrset.rtype(),
+                class: Class::IN,
+                ttl: rrset.ttl(),
+                rdata: octets,
+                apex: Some((apex, apex_pointers)),
+            };
+            self.out.record(section, &record)
+        })
+    }
+
+    /// Where the last `length` octets stand; `None` past what a pointer can say.
+    pub(super) fn last_rdata(&self, length: usize) -> Option<NameAt> {
+        let offset = u16::try_from(self.out.position() - length).ok()?;
+        (offset < 1 << 14).then_some(NameAt::Offset(offset))
+    }
+
+    /// RFC 6672, 3.1: the DNAME, and the CNAME that follows from it.
+    fn redirect<'n>(
+        &mut self,
+        zone: Zone<'n>,
+        sought: Sought<'_>,
+        owner: &[u8],
+        dname: Rrset<'n>,
+        scratch: &mut [u8; limits::NAME],
+    ) -> Result<Step<'n>, Full> {
+        let owner_at = match sought.at {
+            Some(NameAt::QuestionSuffix(_)) => Owner::At(NameAt::QuestionSuffix(owner.len())),
+            Some(NameAt::Offset(_)) | None => Owner::Name(owner),
+        };
+        self.rrset(Section::Answer, owner_at, zone, dname)?;
+        let kept = sought.name.len().saturating_sub(owner.len());
+        let labels = sought.name.get(..kept).unwrap_or_default();
+        let length = kept + dname.target().len();
+        let Some(target) = scratch.get_mut(..length) else {
+            return Ok(Step::Done(Verdict::of(Rcode::YXDOMAIN)));
+        };
+        let (front, back) = target.split_at_mut(kept);
+        front.copy_from_slice(labels);
+        back.copy_from_slice(dname.target());
+        if self.query.question.qtype == RecordType::CNAME {
+            // Asked for the CNAME itself: it is the answer, not to be followed.
+            self.cname(sought.owner(), dname.ttl(), target)?;
+            return Ok(Step::Done(Verdict::of(Rcode::NOERROR)));
+        }
+        self.cname(sought.owner(), dname.ttl(), target)?;
+        Ok(Step::Substituted(length, self.last_rdata(length)))
+    }
+
+    pub(super) fn cname(&mut self, owner: Owner<'_>, ttl: Ttl, target: &[u8]) -> Result<(), Full> {
+        let record = Record {
+            owner,
+            rtype: RecordType::CNAME,
+            class: Class::IN,
+            ttl,
+            rdata: target,
+            apex: None,
+        };
+        self.out.record(Section::Answer, &record)
+    }
+
+    fn referral(
+        &mut self,
+        zone: Zone<'_>,
+        cut: &[u8],
+        ns: Rrset<'_>,
+        ds: Option<Rrset<'_>>,
+    ) -> Result<(), Full> {
+        // The cut is a suffix of the question's name unless a chain led here.
+        let within = self.query.question.name().ends_with(cut);
+        let owner =
+            if within { Owner::At(NameAt::QuestionSuffix(cut.len())) } else { Owner::Name(cut) };
+        self.rrset(Section::Authority, owner, zone, ns)?;
+        if let Some(ds) = ds.filter(|_| self.query.edns.is_some_and(|edns| edns.dnssec_ok)) {
+            self.rrset(Section::Authority, owner, zone, ds)?;
+        }
+        for host in ns.addresses() {
+            for rrset in [host.a, host.aaaa].into_iter().flatten() {
+                let fits = self.rrset(Section::Additional, Owner::Name(host.owner), zone, rrset);
+                // RFC 9471, 3.1: without the glue of in-domain servers the referral is of
+                // no use.
+                if host.in_domain {
+                    fits?;
+                } else if fits.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 2308, 3: the SOA with the time that the negative answer may be kept.
+    pub(super) fn negative(&mut self, zone: Zone<'_>) -> Result<(), Full> {
+        self.out.authoritative();
+        let owner = Owner::At(NameAt::QuestionSuffix(zone.apex().len()));
+        self.rrset(Section::Authority, owner, zone, zone.negative_soa())
+    }
+
+    /// Addresses of the hosts that an answer names; whole RRsets, as far as they fit.
+    fn optional_addresses(&mut self, zone: Zone<'_>, rrset: Rrset<'_>) {
+        for host in rrset.addresses() {
+            for rrset in [host.a, host.aaaa].into_iter().flatten() {
+                let mark = self.out.mark();
+                if self.rrset(Section::Additional, Owner::Name(host.owner), zone, rrset).is_err() {
+                    self.out.rewind(mark);
+                    return;
+                }
+            }
+        }
+    }
+}

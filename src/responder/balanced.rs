@@ -1,0 +1,157 @@
+//! The answer of a balanced name.
+
+use crate::model::AllDown;
+use crate::model::Class;
+use crate::model::Family;
+use crate::model::RecordType;
+use crate::model::Ttl;
+use crate::responder::Verdict;
+use crate::responder::answer::Answer;
+use crate::responder::answer::Sought;
+use crate::responder::answer::Step;
+use crate::steer::Admission;
+use crate::steer::Answered;
+use crate::steer::Balanced;
+use crate::steer::Client;
+use crate::steer::Picks;
+use crate::steer::Trace;
+use crate::steer::decide;
+use crate::wire::ExtendedError;
+use crate::wire::Full;
+use crate::wire::Rcode;
+use crate::wire::Record;
+use crate::wire::Section;
+use crate::zone::Answers;
+use crate::zone::Zone;
+
+/// RFC 8914, 4.1: no better code exists for this.
+const FAILED_OPEN: ExtendedError =
+    ExtendedError { code: 0, text: "all endpoints are down, answered as if they were up" };
+
+const ALL_DOWN: ExtendedError = ExtendedError { code: 0, text: "all endpoints are down" };
+
+impl<T: Trace> Answer<'_, '_, T> {
+    /// Decides, and writes what was decided. `answers` are the types of the service.
+    pub(super) fn balanced<'n>(
+        &mut self,
+        zone: Zone<'n>,
+        sought: Sought<'n>,
+        service: u32,
+        answers: Answers,
+    ) -> Result<Step<'n>, Full>
+    where
+        Self: 'n,
+    {
+        let snapshot = self.snapshot;
+        let position = service as usize;
+        let found = snapshot.world.services().get(position);
+        let map = found.and_then(|service| snapshot.world.maps().get(service.map));
+        let (Some(service), Some(map), Some(standing)) =
+            (found, map, snapshot.standing.service(position))
+        else {
+            debug_assert!(false, "zones, services and standing are of one world");
+            return Ok(Step::Done(Verdict::of(Rcode::SERVFAIL)));
+        };
+        let family = match self.query.question.qtype {
+            RecordType::AAAA => Family::V6,
+            // RFC 8482, 4.1: one of the RRsets.
+            RecordType::ANY if !answers.a => Family::V6,
+            _ => Family::V4,
+        };
+        let subnet = self.query.edns.and_then(|edns| edns.client_subnet);
+        let client = Client { subnet, resolver: self.peer };
+        let decision = decide(service, family, map, standing, &client, self.rng, self.trace);
+        let done = |rcode, error| {
+            Ok(Step::Done(Verdict { rcode, scope: decision.scope, error }))
+        };
+        match decision.answered {
+            Answered::Endpoints { pool, picks, admission } => {
+                let open = admission != Admission::Admitted;
+                let ttl = if open { service.ttl_min } else { service.ttl };
+                let target = self.endpoints(sought, service, pool, family, &picks, ttl)?;
+                match target {
+                    Some(next) => Ok(Step::Follow(next, decision.scope)),
+                    None => done(Rcode::NOERROR, open.then_some(FAILED_OPEN)),
+                }
+            }
+            Answered::Fallback => {
+                self.fallback(zone, sought, service, family)?;
+                done(Rcode::NOERROR, Some(ALL_DOWN))
+            }
+            Answered::ServFail => {
+                self.out.clear();
+                done(Rcode::SERVFAIL, Some(ALL_DOWN))
+            }
+        }
+    }
+
+    /// Writes the endpoints drawn. For a host name, returns it if it is to be followed.
+    fn endpoints<'n>(
+        &mut self,
+        sought: Sought<'_>,
+        service: &'n Balanced,
+        pool: usize,
+        family: Family,
+        picks: &Picks,
+        ttl: Ttl,
+    ) -> Result<Option<Sought<'n>>, Full> {
+        let lane = if service.alias { 0 } else { family.index() };
+        let lane = service.pools.get(pool).and_then(|pool| pool.lanes.get(lane).copied());
+        let endpoints = service.endpoints(lane.unwrap_or_default());
+        for at in picks.positions() {
+            let Some(endpoint) = endpoints.get(usize::from(*at)) else { continue };
+            if service.alias {
+                // One name has one CNAME (RFC 2181, 10.1), however many answers are asked for.
+                self.cname(sought.owner(), ttl, &endpoint.rdata)?;
+                let followed = !matches!(
+                    self.query.question.qtype,
+                    RecordType::CNAME | RecordType::ANY
+                );
+                let at = self.last_rdata(endpoint.rdata.len());
+                return Ok(followed.then_some(Sought { name: &endpoint.rdata, at }));
+            }
+            self.address(sought, family, ttl, &endpoint.rdata)?;
+        }
+        Ok(None)
+    }
+
+    fn address(
+        &mut self,
+        sought: Sought<'_>,
+        family: Family,
+        ttl: Ttl,
+        rdata: &[u8],
+    ) -> Result<(), Full> {
+        let record = Record {
+            owner: sought.owner(),
+            rtype: family.record_type(),
+            class: Class::IN,
+            ttl,
+            rdata,
+            apex: None,
+        };
+        self.out.record(Section::Answer, &record)
+    }
+
+    fn fallback(
+        &mut self,
+        zone: Zone<'_>,
+        sought: Sought<'_>,
+        service: &Balanced,
+        family: Family,
+    ) -> Result<(), Full> {
+        let ttl = service.ttl_min;
+        match (service.all_down, family) {
+            (AllDown::Fallback { v4: Some(v4), .. }, Family::V4) => {
+                self.address(sought, family, ttl, &v4.octets())
+            }
+            (AllDown::Fallback { v6: Some(v6), .. }, Family::V6) => {
+                self.address(sought, family, ttl, &v6.octets())
+            }
+            // Configuration sees to it that a fallback has every family of its service.
+            (AllDown::Fallback { .. } | AllDown::FailOpen | AllDown::ServFail, _) => {
+                self.negative(zone)
+            }
+        }
+    }
+}

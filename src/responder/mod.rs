@@ -1,0 +1,208 @@
+//! The responder: one message in, one message or none out.
+//!
+//! ```text
+//!   octets ─► Query ─┬─ malformed, not a query ───────► FORMERR, NOTIMP or silence
+//!                    ├─ EDNS version ≠ 0 ─────────────► BADVERS
+//!                    ├─ class CH ─────────────────────► identity
+//!                    └─ zones ─┬─ static data ────────► answer, chains followed
+//!                              ├─ balanced name ──────► steer::decide
+//!                              └─ nothing ────────────► negative, referral, REFUSED
+//! ```
+//!
+//! [`respond`] serves every transport, `explain`, tests, fuzzers and benches. What it needs
+//! comes with the [`View`]: a snapshot, and the worker's own generator and counters.
+//!
+//! # Invariants
+//!
+//! - No lock, no allocation, no waiting, no logging, no clock.
+//! - The reply is never longer than the query allows, nor than the buffer.
+//! - A response is never answered.
+//! - A query with a client subnet gets one back, with scope 0 unless a balanced name was
+//!   answered by the client's place (RFC 7871, 7.2.1).
+//!
+//! # Not here
+//!
+//! Sockets and framing (`server`).
+//!
+//! # Start with
+//!
+//! [`respond`], then `answer`.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod balanced;
+mod identity;
+mod tally;
+
+use std::net::IpAddr;
+
+use fastrand::Rng;
+
+pub use tally::Class;
+pub use tally::Tally;
+
+use crate::model;
+use crate::model::RecordType;
+use crate::model::limits;
+use crate::responder::answer::Answer;
+use crate::snapshot::Snapshot;
+use crate::steer::NoTrace;
+use crate::steer::Trace;
+use crate::wire::Extras;
+use crate::wire::ExtendedError;
+use crate::wire::Header;
+use crate::wire::Query;
+use crate::wire::Rcode;
+use crate::wire::Reject;
+use crate::wire::Reply;
+use crate::wire::ScopePrefix;
+
+/// How a message came, and its answer goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// One datagram each way.
+    Udp,
+    /// A stream with two-octet lengths (RFC 7766).
+    Tcp,
+}
+
+/// What belongs to one worker alone.
+#[derive(Debug)]
+pub struct Worker {
+    rng: Rng,
+    /// What it answered.
+    pub tally: Tally,
+}
+
+impl Worker {
+    /// A worker whose draws follow from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { rng: Rng::with_seed(seed), tally: Tally::default() }
+    }
+}
+
+/// What a response is made from.
+#[derive(Debug)]
+pub struct View<'a> {
+    /// What was published.
+    pub snapshot: &'a Snapshot,
+    /// The worker's own state.
+    pub worker: &'a mut Worker,
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Outcome {
+    /// Send nothing.
+    Drop,
+    /// Send so many octets of the reply buffer.
+    Send(usize),
+}
+
+/// Answers one message. O(message + answer), no allocation.
+///
+/// `reply` should have [`limits::UDP_PAYLOAD`] octets for UDP, and [`limits::MESSAGE`] for
+/// streams; of a shorter one less is used.
+pub fn respond(
+    request: &[u8],
+    peer: IpAddr,
+    transport: Transport,
+    view: &mut View<'_>,
+    reply: &mut [u8],
+) -> Outcome {
+    respond_traced(request, peer, transport, view, reply, &mut NoTrace)
+}
+
+/// [`respond`], observed.
+pub fn respond_traced<T: Trace>(
+    request: &[u8],
+    peer: IpAddr,
+    transport: Transport,
+    view: &mut View<'_>,
+    reply: &mut [u8],
+    trace: &mut T,
+) -> Outcome {
+    let query = match Query::parse(request) {
+        Ok(query) => query,
+        Err(Reject::Ignore) => {
+            view.worker.tally.count(Class::Dropped);
+            return Outcome::Drop;
+        }
+        Err(Reject::FormErr(header)) => return reject(&header, Rcode::FORMERR, view, reply),
+        Err(Reject::NotImp(header)) => return reject(&header, Rcode::NOTIMP, view, reply),
+    };
+    let world = &*view.snapshot.world;
+    let extras = Extras {
+        nsid: world.nsid(),
+        keepalive: (transport == Transport::Tcp).then(|| world.keepalive()),
+    };
+    let limit = match transport {
+        Transport::Udp => udp_limit(&query),
+        Transport::Tcp => limits::MESSAGE,
+    };
+    let Some(mut out) = Reply::new(&query, request, reply, limit, &extras) else {
+        // Not even the question fits the buffer.
+        view.worker.tally.count(Class::Dropped);
+        return Outcome::Drop;
+    };
+    let verdict = judge(&query, peer, view, &mut out, trace);
+    view.worker.tally.count(Class::of(verdict.rcode));
+    let length = out.finish(&query, verdict.rcode, verdict.scope, verdict.error, &extras);
+    Outcome::Send(length)
+}
+
+/// How a response ends.
+#[derive(Clone, Copy, Debug)]
+struct Verdict {
+    rcode: Rcode,
+    scope: ScopePrefix,
+    error: Option<ExtendedError>,
+}
+
+impl Verdict {
+    const fn of(rcode: Rcode) -> Self {
+        Self { rcode, scope: ScopePrefix::GLOBAL, error: None }
+    }
+
+    const fn refused(text: &'static str) -> Self {
+        // RFC 8914, 4.21: Not Authoritative.
+        let error = Some(ExtendedError { code: 20, text });
+        Self { rcode: Rcode::REFUSED, scope: ScopePrefix::GLOBAL, error }
+    }
+}
+
+fn judge<T: Trace>(
+    query: &Query,
+    peer: IpAddr,
+    view: &mut View<'_>,
+    out: &mut Reply<'_>,
+    trace: &mut T,
+) -> Verdict {
+    if query.edns.is_some_and(|edns| edns.version != 0) {
+        return Verdict::of(Rcode::BADVERS);
+    }
+    match (query.question.class, query.question.qtype) {
+        // Transfers are not offered (RFC 5936, 2.2.1).
+        (model::Class::IN, RecordType::AXFR | RecordType::IXFR) => {
+            Verdict::of(Rcode::REFUSED)
+        }
+        (model::Class::IN, _) => {
+            let Worker { rng, .. } = view.worker;
+            Answer { query, peer, snapshot: view.snapshot, rng, out, trace }.complete()
+        }
+        (model::Class::CH, _) => identity::answer(query, view.snapshot.world.nsid(), out),
+        _ => Verdict::refused("only class IN is served"),
+    }
+}
+
+/// RFC 6891, 6.2.3 and 6.2.5: what the requestor takes, within what we send.
+fn udp_limit(query: &Query) -> usize {
+    let asked = query.edns.map_or(512, |edns| edns.payload);
+    usize::from(asked.clamp(512, limits::UDP_PAYLOAD))
+}
+
+fn reject(header: &Header, rcode: Rcode, view: &mut View<'_>, reply: &mut [u8]) -> Outcome {
+    view.worker.tally.count(Class::of(rcode));
+    Outcome::Send(Reply::header_only(header, rcode, reply))
+}

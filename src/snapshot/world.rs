@@ -1,0 +1,178 @@
+//! What was configured, compiled for queries.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::geo::Atlas;
+use crate::geo::DatabaseError;
+use crate::geo::Nets;
+use crate::model::Code;
+use crate::model::Diagnostic;
+use crate::model::Family;
+use crate::model::Rank;
+use crate::model::RegionSet;
+use crate::model::Service;
+use crate::snapshot::plan::Plans;
+use crate::snapshot::plan::PoolTables;
+use crate::steer::Balanced;
+use crate::steer::MapOfService;
+use crate::steer::SteeringMap;
+use crate::steer::compile;
+use crate::steer::rule_prefixes;
+use crate::zone::Answers;
+use crate::zone::BalancedOwner;
+use crate::zone::Zones;
+
+/// The problems that only show when a configuration is compiled.
+pub const CODES: &[(Code, &str)] = &[(
+    NEVER_FIRST,
+    "a region that no client is nearest to, by what the databases know: it gets clients only \
+     when others are down",
+)];
+
+const NEVER_FIRST: Code = Code("region-never-first");
+
+/// Why a checked configuration could not be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A database that opened turned out to be damaged.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// Zones, maps and services.
+#[derive(Debug)]
+pub struct World {
+    zones: Zones,
+    maps: Box<[SteeringMap]>,
+    services: Box<[Balanced]>,
+    nsid: Option<Box<[u8]>>,
+    keepalive: u16,
+}
+
+impl World {
+    /// Compiles a configuration. Takes as long as one walk over its databases.
+    ///
+    /// Returns warnings beside the world: what only compiling shows.
+    ///
+    /// # Errors
+    ///
+    /// If a database is damaged.
+    pub fn build(config: Config) -> Result<(Self, Vec<Diagnostic>), BuildError> {
+        let atlas = atlas(&config);
+        let prefixes = rule_prefixes(&config.policies);
+        let plans = Plans::new(&config.policies, &config.services);
+        let maps = compile(&atlas, &config.regions, &plans.maps, &prefixes)?;
+        drop(atlas);
+        let warnings = never_first(&config, &plans, &maps);
+        let mut tables = PoolTables::default();
+        let services: Box<[Balanced]> = config
+            .services
+            .iter()
+            .zip(&plans.of_service)
+            .map(|(service, position)| {
+                let ties = maps.get(*position).is_some_and(|map| map.labels().has_ties());
+                let ecs = config.policies.get(service.policy).is_none_or(|policy| policy.ecs);
+                let pool_at = tables.of(service);
+                let map = MapOfService { position: *position, ecs, ties, pool_at };
+                Balanced::new(service, &config.regions, map)
+            })
+            .collect();
+        let owners = balanced_owners(&config.services);
+        let nsid = config.server.nsid.as_ref().map(|id| id.as_bytes().into());
+        let keepalive = tenths(config.server.tcp_idle);
+        let zones = Zones::compile(config.zones, &owners);
+        Ok((Self { zones, maps: maps.into(), services, nsid, keepalive }, warnings))
+    }
+
+    /// The zones.
+    pub fn zones(&self) -> &Zones {
+        &self.zones
+    }
+
+    /// The maps, one per policy and set of regions.
+    pub fn maps(&self) -> &[SteeringMap] {
+        &self.maps
+    }
+
+    /// The services, in the order of the configuration.
+    pub fn services(&self) -> &[Balanced] {
+        &self.services
+    }
+
+    /// The name server's identifier (RFC 5001).
+    pub fn nsid(&self) -> Option<&[u8]> {
+        self.nsid.as_deref()
+    }
+
+    /// How long a stream may be idle, in units of 100 ms (RFC 7828, 3.1).
+    pub fn keepalive(&self) -> u16 {
+        self.keepalive
+    }
+}
+
+/// What is known of networks by this configuration.
+pub fn atlas(config: &Config) -> Atlas {
+    let mut nets = Nets::default();
+    for (net, tag) in &config.nets {
+        nets.insert(*net, tag);
+    }
+    Atlas::new(config.databases.clone(), nets, &rule_prefixes(&config.policies))
+}
+
+fn tenths(duration: Duration) -> u16 {
+    u16::try_from(duration.as_millis() / 100).unwrap_or(u16::MAX)
+}
+
+fn balanced_owners(services: &[Service]) -> Vec<BalancedOwner> {
+    let owners = |(service, noun): (u32, &Service)| {
+        let alias = noun.is_alias();
+        let has = |family| !alias && noun.has_family(family);
+        let answers = Answers { a: has(Family::V4), aaaa: has(Family::V6), alias };
+        let owner = move |owner| BalancedOwner { owner, service, answers };
+        noun.owners.clone().into_iter().map(owner)
+    };
+    (0..).zip(services).flat_map(owners).collect()
+}
+
+/// Warns of regions that are the nearest for nobody.
+fn never_first(config: &Config, plans: &Plans<'_>, maps: &[SteeringMap]) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for (at, policy) in config.policies.iter().enumerate() {
+        if !policy.rank.contains(&Rank::Nearest) {
+            continue;
+        }
+        let (mut used, mut first) = (RegionSet::EMPTY, RegionSet::EMPTY);
+        let compiled = plans.maps.iter().zip(maps);
+        for (plan, map) in compiled.filter(|(plan, _)| std::ptr::eq(plan.policy, policy)) {
+            used = used.union(&plan.regions);
+            for label in map.labels().ids() {
+                first = first.union(&map.labels().first_tier(label));
+            }
+        }
+        for region in used.iter().filter(|region| !first.contains(*region)) {
+            let (Some(noun), Some(span)) = (
+                config.regions.get(region.index()),
+                config.places.regions.get(region.index()).copied(),
+            ) else {
+                continue;
+            };
+            let message = format!(
+                "region `{}` is never the first choice of policy `{}`: no network that the \
+                 databases know is nearer to it than to the others",
+                noun.name, policy.name
+            );
+            let mut warning = Diagnostic::warning(NEVER_FIRST, span, message)
+                .label(span, "gets clients only when others are down")
+                .help(
+                    "use a database with coordinates (City), name its clients in a rule, or give \
+                     it a `bias`",
+                );
+            if let Some(policy) = config.places.policies.get(at).copied().flatten() {
+                warning = warning.label(policy, "ranked by this policy");
+            }
+            warnings.push(warning);
+        }
+    }
+    warnings
+}
