@@ -129,5 +129,9 @@ fn parameter(token: &Token<'_>) -> Result<(u32, String), Flaw> {
     };
     // hickory knows the keys of RFC 9460 by name, later ones by number.
     let key = if number > 6 { format!("key{number}") } else { key.to_owned() };
-    Ok((number, value.map_or(key.clone(), |value| format!("{key}={value}"))))
+    let parameter = match value {
+        Some(value) => format!("{key}={value}"),
+        None => key,
+    };
+    Ok((number, parameter))
 }

@@ -30,16 +30,32 @@
 
 mod by_hickory;
 mod check;
+mod compile;
 mod field;
 mod flaw;
 mod layout;
 mod location;
+mod lookup;
 mod rdata;
 mod reader;
 mod record;
 mod splitter;
+mod table;
+mod zones;
 
+#[cfg(test)]
+mod tests;
+
+pub use compile::BalancedOwner;
 pub use flaw::CODES;
+pub use lookup::Addresses;
+pub use lookup::Answers;
+pub use lookup::Lookup;
+pub use lookup::Match;
+pub use lookup::Rdata;
+pub use lookup::Rrset;
+pub use lookup::Zone;
 pub use reader::read;
 pub use reader::read_text;
 pub use record::Record;
+pub use zones::Zones;

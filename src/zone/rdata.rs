@@ -97,8 +97,9 @@ fn fields(
     out: &mut Vec<u8>,
 ) -> Result<(), Flaw> {
     let mut rest = tokens;
-    for part @ Field(kind, what) in layout {
+    for Field(kind, what) in layout {
         let Some((token, tail)) = rest.split_first() else {
+            // RFC 5155, 7.1: an empty non-terminal has no types.
             if *kind == Kind::Types {
                 continue;
             }
@@ -106,13 +107,8 @@ fn fields(
             return Err(Flaw::new(flaw::RDATA, end, message)
                 .help(format!("write {rtype} as: {}", layout::describe(layout))));
         };
-        if kind.takes_the_rest() {
-            many(*kind, rest, out)?;
-            rest = &[];
-        } else {
-            one(part, token, origin, out)?;
-            rest = tail;
-        }
+        one(Field(*kind, what), token, rest, origin, out)?;
+        rest = if kind.takes_the_rest() { &[] } else { tail };
     }
     match rest.first() {
         Some(extra) => {
@@ -124,24 +120,22 @@ fn fields(
     }
 }
 
-/// A field that goes to the end of the record.
-fn many(kind: Kind, tokens: &[Token<'_>], out: &mut Vec<u8>) -> Result<(), Flaw> {
-    match kind {
-        Kind::Base64 => field::base64(tokens, out),
-        Kind::Hex => field::hex(tokens, out),
-        Kind::Types => field::types(tokens, out),
-        _ => tokens.iter().try_for_each(|token| field::string(token, out)),
-    }
-}
-
-fn one(part: &Field, token: &Token<'_>, origin: &Name, out: &mut Vec<u8>) -> Result<(), Flaw> {
-    let Field(kind, what) = *part;
+/// Writes one field; `rest` is the token and all behind it, for the fields that take those.
+fn one(
+    Field(kind, what): Field,
+    token: &Token<'_>,
+    rest: &[Token<'_>],
+    origin: &Name,
+    out: &mut Vec<u8>,
+) -> Result<(), Flaw> {
     match kind {
         Kind::A => field::address4(token, out),
         Kind::Aaaa => field::address6(token, out),
         Kind::Algorithm => field::algorithm(token, out),
         Kind::Base32 => field::base32(token, out),
+        Kind::Base64 => field::base64(rest, out),
         Kind::Eui(n_octets) => field::eui(token, n_octets, out),
+        Kind::Hex => field::hex(rest, out),
         Kind::Name => field::name(token, origin, out),
         Kind::Octets => field::octets(token, out),
         Kind::Salt => field::salt(token, out),
@@ -149,16 +143,13 @@ fn one(part: &Field, token: &Token<'_>, origin: &Name, out: &mut Vec<u8>) -> Res
         Kind::Stamp => field::stamp(token, what, out),
         Kind::Tag => field::tag(token, out),
         Kind::Text => field::string(token, out),
+        Kind::Texts => rest.iter().try_for_each(|token| field::string(token, out)),
         Kind::Type => field::record_type(token, out),
+        Kind::Types => field::types(rest, out),
         Kind::U8 => field::number(token, what, u32::from(u8::MAX))
             .map(|n| out.extend(n.to_be_bytes().into_iter().skip(3))),
         Kind::U16 => field::number(token, what, u32::from(u16::MAX))
             .map(|n| out.extend(n.to_be_bytes().into_iter().skip(2))),
-        Kind::U32 => {
-            field::number(token, what, u32::MAX).map(|n| out.extend_from_slice(&n.to_be_bytes()))
-        }
-        Kind::Base64 | Kind::Hex | Kind::Texts | Kind::Types => {
-            many(kind, std::slice::from_ref(token), out)
-        }
+        Kind::U32 => field::number(token, what, u32::MAX).map(|n| out.extend(n.to_be_bytes())),
     }
 }

@@ -176,7 +176,9 @@ mod tests {
 
     use super::*;
 
-    fn split(text: &str) -> Vec<Result<(bool, Vec<&str>), (Range<usize>, String)>> {
+    type Split<'a> = Result<(bool, Vec<&'a str>), (Range<usize>, String)>;
+
+    fn split(text: &str) -> Vec<Split<'_>> {
         let mut splitter = Splitter::new(text);
         let mut tokens = Vec::new();
         let mut entries = Vec::new();
