@@ -47,6 +47,10 @@ pub const MESSAGE: usize = 65_535;
 /// Depth of `$INCLUDE`; deeper is an error.
 pub const INCLUDE_DEPTH: usize = 8;
 
+/// Files that one zone may include, over all; more is an error. With the depth alone, eight
+/// files that include the next one a hundred times each would be read 10¹⁶ times.
+pub const INCLUDES: usize = 10_000;
+
 /// Problems reported from one file; the rest is counted.
 pub const DIAGNOSTICS_PER_FILE: usize = 100;
 

@@ -50,16 +50,34 @@ impl Name {
             return Ok(origin.clone());
         }
         let mut wire = Vec::with_capacity(text.len() + 2);
-        let absolute = labels_from_text(text.as_bytes(), &mut wire)?;
-        match origin {
-            Some(origin) if !absolute => wire.extend_from_slice(&origin.0),
-            _ => wire.push(0),
-        }
-        if wire.len() > limits::NAME {
-            return Err(NameError::TooLong);
-        }
+        Self::append_wire(text, origin, &mut wire)?;
         wire.make_ascii_lowercase();
         Ok(Self(wire.into()))
+    }
+
+    /// Appends the wire form of text to `wire`, read as [`Name::parse`] does but with its case
+    /// kept: what a record says is answered as it was written (RFC 4343, 4.1).
+    ///
+    /// # Errors
+    ///
+    /// As [`Name::parse`]; `wire` then ends in the part that was read.
+    pub fn append_wire(
+        text: &str,
+        origin: Option<&Self>,
+        wire: &mut Vec<u8>,
+    ) -> Result<(), NameError> {
+        let start = wire.len();
+        match origin {
+            Some(origin) if text == "@" => wire.extend_from_slice(&origin.0),
+            _ => {
+                let absolute = labels_from_text(text.as_bytes(), wire)?;
+                match origin {
+                    Some(origin) if !absolute => wire.extend_from_slice(&origin.0),
+                    _ => wire.push(0),
+                }
+            }
+        }
+        if wire.len() - start > limits::NAME { Err(NameError::TooLong) } else { Ok(()) }
     }
 
     /// Takes uncompressed wire form and lowers its case.
@@ -147,7 +165,8 @@ fn labels_from_text(text: &[u8], wire: &mut Vec<u8>) -> Result<bool, NameError> 
     if text == b"." {
         return Ok(true);
     }
-    let mut length_at = wire.len();
+    let start = wire.len();
+    let mut length_at = start;
     wire.push(0);
     let mut octets = text.iter();
     let mut absolute = false;
@@ -160,7 +179,7 @@ fn labels_from_text(text: &[u8], wire: &mut Vec<u8>) -> Result<bool, NameError> 
             continue;
         }
         wire.push(if octet == b'\\' { unescape(&mut octets)? } else { octet });
-        if wire.len() > limits::NAME {
+        if wire.len() - start > limits::NAME {
             return Err(NameError::TooLong);
         }
     }

@@ -1,0 +1,136 @@
+//! What can be wrong with a zone, before it is known in which file.
+//!
+//! A [`Flaw`] is a `Diagnostic` whose octets are still relative to the text at hand;
+//! [`Problems`] turns it into one and keeps each file to its limit.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::model::Code;
+use crate::model::Diagnostic;
+use crate::model::Severity;
+use crate::model::SourceId;
+use crate::model::Span;
+use crate::model::limits;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
+        $($(#[$doc])* pub(super) const $name: Code = Code($text);)+
+
+        /// Every code that this room reports, for the manual and its test.
+        pub const CODES: &[Code] = &[$($name),+];
+    };
+}
+
+codes! {
+    /// Another class than IN.
+    CLASS = "zone-class";
+    /// A CNAME beside other data, or two of them.
+    CNAME = "zone-cname";
+    /// A directive that does not exist or lacks its argument.
+    DIRECTIVE = "zone-directive";
+    /// A DNAME with data below it, or two of them.
+    DNAME = "zone-dname";
+    /// A file that can't be read.
+    FILE = "zone-file";
+    /// A name server of the zone or of a delegation without an address.
+    GLUE = "zone-glue";
+    /// An included file that may not be read.
+    INCLUDE = "zone-include";
+    /// More problems than are shown.
+    MORE = "zone-more";
+    /// No NS at the apex.
+    NS = "zone-ns";
+    /// An owner that is no name, or none at all.
+    OWNER = "zone-owner";
+    /// An owner outside the zone.
+    OUTSIDE = "zone-outside";
+    /// Record data that do not fit the type.
+    RDATA = "zone-rdata";
+    /// No SOA at the apex, several, or one elsewhere.
+    SOA = "zone-soa";
+    /// Parentheses or quotes that do not match.
+    SYNTAX = "zone-syntax";
+    /// NS, MX or SRV that lead to a CNAME.
+    TARGET = "zone-target";
+    /// No TTL, or too long a one.
+    TTL = "zone-ttl";
+    /// TTLs that differ in one RRset.
+    TTL_MIXED = "zone-ttl-mixed";
+    /// A type that does not exist or can't stand in a zone.
+    TYPE = "zone-type";
+    /// A type that has no meaning at a wildcard.
+    WILDCARD = "zone-wildcard";
+}
+
+/// One mistake at a range of octets of the text at hand.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Flaw {
+    pub(super) code: Code,
+    pub(super) at: Range<usize>,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
+impl Flaw {
+    pub(super) fn new(code: Code, at: Range<usize>, message: impl Into<String>) -> Self {
+        Self { code, at, message: message.into(), help: None }
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The problems found so far; at most [`limits::DIAGNOSTICS_PER_FILE`] a file are kept.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    kept: Vec<Diagnostic>,
+    files: BTreeMap<Option<SourceId>, Tally>,
+}
+
+/// What one file has so far.
+#[derive(Debug, Default)]
+struct Tally {
+    found: usize,
+    /// The first problem that was not kept.
+    beyond: Option<Span>,
+    /// Whether an error is among those.
+    error_beyond: bool,
+}
+
+impl Problems {
+    pub(super) fn flaw(&mut self, source: SourceId, flaw: Flaw) {
+        let span = Span { source, start: flaw.at.start, end: flaw.at.end };
+        let mut diagnostic = Diagnostic::error(flaw.code, span, flaw.message);
+        diagnostic.help = flaw.help;
+        self.push(diagnostic);
+    }
+
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        let locus = diagnostic.labels.first().map(|label| label.span);
+        let tally = self.files.entry(locus.map(|span| span.source)).or_default();
+        tally.found += 1;
+        if tally.found <= limits::DIAGNOSTICS_PER_FILE {
+            self.kept.push(diagnostic);
+        } else {
+            tally.beyond = tally.beyond.or(locus);
+            tally.error_beyond |= diagnostic.severity == Severity::Error;
+        }
+    }
+
+    /// The problems by file and place; then, for each file, how many are not shown.
+    pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        self.kept.sort_by_key(|d| d.labels.first().map(|l| (l.span.source, l.span.start)));
+        for tally in self.files.into_values() {
+            let Some(span) = tally.beyond else { continue };
+            let hidden = tally.found - limits::DIAGNOSTICS_PER_FILE;
+            let severity = if tally.error_beyond { Severity::Error } else { Severity::Warning };
+            let message = format!("{hidden} more problems in this file are not shown");
+            let more = Diagnostic::new(MORE, severity, message).label(span, "the first of them");
+            self.kept.push(more.help("fix the ones above first"));
+        }
+        self.kept
+    }
+}
