@@ -1,4 +1,5 @@
 //! Meridian.
 #![deny(unsafe_code)]
 
+pub mod geo;
 pub mod model;

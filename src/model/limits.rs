@@ -20,6 +20,9 @@ pub const RULES: usize = 10_000;
 /// GeoIP databases in one configuration; more is an error.
 pub const DATABASES: usize = 8;
 
+/// Octets of a GeoIP database; more is an error. The largest commercial one has a third of it.
+pub const DATABASE_OCTETS: u64 = 2 << 30;
+
 /// Region sets that one policy is compiled for; past that services share the
 /// map of the union (DESIGN 1).
 pub const MAPS_PER_POLICY: usize = 64;

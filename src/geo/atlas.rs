@@ -1,0 +1,181 @@
+//! What is known of every network, from all sources at once.
+//!
+//! ```text
+//!   databases ──┐                        ┌─► walk:   every network, in order
+//!   nets ───────┼─► Atlas ───────────────┤
+//!   rules' nets ┤   (merge per network)  └─► locate: one address
+//!   countries ──┘
+//! ```
+//!
+//! # Invariants
+//!
+//! - `walk` and `locate` merge by the same code and agree on every address.
+//! - Of several databases, the first that has a part of the place gives it; one
+//!   that names another country gives nothing finer than that.
+//!
+//! # Start with
+//!
+//! [`Atlas::walk`] in `walk`, then [`Atlas::locate`].
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::geo::Carrier;
+use crate::geo::Countries;
+use crate::geo::Database;
+use crate::geo::DatabaseError;
+use crate::geo::Nets;
+use crate::geo::Network;
+use crate::geo::Overlay;
+use crate::geo::OverlayId;
+use crate::geo::overlay::Ground;
+use crate::geo::overlay::OverlayTrie;
+use crate::geo::overlay::Patch;
+use crate::model::Family;
+use crate::model::Place;
+use crate::model::limits;
+
+/// Databases, the operator's nets, and the prefixes that rules name.
+#[derive(Debug)]
+pub struct Atlas {
+    pub(super) databases: Vec<Arc<Database>>,
+    pub(super) overlays: OverlayTrie,
+    countries: &'static Countries,
+    nets: Nets,
+}
+
+/// What is known of one address.
+#[derive(Clone, Debug)]
+pub struct Located<'a> {
+    /// The network for all of which the same is known, by the same records.
+    pub network: Network,
+    /// The place, completed from the table of countries.
+    pub place: Place,
+    /// Whether the client can't be located and the resolver's address decides.
+    pub ask_resolver: bool,
+    /// What carries the IPv4 address by which the client was located.
+    pub carrier: Option<Carrier>,
+    /// The operator's nets and the rules' prefixes that cover the network.
+    pub overlay: &'a Overlay,
+    /// What each database says, in the order of the configuration.
+    pub sources: Vec<Source<'a>>,
+}
+
+/// What one database says of an address.
+#[derive(Clone, Debug)]
+pub struct Source<'a> {
+    /// The database.
+    pub database: &'a Database,
+    /// The network that the record is for, or that has none.
+    pub network: Network,
+    /// The place as the record has it; `None` without a record.
+    pub place: Option<Place>,
+}
+
+/// What is known of a network, before ids are given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Situation {
+    AskResolver,
+    Carried(Carrier),
+    Known(Place),
+}
+
+impl Atlas {
+    /// Puts the sources together. `prefixes` are what rules name; overlays tell
+    /// them by their positions in this list, which should have each once.
+    ///
+    /// # Panics
+    ///
+    /// With more databases than [`limits::DATABASES`].
+    pub fn new(databases: Vec<Arc<Database>>, nets: Nets, prefixes: &[IpNet]) -> Self {
+        assert!(databases.len() <= limits::DATABASES, "the configuration was checked");
+        let overlays = OverlayTrie::new(&nets, prefixes);
+        Self { databases, overlays, countries: Countries::builtin(), nets }
+    }
+
+    /// The databases, in order.
+    pub fn databases(&self) -> &[Arc<Database>] {
+        &self.databases
+    }
+
+    /// The operator's nets.
+    pub const fn nets(&self) -> &Nets {
+        &self.nets
+    }
+
+    /// All overlays of nets and prefixes, by id.
+    pub fn overlays(&self) -> &[Overlay] {
+        self.overlays.overlays()
+    }
+
+    /// What is known of one address, straight from the databases. An IPv6
+    /// address that carries an IPv4 one is located as that.
+    ///
+    /// # Errors
+    ///
+    /// If a database is damaged there.
+    pub fn locate(&self, address: IpAddr) -> Result<Located<'_>, DatabaseError> {
+        let whole = Network::from(address);
+        let carrier = match address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(v6) => Carrier::of(v6.into()),
+        };
+        let effective = carrier.map_or(whole, |carrier| {
+            Network::new(Family::V4, carrier.ipv4(whole.start()).into(), 32)
+        });
+        let offset = carrier.map_or(0, Carrier::offset);
+        let network = |depth| Network::new(whole.family(), whole.start(), offset + depth);
+        let (patch, mut depth) = self.overlays.descend(effective.family(), effective.start());
+        let mut sources = Vec::with_capacity(self.databases.len());
+        for database in &self.databases {
+            let (place, leaf_depth) = database.lookup(effective.address())?;
+            depth = depth.max(leaf_depth);
+            sources.push(Source { database, network: network(leaf_depth), place });
+        }
+        let situation = self.situate(patch, sources.iter().filter_map(|source| source.place));
+        let (place, ask_resolver) = match situation {
+            Situation::AskResolver | Situation::Carried(_) => (Place::default(), true),
+            Situation::Known(place) => (place, false),
+        };
+        let overlay = self.overlays().get(patch.overlay.index()).expect("an id of this atlas");
+        Ok(Located { network: network(depth), place, ask_resolver, carrier, overlay, sources })
+    }
+
+    /// Merges what the databases say of a network and lays the patch over it.
+    pub(super) fn situate(
+        &self,
+        patch: Patch,
+        places: impl IntoIterator<Item = Place>,
+    ) -> Situation {
+        let covered = patch.overlay != OverlayId::NONE;
+        match patch.ground {
+            Ground::Carried(carrier) => return Situation::Carried(carrier),
+            Ground::Global | Ground::Special => {}
+        }
+        let place = merge(places);
+        let placed =
+            place.country.is_some() || place.continent.is_some() || place.coordinates.is_some();
+        if patch.ground == Ground::Special && !covered && !placed {
+            return Situation::AskResolver;
+        }
+        Situation::Known(self.countries.complete(place))
+    }
+}
+
+/// The parts of several databases' places, first come first.
+fn merge(places: impl IntoIterator<Item = Place>) -> Place {
+    let mut merged = Place::default();
+    for place in places {
+        merged.asn = merged.asn.or(place.asn);
+        let elsewhere = merged.country.zip(place.country).is_some_and(|(a, b)| a != b);
+        if !elsewhere {
+            merged.country = merged.country.or(place.country);
+            merged.continent = merged.continent.or(place.continent);
+            merged.subdivision = merged.subdivision.or(place.subdivision);
+            merged.coordinates = merged.coordinates.or(place.coordinates);
+        }
+    }
+    merged
+}

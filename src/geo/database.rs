@@ -1,0 +1,342 @@
+//! One MMDB file.
+//!
+//! ```text
+//!   file ─► Database::open ─► metadata (by the library) ─► search tree ─► records
+//!                             checked here                 walked by     decoded by
+//!                                                          `walk`        `record`
+//! ```
+//!
+//! # Invariants
+//!
+//! - The contents never change: they are read into memory, since a mapped file
+//!   that somebody truncates would end the process.
+//! - An open database has metadata that fits its contents. What is broken deeper
+//!   inside comes out as a [`DatabaseError`] where it is met.
+
+use std::fs::File;
+use std::io;
+use std::io::Read as _;
+use std::net::IpAddr;
+use std::path::Path;
+
+use crate::geo::data_section::DataError;
+use crate::geo::record;
+use crate::geo::search_tree::Cursor;
+use crate::geo::search_tree::Position;
+use crate::geo::search_tree::SEPARATOR;
+use crate::geo::search_tree::SearchTree;
+use crate::geo::search_tree::TreeError;
+use crate::geo::search_tree::Width;
+use crate::model::Code;
+use crate::model::Diagnostic;
+use crate::model::Family;
+use crate::model::Place;
+use crate::model::Severity;
+use crate::model::limits;
+
+/// An MMDB file of any vendor, checked and in memory.
+pub struct Database {
+    label: String,
+    contents: Vec<u8>,
+    info: DatabaseInfo,
+    width: Width,
+    /// Where the data section starts and ends in `contents`.
+    section: (usize, usize),
+    /// Where the descent for IPv4 addresses starts.
+    ipv4_root: Cursor,
+}
+
+/// What a database says of itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DatabaseInfo {
+    /// The vendor's name of the kind of database: `GeoLite2-City`.
+    pub database_type: String,
+    /// The description, the English one if there is one.
+    pub description: Option<String>,
+    /// When it was built, in seconds since 1970.
+    pub build_epoch: u64,
+    /// The families it covers: IPv4 alone or both.
+    pub families: &'static [Family],
+    /// Nodes of the search tree.
+    pub node_count: u32,
+    /// Bits of one record of a node: 24, 28 or 32.
+    pub record_size: u16,
+    /// The languages of its names.
+    pub languages: Vec<String>,
+}
+
+/// Why a database can't be used. The file that was in use stays in use.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The contents are not an MMDB file at all.
+    #[error("`{label}` is {found}: expected a MaxMind DB file (.mmdb)")]
+    Foreign {
+        /// The path, or what else the contents are called.
+        label: String,
+        /// What the contents look like.
+        found: &'static str,
+    },
+    /// The metadata is damaged or of a version we don't know.
+    #[error("`{label}` has damaged metadata: {reason}")]
+    Metadata {
+        /// The path, or what else the contents are called.
+        label: String,
+        /// What was found and expected.
+        reason: String,
+    },
+    /// The file can't be read.
+    #[error("failed to read `{label}`")]
+    Read {
+        /// The path.
+        label: String,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A record is damaged.
+    #[error("`{label}` has a damaged record: {source}")]
+    Record {
+        /// The path, or what else the contents are called.
+        label: String,
+        /// What is wrong with it.
+        source: DataError,
+    },
+    /// The file is larger than any database.
+    #[error(
+        "`{label}` has more than {} octets: no database is that large",
+        limits::DATABASE_OCTETS
+    )]
+    Size {
+        /// The path.
+        label: String,
+    },
+    /// The search tree is damaged.
+    #[error("`{label}` has a damaged search tree: {source}")]
+    Tree {
+        /// The path, or what else the contents are called.
+        label: String,
+        /// What is wrong with it.
+        source: TreeError,
+    },
+}
+
+impl DatabaseError {
+    /// The problem as the operator sees it, without a place: whoever knows
+    /// which line of the configuration named the file adds that.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let (code, help) = match self {
+            Self::Foreign { .. } => (
+                "geoip-not-a-database",
+                "download the MMDB edition of the database, and unpack it if it came in an archive",
+            ),
+            Self::Metadata { .. } | Self::Record { .. } | Self::Tree { .. } => (
+                "geoip-damaged",
+                "download the file again, compare its checksum with the vendor's, \
+                 and put it in place by renaming it rather than by writing over the old one",
+            ),
+            Self::Read { .. } => (
+                "geoip-unreadable",
+                "check the path, which is relative to the configuration file, \
+                 and that the user Meridian runs as may read it",
+            ),
+            Self::Size { .. } => ("geoip-too-large", "name the .mmdb file itself"),
+        };
+        let message = match self {
+            Self::Read { source, .. } => format!("{self}: {source}"),
+            Self::Foreign { .. }
+            | Self::Metadata { .. }
+            | Self::Record { .. }
+            | Self::Size { .. }
+            | Self::Tree { .. } => self.to_string(),
+        };
+        Diagnostic::new(Code(code), Severity::Error, message).help(help)
+    }
+}
+
+impl Database {
+    /// Reads a file into memory and checks it.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read or is no MMDB file; tell the operator.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let label = path.display().to_string();
+        let mut contents = Vec::new();
+        let read = File::open(path).and_then(|file| {
+            let octets = file.metadata()?.len().min(limits::DATABASE_OCTETS);
+            contents.reserve_exact(usize::try_from(octets).unwrap_or_default().saturating_add(1));
+            // One more than the limit, to see that it was passed.
+            file.take(limits::DATABASE_OCTETS + 1).read_to_end(&mut contents)
+        });
+        match read {
+            Ok(octets) if octets as u64 > limits::DATABASE_OCTETS => {
+                Err(DatabaseError::Size { label })
+            }
+            Ok(_) => Self::from_bytes(contents, label),
+            Err(source) => Err(DatabaseError::Read { label, source }),
+        }
+    }
+
+    /// Checks contents that were read already; `label` is what errors call them.
+    ///
+    /// # Errors
+    ///
+    /// If they are no MMDB file; tell the operator.
+    pub fn from_bytes(contents: Vec<u8>, label: impl Into<String>) -> Result<Self, DatabaseError> {
+        let label = label.into();
+        if let Some(found) = foreign(&contents) {
+            return Err(DatabaseError::Foreign { label, found });
+        }
+        let metadata = match maxminddb::Reader::from_source(contents.as_slice()) {
+            Ok(reader) => reader.metadata().clone(),
+            Err(error) => return Err(DatabaseError::Metadata { label, reason: error.to_string() }),
+        };
+        let damaged = |reason: &str| DatabaseError::Metadata {
+            label: label.clone(),
+            reason: reason.to_owned(),
+        };
+        let width = Width::of(metadata.record_size)
+            .ok_or_else(|| damaged("the record size is not 24, 28 or 32 bits"))?;
+        let start = (metadata.node_count as usize)
+            .checked_mul(width.node())
+            .and_then(|tree| tree.checked_add(SEPARATOR))
+            .ok_or_else(|| damaged("the search tree is larger than memory"))?;
+        let end = contents
+            .windows(MARKER.len())
+            .rposition(|window| window == MARKER)
+            .filter(|end| start <= *end)
+            .ok_or_else(|| damaged("the search tree is larger than the file"))?;
+        let info = DatabaseInfo::of(metadata);
+        let mut database =
+            Self { label, contents, info, width, section: (start, end), ipv4_root: Cursor(0) };
+        if database.covers(Family::V6) {
+            let root = database.tree().descend_zeros(96);
+            database.ipv4_root = root.map_err(|source| database.tree_error(source))?;
+        }
+        Ok(database)
+    }
+
+    /// What the database says of itself.
+    pub const fn info(&self) -> &DatabaseInfo {
+        &self.info
+    }
+
+    /// The path it was read from, or what else it was called.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Whether it can hold networks of a family.
+    pub fn covers(&self, family: Family) -> bool {
+        self.info.families.contains(&family)
+    }
+
+    /// What the database alone says of an address, and the depth of the network
+    /// it says it of; `None` for a network without a record. Takes the address as
+    /// it is: an IPv4 address inside an IPv6 one is for the caller to unpack.
+    ///
+    /// # Errors
+    ///
+    /// If the database is damaged there.
+    pub fn lookup(&self, address: IpAddr) -> Result<(Option<Place>, u8), DatabaseError> {
+        let family = Family::from(address);
+        let bits = match address {
+            IpAddr::V4(v4) => u128::from(u32::from(v4)),
+            IpAddr::V6(v6) => u128::from(v6),
+        };
+        let (leaf, depth) = self
+            .tree()
+            .descend(self.root(family), bits, family.bits())
+            .map_err(|source| self.tree_error(source))?;
+        Ok((self.place(leaf)?, depth))
+    }
+
+    /// Where the descent for a family starts; at the empty leaf if it is not covered.
+    pub(super) fn root(&self, family: Family) -> Cursor {
+        match family {
+            Family::V4 => self.ipv4_root,
+            Family::V6 if self.covers(Family::V6) => self.tree().root(),
+            Family::V6 => self.tree().empty(),
+        }
+    }
+
+    /// The search tree.
+    pub(super) fn tree(&self) -> SearchTree<'_> {
+        let (start, end) = self.section;
+        let octets = self.contents.get(..start - SEPARATOR).unwrap_or_default();
+        SearchTree::new(octets, self.width, self.info.node_count, end - start)
+    }
+
+    /// What the record of a leaf says; `None` for the empty leaf.
+    pub(super) fn place(&self, leaf: Cursor) -> Result<Option<Place>, DatabaseError> {
+        let (start, end) = self.section;
+        match self.tree().position(leaf) {
+            Position::Empty | Position::Node => Ok(None),
+            Position::Record(at) => {
+                let section = self.contents.get(start..end).unwrap_or_default();
+                record::place(section, at)
+                    .map(Some)
+                    .map_err(|source| DatabaseError::Record { label: self.label.clone(), source })
+            }
+        }
+    }
+
+    /// A damaged tree as an error of this database.
+    pub(super) fn tree_error(&self, source: TreeError) -> DatabaseError {
+        DatabaseError::Tree { label: self.label.clone(), source }
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database")
+            .field("label", &self.label)
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DatabaseInfo {
+    fn of(mut metadata: maxminddb::Metadata) -> Self {
+        let english = metadata.description.remove("en");
+        Self {
+            database_type: metadata.database_type,
+            description: english
+                .or_else(|| metadata.description.into_values().next())
+                .filter(|description| !description.is_empty()),
+            build_epoch: metadata.build_epoch,
+            families: match metadata.ip_version {
+                4 => &[Family::V4],
+                _ => &Family::ALL,
+            },
+            node_count: metadata.node_count,
+            record_size: metadata.record_size,
+            languages: metadata.languages,
+        }
+    }
+}
+
+/// What precedes the metadata; its last occurrence counts.
+const MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
+
+/// What contents without the marker look like; `None` if they have it.
+fn foreign(contents: &[u8]) -> Option<&'static str> {
+    if contents.windows(MARKER.len()).rev().any(|window| window == MARKER) {
+        return None;
+    }
+    let starts = |with: &[u8]| contents.starts_with(with);
+    Some(match contents {
+        [] => "empty",
+        _ if starts(b"\x1f\x8b") => "compressed with gzip",
+        _ if starts(b"PK\x03\x04") => "a ZIP archive",
+        _ if starts(b"\x28\xb5\x2f\xfd") => "compressed with zstd",
+        _ if starts(b"\xfd7zXZ") => "compressed with xz",
+        _ if contents.get(257..262) == Some(b"ustar") => "a tar archive",
+        _ if starts(b"<") => "a web page",
+        _ if starts(b"version https://git-lfs") => "a pointer of Git LFS, not the file itself",
+        _ if contents.iter().take(4096).all(|octet| octet.is_ascii() && *octet != 0) => {
+            "a text file"
+        }
+        _ => "no MMDB file, or one cut off before its end",
+    })
+}

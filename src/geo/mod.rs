@@ -1,0 +1,62 @@
+//! Geography: where networks are, as far as databases, tables and the operator know.
+//!
+//! ```text
+//!   MMDB files ─► Database ─┐
+//!   the operator's nets ────┼─► Atlas ─ walk ─► networks, each at a Locus ─► prefix maps
+//!   prefixes of rules ──────┤         locate ─► Located (lookup, explain)
+//!   table of countries ─────┘
+//! ```
+//!
+//! # Invariants
+//!
+//! - A walk shows every address of both families exactly once, in order.
+//! - No contents of a file make anything here panic, loop or read past a bound.
+//! - Queries use none of this: they look into what was compiled from a walk. Only
+//!   [`Carrier::of`] and what belongs to it is made for the query path.
+//!
+//! # Not here
+//!
+//! Which region suits a place is in `steer`.
+//!
+//! # Start with
+//!
+//! [`Atlas::walk`], then [`Locus`].
+#![forbid(unsafe_code)]
+
+mod atlas;
+mod carrier;
+mod countries;
+mod data_section;
+mod database;
+mod locus;
+mod nets;
+mod network;
+mod overlay;
+mod record;
+mod search_tree;
+mod special;
+mod unit_vector;
+mod walk;
+
+pub use atlas::Atlas;
+pub use atlas::Located;
+pub use atlas::Source;
+pub use carrier::Carrier;
+pub use countries::Countries;
+pub use data_section::DataError;
+pub use database::Database;
+pub use database::DatabaseError;
+pub use database::DatabaseInfo;
+pub use locus::Loci;
+pub use locus::Locus;
+pub use locus::LocusId;
+pub use locus::PlaceId;
+pub use nets::Nets;
+pub use nets::TagId;
+pub use network::Network;
+pub use overlay::Overlay;
+pub use overlay::OverlayId;
+pub use search_tree::TreeError;
+pub use unit_vector::ChordSquared;
+pub use unit_vector::UnitVector;
+pub use walk::Visitor;
