@@ -38,6 +38,10 @@ mod special;
 mod unit_vector;
 mod walk;
 
+#[cfg(test)]
+#[path = "../../tests/it/mmdb_writer.rs"]
+mod mmdb_writer;
+
 pub use atlas::Atlas;
 pub use atlas::Located;
 pub use atlas::Source;
