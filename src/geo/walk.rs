@@ -36,6 +36,11 @@ const VISITS_PER_NODE: u64 = 4;
 /// Visits that small trees may have on top.
 const SPARE_VISITS: u64 = 4096;
 
+/// Leaves kept at hand. Neighbours repeat each other: on a City file 512 of them
+/// answer 62 % of all networks, and 458,435 first sights are 13 %; the rest
+/// costs two misses of the cache each. 32,768 would answer 73 %.
+const RECENT: usize = 512;
+
 /// Who is shown the networks of a walk.
 pub trait Visitor {
     /// Takes the next network. Neighbours may have the same locus.
@@ -75,6 +80,7 @@ struct Walk<'a, const K: usize, V> {
     trees: [SearchTree<'a>; K],
     visits_left: [u64; K],
     seen: FastMap<Leaves<K>, LocusId>,
+    recent: [Option<(Leaves<K>, LocusId)>; RECENT],
     interner: Interner,
 }
 
@@ -83,6 +89,16 @@ struct Walk<'a, const K: usize, V> {
 struct Leaves<const K: usize> {
     cursors: [Cursor; K],
     overlay: OverlayCursor,
+}
+
+impl<const K: usize> Leaves<K> {
+    /// Where to look among the recent ones.
+    #[inline]
+    fn slot(&self) -> usize {
+        let fold =
+            |hash: u32, cursor: &Cursor| (hash.rotate_left(5) ^ cursor.0).wrapping_mul(0x9e37_79b1);
+        (self.cursors.iter().fold(0, fold) >> 8) as usize % RECENT
+    }
 }
 
 impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
@@ -96,6 +112,7 @@ impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
             visits_left: trees.map(|tree| u64::from(tree.nodes()) * VISITS_PER_NODE + SPARE_VISITS),
             trees,
             seen: FastMap::default(),
+            recent: [None; RECENT],
             interner: Interner::new(atlas.overlays.overlays().clone()),
         };
         for family in Family::ALL {
@@ -160,9 +177,19 @@ impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
     /// Shows a network that no trie divides.
     #[inline]
     fn emit(&mut self, at: Leaves<K>, network: Network) -> Result<(), DatabaseError> {
-        let locus = match self.seen.get(&at) {
-            Some(locus) => *locus,
-            None => self.first_sight(at)?,
+        let slot = at.slot();
+        let locus = match self.recent.get(slot) {
+            Some(Some((leaves, locus))) if *leaves == at => *locus,
+            Some(_) | None => {
+                let locus = match self.seen.get(&at) {
+                    Some(locus) => *locus,
+                    None => self.first_sight(at)?,
+                };
+                if let Some(recent) = self.recent.get_mut(slot) {
+                    *recent = Some((at, locus));
+                }
+                locus
+            }
         };
         self.visitor.network(&self.interner.loci, network, locus);
         Ok(())
