@@ -394,4 +394,14 @@ mod tests {
             assert_eq!(place.unwrap().country, "NZ".parse().ok(), "{padding}");
         }
     }
+
+    #[test]
+    fn a_record_of_more_values_than_any_real_one_is_damaged() {
+        let record = |n| Value::map([("names", Value::Array(vec![Value::Bool(true); n]))]);
+        assert_eq!(read(record(10_000)), "? ? ? ? ?");
+        let file = MmdbWriter::new(28, 4).insert("192.0.2.0/24", record(20_000)).write();
+        let database = Database::from_bytes(file, "test").unwrap();
+        let error = database.lookup("192.0.2.1".parse().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("more than 16384 values"), "{error}");
+    }
 }
