@@ -62,24 +62,75 @@ pub(super) struct Elements {
     start: usize,
 }
 
-/// Reads values of one record.
+/// Reads values of one record after the other.
 #[derive(Debug)]
 pub(super) struct Decoder<'a> {
     section: &'a [u8],
     record: usize,
     steps_left: u32,
+    texts: [Option<KnownText<'a>>; KNOWN_TEXTS],
 }
 
+/// A field of a map that was found before: most records point to few countries.
+#[derive(Clone, Copy, Debug)]
+struct KnownText<'a> {
+    map: usize,
+    field: &'static [u8],
+    text: Option<&'a [u8]>,
+}
+
+/// Fields of maps kept at hand: there are about 250 countries.
+const KNOWN_TEXTS: usize = 512;
+
 impl<'a> Decoder<'a> {
-    /// A decoder for the record at `record`.
-    pub(super) fn new(section: &'a [u8], record: usize) -> Self {
-        Self { section, record, steps_left: STEPS }
+    /// A decoder for the records of a data section.
+    pub(super) const fn new(section: &'a [u8]) -> Self {
+        Self { section, record: 0, steps_left: STEPS, texts: [None; KNOWN_TEXTS] }
     }
 
-    /// The record itself.
-    pub(super) fn record(&mut self) -> Result<Value<'a>, DataError> {
-        let head = self.head(self.record)?;
+    /// The record at an offset; what is read from now on counts as its values.
+    pub(super) fn record(&mut self, at: usize) -> Result<Value<'a>, DataError> {
+        self.record = at;
+        self.steps_left = STEPS;
+        let head = self.head(at)?;
         self.value(head)
+    }
+
+    /// A text, also where it is a field of a map or of the first map of an array.
+    pub(super) fn text(
+        &mut self,
+        head: Head,
+        field: &'static [u8],
+    ) -> Result<Option<&'a [u8]>, DataError> {
+        let head = match head.kind == Kind::Array && head.size > 0 {
+            true => self.head(head.start)?,
+            false => head,
+        };
+        let map = (head.kind == Kind::Pointer).then(|| self.pointer(head)).transpose()?;
+        let slot = map.unwrap_or_default() % KNOWN_TEXTS;
+        if let (Some(map), Some(Some(known))) = (map, self.texts.get(slot))
+            && (known.map, known.field) == (map, field)
+        {
+            return Ok(known.text);
+        }
+        let text = match self.value(head)? {
+            // An array behind a pointer.
+            Value::Array(array) if array.count > 0 => {
+                let first = self.head(array.start)?;
+                match self.value(first)? {
+                    Value::Map(map) => self.field(map, field)?,
+                    Value::Text(text) => Some(text),
+                    Value::Array(_) | Value::Number(_) | Value::Other => None,
+                }
+            }
+            Value::Map(map) => self.field(map, field)?,
+            Value::Text(text) => Some(text),
+            Value::Array(_) | Value::Number(_) | Value::Other => None,
+        };
+        if let (Some(map), Some(known)) = (map, self.texts.get_mut(slot)) {
+            *known = Some(KnownText { map, field, text });
+        }
+        Ok(text)
     }
 
     /// The value that starts with `head`, through a pointer if it is one.
@@ -111,29 +162,19 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// The value of a key of a map.
-    pub(super) fn field(
-        &mut self,
-        map: Elements,
-        name: &[u8],
-    ) -> Result<Option<Value<'a>>, DataError> {
+    /// The text of a key of a map.
+    fn field(&mut self, map: Elements, name: &[u8]) -> Result<Option<&'a [u8]>, DataError> {
         let mut found = None;
         self.each_pair(map, |decoder, key, head| {
-            if key == name {
-                found = Some(decoder.value(head)?);
+            if key != name {
+                return Ok(true);
             }
-            Ok(found.is_none())
+            if let Value::Text(text) = decoder.value(head)? {
+                found = Some(text);
+            }
+            Ok(false)
         })?;
         Ok(found)
-    }
-
-    /// The first element of an array.
-    pub(super) fn first(&mut self, array: Elements) -> Result<Option<Value<'a>>, DataError> {
-        if array.count == 0 {
-            return Ok(None);
-        }
-        let head = self.head(array.start)?;
-        self.value(head).map(Some)
     }
 
     /// Where the value after the one that starts with `head` starts. Pointers

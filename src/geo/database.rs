@@ -20,6 +20,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use crate::geo::data_section::DataError;
+use crate::geo::data_section::Decoder;
 use crate::geo::record;
 use crate::geo::search_tree::Cursor;
 use crate::geo::search_tree::Position;
@@ -248,7 +249,7 @@ impl Database {
             .tree()
             .descend(self.root(family), bits, family.bits())
             .map_err(|source| self.tree_error(source))?;
-        Ok((self.place(leaf)?, depth))
+        Ok((self.place(&mut self.decoder(), leaf)?, depth))
     }
 
     /// Where the descent for a family starts; at the empty leaf if it is not covered.
@@ -267,16 +268,24 @@ impl Database {
         SearchTree::new(octets, self.width, self.info.node_count, end - start)
     }
 
-    /// What the record of a leaf says; `None` for the empty leaf.
-    pub(super) fn place(&self, leaf: Cursor) -> Result<Option<Place>, DatabaseError> {
+    /// A decoder for the records.
+    pub(super) fn decoder(&self) -> Decoder<'_> {
         let (start, end) = self.section;
+        Decoder::new(self.contents.get(start..end).unwrap_or_default())
+    }
+
+    /// What the record of a leaf says, read by a decoder of this database;
+    /// `None` for the empty leaf.
+    pub(super) fn place(
+        &self,
+        decoder: &mut Decoder<'_>,
+        leaf: Cursor,
+    ) -> Result<Option<Place>, DatabaseError> {
         match self.tree().position(leaf) {
             Position::Empty | Position::Node => Ok(None),
             Position::Record(at) => {
-                let section = self.contents.get(start..end).unwrap_or_default();
-                record::place(section, at)
-                    .map(Some)
-                    .map_err(|source| DatabaseError::Record { label: self.label.clone(), source })
+                let damaged = |source| DatabaseError::Record { label: self.label.clone(), source };
+                record::place(decoder, at).map(Some).map_err(damaged)
             }
         }
     }

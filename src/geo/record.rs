@@ -22,12 +22,11 @@ use crate::model::Country;
 use crate::model::Place;
 use crate::model::Subdivision;
 
-/// What the record at `at` of a data section says of where a network is.
-pub(super) fn place(section: &[u8], at: usize) -> Result<Place, DataError> {
-    let mut decoder = Decoder::new(section, at);
+/// What the record at an offset says of where a network is.
+pub(super) fn place(decoder: &mut Decoder<'_>, at: usize) -> Result<Place, DataError> {
     let mut fields = Fields::default();
-    if let Value::Map(map) = decoder.record()? {
-        fields.read(&mut decoder, map)?;
+    if let Value::Map(map) = decoder.record(at)? {
+        fields.read(decoder, map)?;
     }
     Ok(fields.place())
 }
@@ -144,23 +143,13 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A text, also where it is a field of a map or of the first map of an array.
+/// A text that says something, also as a field of a map or of the first of several.
 fn text_of<'a>(
     decoder: &mut Decoder<'a>,
     head: Head,
-    field: &[u8],
+    field: &'static [u8],
 ) -> Result<Option<&'a str>, DataError> {
-    let mut value = Some(decoder.value(head)?);
-    if let Some(Value::Array(array)) = value {
-        value = decoder.first(array)?;
-    }
-    if let Some(Value::Map(map)) = value {
-        value = decoder.field(map, field)?;
-    }
-    Ok(match value {
-        Some(Value::Text(octets)) => text(octets),
-        Some(Value::Array(_) | Value::Map(_) | Value::Number(_) | Value::Other) | None => None,
-    })
+    Ok(decoder.text(head, field)?.and_then(text))
 }
 
 /// A text that says something.

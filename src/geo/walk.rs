@@ -19,6 +19,7 @@ use crate::geo::Locus;
 use crate::geo::LocusId;
 use crate::geo::Network;
 use crate::geo::atlas::Situation;
+use crate::geo::data_section::Decoder;
 use crate::geo::locus::FastMap;
 use crate::geo::locus::Interner;
 use crate::geo::overlay::Ground;
@@ -78,6 +79,8 @@ struct Walk<'a, const K: usize, V> {
     atlas: &'a Atlas,
     visitor: &'a mut V,
     trees: [SearchTree<'a>; K],
+    /// One per database.
+    decoders: Vec<Decoder<'a>>,
     visits_left: [u64; K],
     seen: FastMap<Leaves<K>, LocusId>,
     recent: [Option<(Leaves<K>, LocusId)>; RECENT],
@@ -111,6 +114,7 @@ impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
             visitor,
             visits_left: trees.map(|tree| u64::from(tree.nodes()) * VISITS_PER_NODE + SPARE_VISITS),
             trees,
+            decoders: atlas.databases.iter().map(|database| database.decoder()).collect(),
             seen: FastMap::default(),
             recent: [None; RECENT],
             interner: Interner::new(atlas.overlays.overlays().clone()),
@@ -199,10 +203,9 @@ impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
     #[inline(never)]
     fn first_sight(&mut self, at: Leaves<K>) -> Result<LocusId, DatabaseError> {
         let mut places = [None; K];
-        for ((database, cursor), place) in
-            self.atlas.databases.iter().zip(at.cursors).zip(&mut places)
-        {
-            *place = database.place(cursor)?;
+        let sources = self.atlas.databases.iter().zip(&mut self.decoders);
+        for (((database, decoder), cursor), place) in sources.zip(at.cursors).zip(&mut places) {
+            *place = database.place(decoder, cursor)?;
         }
         let patch = self.atlas.overlays.patch(at.overlay);
         let locus = match self.atlas.situate(patch, places.into_iter().flatten()) {
