@@ -1,7 +1,6 @@
 //! Meridian.
 #![deny(unsafe_code)]
 
-pub mod config;
 pub mod geo;
 pub mod model;
 pub mod responder;

@@ -139,7 +139,7 @@ impl Atlas {
             Situation::AskResolver | Situation::Carried(_) => (Place::default(), true),
             Situation::Known(place) => (place, false),
         };
-        let overlay = self.overlays().get(patch.overlay.index()).expect("an id of this atlas");
+        let overlay = self.overlays.overlay(patch.overlay);
         Ok(Located { network: network(depth), place, ask_resolver, carrier, overlay, sources })
     }
 

@@ -20,6 +20,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use crate::geo::data_section::DataError;
+use crate::geo::data_section::Decoder;
 use crate::geo::record;
 use crate::geo::search_tree::Cursor;
 use crate::geo::search_tree::Position;
@@ -248,7 +249,7 @@ impl Database {
             .tree()
             .descend(self.root(family), bits, family.bits())
             .map_err(|source| self.tree_error(source))?;
-        Ok((self.place(leaf)?, depth))
+        Ok((self.place(&mut self.decoder(), leaf)?, depth))
     }
 
     /// Where the descent for a family starts; at the empty leaf if it is not covered.
@@ -267,16 +268,24 @@ impl Database {
         SearchTree::new(octets, self.width, self.info.node_count, end - start)
     }
 
-    /// What the record of a leaf says; `None` for the empty leaf.
-    pub(super) fn place(&self, leaf: Cursor) -> Result<Option<Place>, DatabaseError> {
+    /// A decoder for the records.
+    pub(super) fn decoder(&self) -> Decoder<'_> {
         let (start, end) = self.section;
+        Decoder::new(self.contents.get(start..end).unwrap_or_default())
+    }
+
+    /// What the record of a leaf says, read by a decoder of this database;
+    /// `None` for the empty leaf.
+    pub(super) fn place(
+        &self,
+        decoder: &mut Decoder<'_>,
+        leaf: Cursor,
+    ) -> Result<Option<Place>, DatabaseError> {
         match self.tree().position(leaf) {
             Position::Empty | Position::Node => Ok(None),
             Position::Record(at) => {
-                let section = self.contents.get(start..end).unwrap_or_default();
-                record::place(section, at)
-                    .map(Some)
-                    .map_err(|source| DatabaseError::Record { label: self.label.clone(), source })
+                let damaged = |source| DatabaseError::Record { label: self.label.clone(), source };
+                record::place(decoder, at).map(Some).map_err(damaged)
             }
         }
     }
@@ -339,4 +348,107 @@ fn foreign(contents: &[u8]) -> Option<&'static str> {
         }
         _ => "no MMDB file, or one cut off before its end",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::geo::mmdb_writer::MmdbWriter;
+    use crate::geo::mmdb_writer::Value;
+
+    use super::*;
+
+    fn country(code: &str) -> Value {
+        Value::map([("country_code", Value::text(code))])
+    }
+
+    fn sound() -> Vec<u8> {
+        MmdbWriter::new(24, 6)
+            .insert("192.0.2.0/24", country("NL"))
+            .insert("2001:db8::/32", country("JP"))
+            .write()
+    }
+
+    #[test]
+    fn every_record_size_and_ip_version_is_read() {
+        for record_size in [24, 28, 32] {
+            for ip_version in [4, 6] {
+                let mut writer = MmdbWriter::new(record_size, ip_version);
+                writer = writer.insert("192.0.2.0/24", country("NL"));
+                if ip_version == 6 {
+                    writer = writer.insert("2001:db8::/32", country("JP")).aliases();
+                }
+                let database = Database::from_bytes(writer.write(), "test").unwrap();
+                let info = database.info();
+                assert_eq!(info.record_size, record_size);
+                assert_eq!(info.families.len(), if ip_version == 6 { 2 } else { 1 });
+                assert_eq!(info.database_type, "Test-City");
+                assert_eq!(info.description.as_deref(), Some("a database of tests"));
+                assert_eq!((info.build_epoch, info.languages.len()), (1_700_000_000, 1));
+                let look = |address: &str| {
+                    let (place, depth) = database.lookup(address.parse().unwrap()).unwrap();
+                    (place.and_then(|p| p.country).map(|c| c.to_string()), depth)
+                };
+                assert_eq!(look("192.0.2.77"), (Some("NL".into()), 24));
+                assert_eq!(look("192.0.3.0"), (None, 24));
+                if ip_version == 6 {
+                    assert_eq!(look("2001:db8::7"), (Some("JP".into()), 32));
+                    assert_eq!(look("::ffff:192.0.2.1"), (Some("NL".into()), 120));
+                } else {
+                    assert_eq!(look("2001:db8::7"), (None, 0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_refused_with_what_it_is() {
+        let mut cut = sound();
+        cut.truncate(cut.len() / 2);
+        let mut metadata_only = sound();
+        metadata_only.drain(..100);
+        let edit = |from: &[u8], to: &[u8]| {
+            let mut file = sound();
+            let at = file.windows(from.len()).rposition(|window| window == from).unwrap();
+            file[at..at + from.len()].copy_from_slice(to);
+            file
+        };
+        let cases: [(&str, Vec<u8>, &str); 11] = [
+            ("empty", vec![], "is empty"),
+            ("gzip", b"\x1f\x8b\x08\0".to_vec(), "compressed with gzip"),
+            ("zip", b"PK\x03\x04".to_vec(), "a ZIP archive"),
+            ("html", b"<!doctype html>".to_vec(), "a web page"),
+            ("lfs", b"version https://git-lfs.github.com/spec/v1".to_vec(), "Git LFS"),
+            ("csv", b"1.0.0.0,1.0.0.255,AU\n".to_vec(), "a text file"),
+            ("cut", cut, "cut off before its end"),
+            ("marker alone", MARKER.to_vec(), "damaged metadata"),
+            ("tree cut", metadata_only, "damaged metadata"),
+            ("record size", edit(b"record_size\xa1\x18", b"record_size\xa1\x17"), "metadata"),
+            ("version", edit(b"major_version\xa1\x02", b"major_version\xa1\x03"), "metadata"),
+        ];
+        for (name, file, expected) in cases {
+            let error = Database::from_bytes(file, "geo.mmdb").map(|_| name).unwrap_err();
+            let diagnostic = error.diagnostic();
+            assert!(diagnostic.message.contains(expected), "{name}: {}", diagnostic.message);
+            assert!(diagnostic.message.contains("`geo.mmdb`"), "{name}");
+            assert!(diagnostic.help.is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_refused_with_the_cause() {
+        let error = Database::open(Path::new("/nonexistent/geo.mmdb")).unwrap_err();
+        let diagnostic = error.diagnostic();
+        assert_eq!(diagnostic.code, Code("geoip-unreadable"));
+        assert!(diagnostic.message.contains("No such file"), "{}", diagnostic.message);
+    }
+
+    #[test]
+    fn a_file_on_disk_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("geo.mmdb");
+        std::fs::write(&path, sound()).unwrap();
+        let database = Database::open(&path).unwrap();
+        assert_eq!(database.label(), path.display().to_string());
+        assert!(database.covers(Family::V4) && database.covers(Family::V6));
+    }
 }

@@ -97,6 +97,11 @@ impl Loci {
         self.overlays.get(id.index()).expect("an id of this atlas")
     }
 
+    fn push(&mut self, locus: Locus) -> LocusId {
+        self.loci.push(locus);
+        LocusId(number(self.loci.len() - 1))
+    }
+
     /// How many loci there are so far.
     pub const fn n_loci(&self) -> usize {
         self.loci.len()
@@ -117,6 +122,8 @@ impl Loci {
 #[derive(Debug)]
 pub(super) struct Interner {
     pub(super) loci: Loci,
+    /// Of places that nothing covers, by place.
+    bare_ids: Vec<Option<LocusId>>,
     locus_ids: FastMap<Locus, LocusId>,
     place_ids: FastMap<PlaceKey, PlaceId>,
 }
@@ -125,6 +132,7 @@ impl Interner {
     pub(super) fn new(overlays: Arc<[Overlay]>) -> Self {
         Self {
             loci: Loci { loci: Vec::new(), places: Vec::new(), overlays },
+            bare_ids: Vec::new(),
             locus_ids: FastMap::default(),
             place_ids: FastMap::default(),
         }
@@ -141,16 +149,21 @@ impl Interner {
 
     /// The id of a locus.
     pub(super) fn locus(&mut self, locus: Locus) -> LocusId {
-        let loci = &mut self.loci.loci;
-        *self.locus_ids.entry(locus).or_insert_with(|| {
-            loci.push(locus);
-            LocusId(number(loci.len() - 1))
-        })
+        // Nearly all are places that nothing covers, and need no hashing.
+        if let Locus::Known { place, overlay: OverlayId::NONE } = locus {
+            if self.bare_ids.len() <= place.index() {
+                self.bare_ids.resize(place.index() + 1, None);
+            }
+            if let Some(slot) = self.bare_ids.get_mut(place.index()) {
+                return *slot.get_or_insert_with(|| self.loci.push(locus));
+            }
+        }
+        *self.locus_ids.entry(locus).or_insert_with(|| self.loci.push(locus))
     }
 }
 
 /// A place as something to compare: coordinates by their bits.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct PlaceKey {
     continent: Option<Continent>,
     country: Option<Country>,
@@ -168,6 +181,17 @@ impl PlaceKey {
             coordinates: place.coordinates.map(|at| [at.lat().to_bits(), at.lon().to_bits()]),
             asn: place.asn,
         }
+    }
+}
+
+impl Hash for PlaceKey {
+    /// Of the parts that tell most places apart.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [lat, lon] = self.coordinates.unwrap_or_default();
+        state.write_u64(lat);
+        state.write_u64(lon);
+        state.write_u32(self.asn.map_or(0, |asn| asn.0));
+        self.country.hash(state);
     }
 }
 

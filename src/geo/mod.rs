@@ -32,12 +32,15 @@ mod locus;
 mod nets;
 mod network;
 mod overlay;
-mod prefix_map;
 mod record;
 mod search_tree;
 mod special;
 mod unit_vector;
 mod walk;
+
+#[cfg(test)]
+#[path = "../../tests/it/mmdb_writer.rs"]
+mod mmdb_writer;
 
 pub use atlas::Atlas;
 pub use atlas::Located;
@@ -57,13 +60,6 @@ pub use nets::TagId;
 pub use network::Network;
 pub use overlay::Overlay;
 pub use overlay::OverlayId;
-pub use prefix_map::Found;
-pub use prefix_map::Key;
-pub use prefix_map::LeafLabel;
-pub use prefix_map::PrefixMap;
-pub use prefix_map::PrefixMap6;
-pub use prefix_map::PrefixMap6Builder;
-pub use prefix_map::PrefixMapBuilder;
 pub use search_tree::TreeError;
 pub use unit_vector::ChordSquared;
 pub use unit_vector::UnitVector;

@@ -185,6 +185,11 @@ impl OverlayTrie {
         (self.patch(cursor), depth)
     }
 
+    /// The overlay of a patch.
+    pub(super) fn overlay(&self, id: OverlayId) -> &Overlay {
+        self.overlays.get(id.index()).expect("patches have ids of this trie")
+    }
+
     /// All overlays, by id.
     pub(super) const fn overlays(&self) -> &Arc<[Overlay]> {
         &self.overlays

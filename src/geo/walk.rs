@@ -19,6 +19,7 @@ use crate::geo::Locus;
 use crate::geo::LocusId;
 use crate::geo::Network;
 use crate::geo::atlas::Situation;
+use crate::geo::data_section::Decoder;
 use crate::geo::locus::FastMap;
 use crate::geo::locus::Interner;
 use crate::geo::overlay::Ground;
@@ -35,6 +36,11 @@ const VISITS_PER_NODE: u64 = 4;
 
 /// Visits that small trees may have on top.
 const SPARE_VISITS: u64 = 4096;
+
+/// Leaves kept at hand. Neighbours repeat each other: on a City file 512 of them
+/// answer 62 % of all networks, and 458,435 first sights are 13 %; the rest
+/// costs two misses of the cache each. 32,768 would answer 73 %.
+const RECENT: usize = 512;
 
 /// Who is shown the networks of a walk.
 pub trait Visitor {
@@ -73,8 +79,11 @@ struct Walk<'a, const K: usize, V> {
     atlas: &'a Atlas,
     visitor: &'a mut V,
     trees: [SearchTree<'a>; K],
+    /// One per database.
+    decoders: Vec<Decoder<'a>>,
     visits_left: [u64; K],
     seen: FastMap<Leaves<K>, LocusId>,
+    recent: [Option<(Leaves<K>, LocusId)>; RECENT],
     interner: Interner,
 }
 
@@ -83,6 +92,16 @@ struct Walk<'a, const K: usize, V> {
 struct Leaves<const K: usize> {
     cursors: [Cursor; K],
     overlay: OverlayCursor,
+}
+
+impl<const K: usize> Leaves<K> {
+    /// Where to look among the recent ones.
+    #[inline]
+    fn slot(&self) -> usize {
+        let fold =
+            |hash: u32, cursor: &Cursor| (hash.rotate_left(5) ^ cursor.0).wrapping_mul(0x9e37_79b1);
+        (self.cursors.iter().fold(0, fold) >> 8) as usize % RECENT
+    }
 }
 
 impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
@@ -95,7 +114,9 @@ impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
             visitor,
             visits_left: trees.map(|tree| u64::from(tree.nodes()) * VISITS_PER_NODE + SPARE_VISITS),
             trees,
+            decoders: atlas.databases.iter().map(|database| database.decoder()).collect(),
             seen: FastMap::default(),
+            recent: [None; RECENT],
             interner: Interner::new(atlas.overlays.overlays().clone()),
         };
         for family in Family::ALL {
@@ -160,9 +181,19 @@ impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
     /// Shows a network that no trie divides.
     #[inline]
     fn emit(&mut self, at: Leaves<K>, network: Network) -> Result<(), DatabaseError> {
-        let locus = match self.seen.get(&at) {
-            Some(locus) => *locus,
-            None => self.first_sight(at)?,
+        let slot = at.slot();
+        let locus = match self.recent.get(slot) {
+            Some(Some((leaves, locus))) if *leaves == at => *locus,
+            Some(_) | None => {
+                let locus = match self.seen.get(&at) {
+                    Some(locus) => *locus,
+                    None => self.first_sight(at)?,
+                };
+                if let Some(recent) = self.recent.get_mut(slot) {
+                    *recent = Some((at, locus));
+                }
+                locus
+            }
         };
         self.visitor.network(&self.interner.loci, network, locus);
         Ok(())
@@ -172,10 +203,9 @@ impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
     #[inline(never)]
     fn first_sight(&mut self, at: Leaves<K>) -> Result<LocusId, DatabaseError> {
         let mut places = [None; K];
-        for ((database, cursor), place) in
-            self.atlas.databases.iter().zip(at.cursors).zip(&mut places)
-        {
-            *place = database.place(cursor)?;
+        let sources = self.atlas.databases.iter().zip(&mut self.decoders);
+        for (((database, decoder), cursor), place) in sources.zip(at.cursors).zip(&mut places) {
+            *place = database.place(decoder, cursor)?;
         }
         let patch = self.atlas.overlays.patch(at.overlay);
         let locus = match self.atlas.situate(patch, places.into_iter().flatten()) {
@@ -209,3 +239,6 @@ impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
         database.tree_error(error)
     }
 }
+
+#[cfg(test)]
+mod tests;
