@@ -109,19 +109,6 @@ impl Batch {
         }
     }
 
-    /// Puts `datagram` into place `index`, to be sent on a connected socket, and returns it for
-    /// changes; nothing if there is no such place or the datagram is too long.
-    pub(crate) fn put(&mut self, index: usize, datagram: &[u8]) -> Option<&mut [u8]> {
-        let header = self.headers.get_mut(index)?;
-        let vector = self.vectors.get_mut(index)?;
-        let place = self.buffers.get_mut(index)?.get_mut(..datagram.len())?;
-        place.copy_from_slice(datagram);
-        header.msg_hdr.msg_name = ptr::null_mut();
-        header.msg_hdr.msg_namelen = 0;
-        vector.iov_len = datagram.len();
-        Some(place)
-    }
-
     /// Sends the first `count` datagrams and returns how many were sent.
     ///
     /// # Errors
@@ -133,6 +120,34 @@ impl Batch {
         let sent =
             unsafe { libc::sendmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr(), count, 0) };
         counted(sent)
+    }
+}
+
+/// Sends `octets`, which hold datagrams of `length` octets each, by one system call, and returns how many
+/// octets were taken: all or, when the socket is full, none.
+///
+/// The kernel cuts them apart (UDP_SEGMENT, Linux 4.18), on loopback only where they are received: that
+/// halves what a datagram costs the sender.
+///
+/// # Errors
+///
+/// What the system calls say.
+pub(crate) fn send_segments(socket: &UdpSocket, octets: &[u8], length: u16) -> io::Result<usize> {
+    let length = libc::c_int::from(length);
+    // SAFETY: the option's value is an integer of the size given, alive during the call.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_UDP,
+            libc::UDP_SEGMENT,
+            ptr::from_ref(&length).cast(),
+            INTEGER_OCTETS,
+        )
+    };
+    counted(done)?;
+    match socket.send(octets) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        result => result,
     }
 }
 
@@ -152,3 +167,6 @@ const BATCH_COUNT: libc::c_uint = BATCH as libc::c_uint;
 
 #[expect(clippy::cast_possible_truncation, reason = "128 fits")]
 const ADDRESS_OCTETS: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+
+#[expect(clippy::cast_possible_truncation, reason = "4 fits")]
+const INTEGER_OCTETS: libc::socklen_t = size_of::<libc::c_int>() as libc::socklen_t;

@@ -28,6 +28,7 @@ use socket2::SockRef;
 
 use crate::batch::BATCH;
 use crate::batch::Batch;
+use crate::batch::send_segments;
 use crate::tally::Tally;
 
 /// A query not answered within this is lost (the budget of a reload, DESIGN section 9).
@@ -96,39 +97,67 @@ impl Options {
     }
 }
 
-/// The queries of a file, each after its length in two octets, as in DNS over TCP.
+/// The queries of a file, each after its length in two octets, as in DNS over TCP. They are kept by
+/// length, because one system call sends queries of one length.
 struct Queries {
+    classes: Vec<Class>,
+}
+
+/// All queries of one length, one after the other, and how many of them were sent.
+struct Class {
+    length: u16,
     octets: Vec<u8>,
-    /// Where each query begins and ends in `octets`.
-    ranges: Vec<(usize, usize)>,
-    next: usize,
+    sent: usize,
 }
 
 impl Queries {
     fn read(path: &str) -> Result<Self, Box<dyn Error>> {
         let octets = fs::read(path)?;
-        let mut ranges = Vec::new();
+        let mut classes: Vec<Class> = Vec::new();
         let mut rest = octets.as_slice();
         while let Some((length, tail)) = rest.split_first_chunk::<2>() {
-            let length = usize::from(u16::from_be_bytes(*length));
-            let start = octets.len() - tail.len();
-            rest = tail.get(length..).ok_or("the last query is cut short")?;
-            if length < HEADER_OCTETS {
+            let length = u16::from_be_bytes(*length);
+            let (query, tail) =
+                tail.split_at_checked(usize::from(length)).ok_or("the last query is cut short")?;
+            if query.len() < HEADER_OCTETS {
                 return Err("a query is shorter than its header".into());
             }
-            ranges.push((start, start + length));
+            match classes.iter_mut().find(|class| class.length == length) {
+                Some(class) => class.octets.extend_from_slice(query),
+                None => classes.push(Class { length, octets: query.to_vec(), sent: 0 }),
+            }
+            rest = tail;
         }
-        if ranges.is_empty() {
+        if classes.is_empty() {
             return Err("no query in the file".into());
         }
-        Ok(Self { octets, ranges, next: 0 })
+        Ok(Self { classes })
     }
 
-    /// Returns the next query, around and around.
-    fn next(&mut self) -> &[u8] {
-        let range = self.ranges.get(self.next).copied();
-        self.next = (self.next + 1) % self.ranges.len();
-        range.and_then(|(start, end)| self.octets.get(start..end)).unwrap_or_default()
+    /// Returns the next queries, at most `limit` and all of one length, as octets to write IDs into, with
+    /// that length. Goes around and around; the lengths take turns by their share of the file.
+    fn next(&mut self, limit: usize) -> (&mut [u8], u16) {
+        let class = self.classes.iter_mut().min_by(|one, other| {
+            // sent / count, compared crosswise; the octets are the count times the length.
+            let left = one.sent * other.count();
+            left.cmp(&(other.sent * one.count()))
+        });
+        class.map(|class| class.next(limit)).unwrap_or_default()
+    }
+}
+
+impl Class {
+    fn count(&self) -> usize {
+        self.octets.len() / usize::from(self.length)
+    }
+
+    fn next(&mut self, limit: usize) -> (&mut [u8], u16) {
+        let first = self.sent % self.count();
+        let taken = limit.min(self.count() - first);
+        self.sent += taken;
+        let length = usize::from(self.length);
+        let range = first * length..(first + taken) * length;
+        (self.octets.get_mut(range).unwrap_or_default(), self.length)
     }
 }
 
@@ -164,6 +193,29 @@ impl Lane {
             }
         }
         id
+    }
+
+    /// Sends up to `limit` queries, due as `due` says one after the other. What the socket does not take is
+    /// left to be found lost.
+    fn send(
+        &mut self,
+        queries: &mut Queries,
+        limit: usize,
+        mut due: impl FnMut() -> Instant,
+        tally: &mut Tally,
+    ) -> io::Result<()> {
+        let (octets, length) = queries.next(limit);
+        let mut count = 0;
+        for query in octets.chunks_exact_mut(usize::from(length)) {
+            let id = self.note(due(), tally);
+            if let Some(place) = query.first_chunk_mut::<2>() {
+                *place = id.to_be_bytes();
+            }
+            count += 1;
+        }
+        tally.sent += count;
+        send_segments(&self.socket, octets, length)?;
+        Ok(())
     }
 
     /// Takes the answers that are there and returns how many datagrams came. O(datagrams).
@@ -225,7 +277,6 @@ fn is_answer(datagram: &[u8], echo: bool) -> bool {
 struct Generator {
     lanes: Vec<Lane>,
     queries: Queries,
-    outgoing: Batch,
     incoming: Batch,
     tally: Tally,
     duration: Duration,
@@ -243,7 +294,6 @@ impl Generator {
             window: (options.window / lanes.len()).max(1),
             lanes,
             queries,
-            outgoing: Batch::new(),
             incoming: Batch::new(),
             tally: Tally::new(),
             duration: options.duration,
@@ -285,11 +335,9 @@ impl Generator {
             }
             for lane in &mut self.lanes {
                 let room = self.window.saturating_sub(lane.unanswered).min(BATCH);
-                for index in 0..room {
-                    let id = lane.note(begin, &mut self.tally);
-                    put_query(&mut self.outgoing, index, self.queries.next(), id);
+                if room > 0 {
+                    lane.send(&mut self.queries, room, || begin, &mut self.tally)?;
                 }
-                self.tally.sent += send_all(&mut self.outgoing, &lane.socket, room)?;
                 // Sleeping only with a full window keeps the server supplied.
                 let wait = lane.unanswered >= self.window;
                 let count = lane.collect(&mut self.incoming, wait, self.echo, &mut self.tally)?;
@@ -302,48 +350,29 @@ impl Generator {
 
     fn open_loop(&mut self, start: Instant, rate: f64) -> io::Result<()> {
         let gap = Duration::from_secs_f64(1.0 / rate);
-        let mut due = start;
         let end = start + self.duration;
+        let mut due = start;
         let mut turn = 0;
-        loop {
+        while due + gap <= end {
             let begin = now();
-            if due >= end {
-                return Ok(());
-            }
+            let behind = begin.min(end).saturating_duration_since(due);
+            let ready = usize::try_from(behind.as_nanos() / gap.as_nanos().max(1)).unwrap_or(0);
             let lanes = self.lanes.len();
-            if let Some(lane) = self.lanes.get_mut(turn % lanes) {
-                let mut count = 0;
-                while count < BATCH && due <= begin && due < end {
-                    let id = lane.note(due, &mut self.tally);
-                    put_query(&mut self.outgoing, count, self.queries.next(), id);
-                    self.tally.note_late(begin.saturating_duration_since(due));
+            if let Some(lane) = self.lanes.get_mut(turn % lanes).filter(|_| ready > 0) {
+                self.tally.note_late(behind);
+                let each_due = || {
                     due += gap;
-                    count += 1;
-                }
-                if count > 0 {
-                    self.tally.sent += send_all(&mut self.outgoing, &lane.socket, count)?;
-                    turn += 1;
-                }
+                    due
+                };
+                lane.send(&mut self.queries, ready.min(BATCH), each_due, &mut self.tally)?;
+                turn += 1;
             }
             for lane in &mut self.lanes {
                 lane.collect(&mut self.incoming, false, self.echo, &mut self.tally)?;
             }
         }
+        Ok(())
     }
-}
-
-/// Puts a query with its ID into a batch.
-fn put_query(batch: &mut Batch, index: usize, query: &[u8], id: u16) {
-    let place = batch.put(index, query).and_then(|place| place.first_chunk_mut::<2>());
-    if let Some(place) = place {
-        *place = id.to_be_bytes();
-    }
-}
-
-/// Sends `count` datagrams; what the socket did not take is left to be found lost.
-fn send_all(batch: &mut Batch, socket: &UdpSocket, count: usize) -> io::Result<u64> {
-    let sent = if count == 0 { 0 } else { batch.send(socket, count)? };
-    Ok(u64::try_from(sent).unwrap_or(u64::MAX))
 }
 
 #[expect(clippy::disallowed_methods, reason = "measuring time is what this program is for")]
