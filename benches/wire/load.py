@@ -6,9 +6,9 @@ import subprocess
 
 import pinning
 
-# Unanswered queries: enough that the server's next batch always waits, and few enough for the smallest
-# default socket buffer (212,992 octets hold some 270 datagrams) to take them all.
-WINDOW = 128
+# Unanswered queries: enough that the server's next batch always waits, and few enough for a socket buffer
+# of Linux' default size (212,992 octets hold some 270 datagrams) to take them all.
+WINDOW = 192
 
 
 class Load:
@@ -27,7 +27,7 @@ class Load:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            preexec_fn=pinning.on_core(self.core, preferred=True),
+            preexec_fn=pinning.on_core(self.core),
         )
 
     def finish(self, process, seconds):

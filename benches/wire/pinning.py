@@ -8,20 +8,24 @@ HIGHEST_PRIORITY = -20
 SESSION_PRIORITY = "/proc/self/autogroup"
 
 
-def on_core(core, preferred):
-    """What a child process calls before it becomes the program: stays on `core`, and if `preferred` takes
-    precedence over the machine's other work, where this is permitted."""
+def on_core(core):
+    """What a child process calls before it becomes the program: stays on `core` and takes precedence over
+    the machine's other work, where this is permitted.
+
+    Where sessions share the cores first, only the session is raised, so that priorities inside the program
+    (a low one for a thread that compiles) mean what they mean elsewhere.
+    """
 
     def pin():
         os.sched_setaffinity(0, {core})
-        if preferred:
-            os.setsid()
-            try:
+        os.setsid()
+        try:
+            if os.path.exists(SESSION_PRIORITY):
+                with open(SESSION_PRIORITY, "w") as file:
+                    file.write(str(HIGHEST_PRIORITY))
+            else:
                 os.setpriority(os.PRIO_PROCESS, 0, HIGHEST_PRIORITY)
-                if os.path.exists(SESSION_PRIORITY):
-                    with open(SESSION_PRIORITY, "w") as file:
-                        file.write(str(HIGHEST_PRIORITY))
-            except OSError:
-                pass
+        except OSError:
+            pass
 
     return pin

@@ -31,7 +31,7 @@ ns1 A 192.0.2.1
 
 
 class Server:
-    """A server that is stopped yet: subclasses say how to configure and start it."""
+    """A server that is not running yet; subclasses say how to configure and start it."""
 
     name = ""
     port = 0
@@ -39,9 +39,8 @@ class Server:
     echoes = False
     note = ""
 
-    def __init__(self, core, program=None, database=None, cache=None, preferred=True):
+    def __init__(self, core, program=None, database=None, cache=None):
         self.core, self.program, self.database, self.cache = core, program, database, cache
-        self.preferred = preferred
         self.folder = self.process = self.log = None
 
     def configure(self):
@@ -58,7 +57,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT,
-            preexec_fn=pinning.on_core(self.core, self.preferred),
+            preexec_fn=pinning.on_core(self.core),
         )
         try:
             self._await_answer()
