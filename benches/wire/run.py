@@ -41,10 +41,17 @@ def main():
     rounds = {server.name: [] for server in contestants}
     for number in range(options.rounds):
         # Each round begins with another server, so that a drift of the machine hits all alike.
-        turn = number % len(contestants)
+        turn = number % max(len(contestants), 1)
         for server in contestants[turn:] + contestants[:turn]:
             prerequisites.say(f"round {number + 1} of {options.rounds}: {server.name}")
-            rounds[server.name].append(measure(server, generator, options.seconds))
+            try:
+                rounds[server.name].append(measure(server, generator, options.seconds))
+            except servers.NotRunning as problem:
+                prerequisites.say(f"{server.name} is left out: {problem}")
+                contestants = [other for other in contestants if other is not server]
+                del rounds[server.name]
+    if not contestants:
+        sys.exit("nothing ran")
     report = summary(contestants, rounds, options)
     print(json.dumps(report, indent=2) if options.json else table(report))
 
@@ -163,7 +170,8 @@ def table(report):
             if f"to_{base}" in entry
         ]
         if rows:
-            lines += ["", *markdown([f"ratio to {base}", *(COLUMNS[key][0].split("/")[0] for key in RATIOS)], rows)]
+            head = [f"ratio to {base}", *(COLUMNS[key][0] for key in RATIOS)]
+            lines += ["", *markdown(head, rows)]
     lines += ["", *(f"{name}: {entry['note']}" for name, entry in report["servers"].items())]
     return "\n".join(lines)
 

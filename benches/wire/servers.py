@@ -30,6 +30,10 @@ ns1 A 192.0.2.1
 """
 
 
+class NotRunning(Exception):
+    """A server ended at its start, or gives no answer."""
+
+
 class Server:
     """A server that is not running yet; subclasses say how to configure and start it."""
 
@@ -106,12 +110,12 @@ class Server:
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError(f"{self.name} ended at its start:\n{self.log_text()}")
+                raise NotRunning(f"{self.name} ended at its start:\n{self.log_text()}")
             response = queries.ask(self.port, datagram, timeout=0.2)
             if response and (self.echoes or queries.parse(response)[2]):
                 return
             time.sleep(0.02)
-        raise RuntimeError(f"{self.name} gives no answer:\n{self.log_text()}")
+        raise NotRunning(f"{self.name} gives no answer:\n{self.log_text()}")
 
 
 class Echo(Server):
