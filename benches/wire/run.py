@@ -30,7 +30,8 @@ COLUMNS = {
     "busy": ("core busy", 1, 2),
     "start": ("start s", 1, 2),
 }
-RATIOS = ("rate", "user", "system")
+# The echo has no user time to speak of, so nothing is divided by it.
+RATIOS = {"gdnsd": ("rate", "user", "system"), "echo": ("rate", "system")}
 
 
 def main():
@@ -132,11 +133,11 @@ def summary(contestants, rounds, options):
             entry[key] = spread([one[key] for one in own])
         for key in ("sent", "lost", "wrong"):
             entry[key] = sum(one[key] for one in own)
-        for base in ("gdnsd", "echo"):
+        for base, keys in RATIOS.items():
             if base in rounds and base != server.name:
                 entry[f"to_{base}"] = {
                     key: spread([a[key] / b[key] for a, b in zip(own, rounds[base]) if b[key]])
-                    for key in RATIOS
+                    for key in keys
                 }
         report["servers"][server.name] = entry
     return report
@@ -163,14 +164,14 @@ def table(report):
         cells += [str(entry["lost"]), str(entry["wrong"]), show(entry["load_busy"], 1, 2)]
         rows.append([name, *cells])
     lines += markdown(head, rows)
-    for base in ("gdnsd", "echo"):
+    for base, keys in RATIOS.items():
         rows = [
-            [name, *(show(entry[f"to_{base}"][key], 1, 2) for key in RATIOS)]
+            [name, *(show(entry[f"to_{base}"][key], 1, 2) for key in keys)]
             for name, entry in report["servers"].items()
             if f"to_{base}" in entry
         ]
         if rows:
-            head = [f"ratio to {base}", *(COLUMNS[key][0] for key in RATIOS)]
+            head = [f"ratio to {base}", *(COLUMNS[key][0] for key in keys)]
             lines += ["", *markdown(head, rows)]
     lines += ["", *(f"{name}: {entry['note']}" for name, entry in report["servers"].items())]
     return "\n".join(lines)
