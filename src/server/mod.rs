@@ -1,0 +1,3 @@
+//! Sockets.
+#[expect(unsafe_code, reason = "batched socket calls")]
+mod sys;
