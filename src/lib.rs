@@ -9,5 +9,4 @@ pub mod snapshot;
 
 pub mod responder;
 
-
 pub mod server;

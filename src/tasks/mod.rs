@@ -50,9 +50,11 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::model::limits;
 
 /// The tasks and threads of a process, or of a part of it; clones are the same set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Tasks {
-    shared: Arc<Shared>,
+    /// The whole first, then parts of parts down to this one.
+    levels: Vec<Arc<Level>>,
+    counts: Arc<Counts>,
     stop: CancellationToken,
 }
 
@@ -95,14 +97,20 @@ pub enum Stopped {
 impl Tasks {
     /// An empty set.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            levels: vec![Arc::default()],
+            counts: Arc::default(),
+            stop: CancellationToken::new(),
+        }
     }
 
-    /// A part of this set that may be told to stop by itself; limits, counts
-    /// and [`Tasks::stop`] of the whole include it.
+    /// A part of this set that may be stopped by itself; limit, counts and
+    /// [`Tasks::stop`] of the whole include it.
     #[must_use]
     pub fn part(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), stop: self.stop.child_token() }
+        let mut levels = self.levels.clone();
+        levels.push(Arc::default());
+        Self { levels, counts: Arc::clone(&self.counts), stop: self.stop.child_token() }
     }
 
     /// What a task watches to learn that it should end.
@@ -170,14 +178,17 @@ impl Tasks {
 
     /// Tells all to stop and waits, at most for `deadline`.
     ///
-    /// Waits for the whole set, also when called on a [`Tasks::part`]. Cancel-safe.
+    /// On a [`Tasks::part`] it concerns that part only. Cancel-safe.
     pub async fn stop(&self, deadline: Duration) -> Stopped {
         self.stop.cancel();
-        self.shared.tracker.close();
-        if tokio::time::timeout(deadline, self.shared.tracker.wait()).await.is_ok() {
+        let Some(level) = self.levels.last() else {
+            return Stopped::Clean;
+        };
+        level.tracker.close();
+        if tokio::time::timeout(deadline, level.tracker.wait()).await.is_ok() {
             return Stopped::Clean;
         }
-        let left: Vec<_> = self.shared.names().values().cloned().collect();
+        let left: Vec<_> = level.names().values().cloned().collect();
         if left.is_empty() {
             return Stopped::Clean;
         }
@@ -187,62 +198,80 @@ impl Tasks {
 
     /// How many are running.
     pub fn running(&self) -> usize {
-        self.shared.names().len()
+        self.levels.last().map_or(0, |level| level.names().len())
     }
 
-    /// How many ended in a panic.
+    /// How many ended in a panic, in the whole set.
     pub fn panics(&self) -> u64 {
-        self.shared.panics.load(Ordering::Relaxed)
+        self.counts.panics.load(Ordering::Relaxed)
     }
 
     fn begin(&self, name: Cow<'static, str>) -> Result<Running, SpawnError> {
         if self.stop.is_cancelled() {
             return Err(SpawnError::Stopping { name });
         }
-        let mut names = self.shared.names();
-        if names.len() >= limits::TASKS {
-            return Err(SpawnError::Limit { name });
+        let id = self.counts.next_id.fetch_add(1, Ordering::Relaxed);
+        if let Some(whole) = self.levels.first() {
+            let mut names = whole.names();
+            if names.len() >= limits::TASKS {
+                return Err(SpawnError::Limit { name });
+            }
+            names.insert(id, name.clone());
         }
-        let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
-        names.insert(id, name);
-        drop(names);
-        Ok(Running { id, shared: Arc::clone(&self.shared), _token: self.shared.tracker.token() })
+        for part in self.levels.iter().skip(1) {
+            part.names().insert(id, name.clone());
+        }
+        let entries = self.levels.iter().map(|level| (Arc::clone(level), level.tracker.token()));
+        Ok(Running { id, name, entries: entries.collect(), counts: Arc::clone(&self.counts) })
+    }
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    tracker: TaskTracker,
-    names: Mutex<BTreeMap<u64, Cow<'static, str>>>,
+struct Counts {
     next_id: AtomicU64,
     panics: AtomicU64,
 }
 
-impl Shared {
+/// What is known of the tasks of a set.
+#[derive(Debug, Default)]
+struct Level {
+    tracker: TaskTracker,
+    names: Mutex<BTreeMap<u64, Cow<'static, str>>>,
+}
+
+impl Level {
     fn names(&self) -> MutexGuard<'_, BTreeMap<u64, Cow<'static, str>>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One task's entry; dropped when it ends. The name goes before the token, so
-/// that whoever waits for the tokens finds no stale name.
+/// One task's entries; dropped when it ends. Names go before the tokens, so that
+/// whoever waited for the tokens finds no stale name.
 struct Running {
     id: u64,
-    shared: Arc<Shared>,
-    _token: TaskTrackerToken,
+    name: Cow<'static, str>,
+    entries: Vec<(Arc<Level>, TaskTrackerToken)>,
+    counts: Arc<Counts>,
 }
 
 impl Running {
     fn panicked(&self, panic: &(dyn Any + Send)) {
-        self.shared.panics.fetch_add(1, Ordering::Relaxed);
-        let name = self.shared.names().get(&self.id).cloned().unwrap_or_default();
-        tracing::error!(task = %name, message = panic_message(panic), "a task panicked");
+        self.counts.panics.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(task = %self.name, message = panic_message(panic), "a task panicked");
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.shared.names().remove(&self.id);
+        for (level, _) in &self.entries {
+            level.names().remove(&self.id);
+        }
     }
 }
 
@@ -309,6 +338,8 @@ mod tests {
         part.cancel();
         assert!(matches!(part.spawn("x", async {}), Err(SpawnError::Stopping { .. })));
         assert!(!tasks.stopping().is_cancelled());
+        tasks.spawn("elsewhere", pending()).unwrap();
+        assert_eq!(part.stop(Duration::from_secs(60)).await, Stopped::Clean);
         let other = tasks.part();
         tasks.cancel();
         assert!(other.stopping().is_cancelled());

@@ -74,9 +74,8 @@ impl Batch {
         // SAFETY: `headers` are `count` headers of ours; `arm` has just pointed each of them
         // at buffers of this batch with their true sizes, and the exclusive borrow of `self`
         // keeps all of them ours and alive during the call. A null time-out is allowed.
-        let n = unsafe {
-            libc::recvmmsg(descriptor, headers, count, libc::MSG_WAITFORONE, null_mut())
-        };
+        let n =
+            unsafe { libc::recvmmsg(descriptor, headers, count, libc::MSG_WAITFORONE, null_mut()) };
         match usize::try_from(n) {
             Ok(n) => {
                 self.received = n;

@@ -230,7 +230,8 @@ mod batched_only {
         let server = UdpSocket::bind("[::]:0").unwrap();
         server.set_read_timeout(Some(PATIENCE)).unwrap();
         report_destination(&server, Family::V6).unwrap();
-        let asked: SocketAddr = ("::1".parse::<IpAddr>().unwrap(), server.local_addr().unwrap().port()).into();
+        let asked: SocketAddr =
+            ("::1".parse::<IpAddr>().unwrap(), server.local_addr().unwrap().port()).into();
         let client = UdpSocket::bind("[::1]:0").unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
         client.send_to(b"who", asked).unwrap();

@@ -93,8 +93,7 @@ pub(in crate::server) fn receive_descriptors(
     let mut control = [MaybeUninit::new(0_u8); 2048];
     let (length, control_length) = {
         let mut buffers = [MaybeUninitSlice::new(&mut text)];
-        let mut message =
-            MsgHdrMut::new().with_buffers(&mut buffers).with_control(&mut control);
+        let mut message = MsgHdrMut::new().with_buffers(&mut buffers).with_control(&mut control);
         let length = SockRef::from(socket).recvmsg(&mut message, 0)?;
         (length, message.control_len())
     };

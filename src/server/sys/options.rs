@@ -11,9 +11,7 @@ use crate::model::Family;
 pub(in crate::server) fn ignore_path_mtu(socket: &impl AsFd, family: Family) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     return match family {
-        Family::V4 => {
-            set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
-        }
+        Family::V4 => set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT),
         Family::V6 => {
             set(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)
         }

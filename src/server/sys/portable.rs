@@ -55,7 +55,8 @@ impl Batch {
             && peer.port() != 0
             && let Some(request) = self.request.get(..length)
         {
-            let length = respond(request, peer.ip().to_canonical(), &mut self.reply).min(self.reply.len());
+            let length =
+                respond(request, peer.ip().to_canonical(), &mut self.reply).min(self.reply.len());
             self.answered = Some((length, peer)).filter(|_| length > 0);
         }
     }
