@@ -16,13 +16,14 @@ use crate::responder::Outcome;
 use crate::responder::Transport;
 use crate::responder::View;
 use crate::responder::Worker;
-use crate::responder::respond;
 use crate::server::Counters;
+use crate::server::Respond;
 use crate::snapshot::Subscriber;
 use crate::tasks::panic_message;
 
 /// Answers the queries of streams.
 pub(in crate::server) struct Desk {
+    respond: Respond,
     subscriber: Subscriber,
     counters: Arc<Counters>,
     seat: Mutex<Seat>,
@@ -38,10 +39,14 @@ struct Seat {
 pub(in crate::server) struct Panicked;
 
 impl Desk {
-    pub(in crate::server) fn new(subscriber: Subscriber, counters: Arc<Counters>) -> Self {
+    pub(in crate::server) fn new(
+        respond: Respond,
+        subscriber: Subscriber,
+        counters: Arc<Counters>,
+    ) -> Self {
         let worker = Worker::new(fastrand::u64(..));
         let reply = vec![0; limits::MESSAGE].into();
-        Self { subscriber, counters, seat: Mutex::new(Seat { worker, reply }) }
+        Self { respond, subscriber, counters, seat: Mutex::new(Seat { worker, reply }) }
     }
 
     /// Appends the framed answer to `output`, or nothing if there is none to send.
@@ -57,7 +62,7 @@ impl Desk {
             let snapshot = self.subscriber.load();
             let mut view = View { snapshot: &snapshot, worker };
             catch_unwind(AssertUnwindSafe(|| {
-                respond(request, client, Transport::Tcp, &mut view, reply)
+                (self.respond.0)(request, client, Transport::Tcp, &mut view, reply)
             }))
         };
         match outcome {

@@ -44,6 +44,7 @@ mod udp;
 mod tests;
 
 use std::io;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,10 @@ pub use listeners::Listeners;
 pub use notify::Notify;
 
 use crate::model::limits;
+use crate::responder;
+use crate::responder::Outcome;
+use crate::responder::Transport;
+use crate::responder::View;
 use crate::server::connections::Connections;
 use crate::server::desk::Desk;
 use crate::server::listeners::Listener;
@@ -118,8 +123,13 @@ pub struct Server {
     tasks: Tasks,
     subscriber: Subscriber,
     counters: Arc<Counters>,
+    respond: Respond,
     tcp: Arc<tcp::Shared>,
 }
+
+/// The responder as a value: tests put one of their own in its place.
+#[derive(Clone, Copy)]
+struct Respond(fn(&[u8], IpAddr, Transport, &mut View<'_>, &mut [u8]) -> Outcome);
 
 impl Server {
     /// Starts the workers of all listeners, on threads and on the current runtime.
@@ -137,9 +147,19 @@ impl Server {
         settings: Settings,
         tasks: &Tasks,
     ) -> Result<Self, ServerError> {
+        Self::start_with(Respond(responder::respond), listeners, subscriber, settings, tasks)
+    }
+
+    fn start_with(
+        respond: Respond,
+        listeners: Listeners,
+        subscriber: Subscriber,
+        settings: Settings,
+        tasks: &Tasks,
+    ) -> Result<Self, ServerError> {
         let counters = Arc::new(Counters::default());
         let tcp = Arc::new(tcp::Shared {
-            desk: Desk::new(subscriber.clone(), Arc::clone(&counters)),
+            desk: Desk::new(respond, subscriber.clone(), Arc::clone(&counters)),
             connections: Arc::new(Connections::new(
                 settings.tcp_connections.min(limits::TCP_CONNECTIONS),
                 settings.tcp_connections_per_client.min(limits::TCP_CONNECTIONS_PER_CLIENT),
@@ -152,7 +172,8 @@ impl Server {
             counters: Arc::clone(&counters),
         });
         let tasks = tasks.part();
-        let mut server = Self { listeners, parts: Vec::new(), tasks, subscriber, counters, tcp };
+        let parts = Vec::new();
+        let mut server = Self { listeners, parts, tasks, subscriber, counters, respond, tcp };
         match server.serve_all(&server.listeners.each) {
             Ok(parts) => {
                 server.parts = parts;
@@ -236,6 +257,7 @@ impl Server {
         let address = listener.bound;
         for (i, socket) in listener.udp.iter().enumerate() {
             let worker = UdpWorker {
+                respond: self.respond,
                 socket: Arc::clone(socket),
                 subscriber: self.subscriber.clone(),
                 counters: Arc::clone(&self.counters),

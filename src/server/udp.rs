@@ -34,8 +34,8 @@ use crate::responder::Outcome;
 use crate::responder::Transport;
 use crate::responder::View;
 use crate::responder::Worker;
-use crate::responder::respond;
 use crate::server::Counters;
+use crate::server::Respond;
 use crate::server::sys::Batch;
 use crate::server::sys::Capacity;
 use crate::snapshot::Subscriber;
@@ -43,6 +43,7 @@ use crate::tasks::panic_message;
 
 /// What one thread needs.
 pub(in crate::server) struct UdpWorker {
+    pub(in crate::server) respond: Respond,
     pub(in crate::server) socket: Arc<UdpSocket>,
     pub(in crate::server) subscriber: Subscriber,
     pub(in crate::server) counters: Arc<Counters>,
@@ -96,7 +97,7 @@ impl UdpWorker {
             let mut view = View { snapshot: &snapshot, worker };
             let answered = catch_unwind(AssertUnwindSafe(|| {
                 batch.answer(|request, peer, reply| {
-                    match respond(request, peer, Transport::Udp, &mut view, reply) {
+                    match (self.respond.0)(request, peer, Transport::Udp, &mut view, reply) {
                         Outcome::Drop => 0,
                         Outcome::Send(length) => length,
                     }
