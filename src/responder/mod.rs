@@ -47,7 +47,7 @@ pub enum Outcome {
 }
 
 /// Answers one query: echoes it with QR set; drops what has it set already;
-/// panics at the name `\5panic` (a stand-in for a bug).
+/// the room itself is still to come.
 pub fn respond(
     request: &[u8],
     _peer: IpAddr,
@@ -59,7 +59,6 @@ pub fn respond(
     if request.get(2).is_none_or(|flags| flags & 0x80 != 0) {
         return Outcome::Drop;
     }
-    assert!(request.get(12..18) != Some(b"\x05panic"), "asked to panic");
     let length = request.len().min(reply.len());
     for (to, from) in reply.iter_mut().zip(request) {
         *to = *from;

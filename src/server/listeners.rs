@@ -251,11 +251,15 @@ impl Listeners {
 
 impl ListenError {
     fn new(transport: Transport, address: SocketAddr, source: io::Error) -> Self {
-        match source.kind() {
-            ErrorKind::AddrInUse => Self::Taken { transport, address, source },
-            ErrorKind::AddrNotAvailable => Self::Absent { transport, address, source },
-            ErrorKind::PermissionDenied => Self::Denied { transport, address, source },
-            _ => Self::Bind { transport, address, source },
+        let kind = source.kind();
+        if kind == ErrorKind::AddrInUse {
+            Self::Taken { transport, address, source }
+        } else if kind == ErrorKind::AddrNotAvailable {
+            Self::Absent { transport, address, source }
+        } else if kind == ErrorKind::PermissionDenied {
+            Self::Denied { transport, address, source }
+        } else {
+            Self::Bind { transport, address, source }
         }
     }
 }

@@ -85,7 +85,7 @@ impl UdpWorker {
             // A batch that was not full emptied the queue: a good moment to stop, and to
             // afford looking at the token. Under full load it is looked at now and then.
             full_batches = if received == BATCH { full_batches + 1 } else { 0 };
-            if full_batches % FULL_BATCHES == 0 && stop.is_cancelled() {
+            if full_batches.is_multiple_of(FULL_BATCHES) && stop.is_cancelled() {
                 return;
             }
         }

@@ -130,17 +130,18 @@ impl Batch {
                     result.sent += sent;
                     repeated = false;
                 }
-                Err(_) => match io::Error::last_os_error().kind() {
-                    io::ErrorKind::Interrupted => {}
-                    // May be about an earlier reply: this one gets another chance, once.
-                    io::ErrorKind::ConnectionRefused if !repeated => repeated = true,
-                    // No route, filtered, no room: this one is lost, the next one is tried.
-                    _ => {
+                Err(_) => {
+                    let error = io::Error::last_os_error().kind();
+                    if error == io::ErrorKind::ConnectionRefused && !repeated {
+                        // May be about an earlier reply: this one gets another chance, once.
+                        repeated = true;
+                    } else if error != io::ErrorKind::Interrupted {
+                        // No route, filtered, no room: this one is lost, the next one is tried.
                         done += 1;
                         result.failed += 1;
                         repeated = false;
                     }
-                },
+                }
             }
         }
         self.reply_lengths.fill(0);
@@ -295,7 +296,6 @@ struct Control([u8; CONTROL]);
 const CONTROL: usize = 64;
 
 /// Where the data of a control message begins.
-#[expect(clippy::cast_possible_truncation, reason = "16 octets")]
 // SAFETY: CMSG_LEN only computes; it is unsafe for want of a safe const form.
 const CONTROL_DATA: usize = unsafe { libc::CMSG_LEN(0) } as usize;
 

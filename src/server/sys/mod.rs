@@ -60,15 +60,16 @@ pub(in crate::server) struct Sent {
 /// What an error of a receive call means.
 fn nothing_received(error: std::io::Error) -> std::io::Result<usize> {
     use std::io::ErrorKind;
-    match error.kind() {
-        // The time-out, a signal, or an ICMP error about an earlier reply that the
-        // kernel tells us here: nothing to read, nothing wrong with the socket.
+    // The time-out, a signal, or an ICMP error about an earlier reply that the
+    // kernel tells us here: nothing to read, nothing wrong with the socket.
+    let harmless = matches!(
+        error.kind(),
         ErrorKind::WouldBlock
-        | ErrorKind::TimedOut
-        | ErrorKind::Interrupted
-        | ErrorKind::ConnectionRefused
-        | ErrorKind::HostUnreachable
-        | ErrorKind::NetworkUnreachable => Ok(0),
-        _ => Err(error),
-    }
+            | ErrorKind::TimedOut
+            | ErrorKind::Interrupted
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+    );
+    if harmless { Ok(0) } else { Err(error) }
 }
