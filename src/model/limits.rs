@@ -59,3 +59,22 @@ pub const TCP_CONNECTIONS: usize = 4096;
 
 /// Open TCP connections per client address.
 pub const TCP_CONNECTIONS_PER_CLIENT: usize = 128;
+
+/// Tasks and threads at a time; past that a new one is refused. Room for every
+/// TCP connection, a thread per worker and address, and the control plane.
+pub const TASKS: usize = 8192;
+
+/// Addresses to listen on; more is an error. Each costs a thread per worker.
+pub const LISTEN_ADDRESSES: usize = 64;
+
+/// UDP workers per listen address; more is an error.
+pub const WORKERS: usize = 256;
+
+/// Sockets taken over from the service manager; the rest is closed with a
+/// warning. What one message to its store may carry (SCM_MAX_FD).
+pub const HANDED_OVER: usize = 253;
+
+/// Octets of a UDP query that are read; the rest is cut off, and what is left
+/// is answered as malformed. We announce [`UDP_PAYLOAD`], so longer ones
+/// break RFC 6891, 6.2.3 already.
+pub const UDP_QUERY: usize = 4096;

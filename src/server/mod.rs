@@ -1,0 +1,291 @@
+//! Transports: sockets in, the responder's answers out.
+//!
+//! ```text
+//!   UDP  one thread per worker and address: recvmmsg ─► respond ─► sendmmsg
+//!   TCP  tasks on the runtime: accept ─► read ─► respond in order ─► write
+//!                                          ▲
+//!                            snapshot ─────┘ taken per batch or message
+//! ```
+//!
+//! [`HandedOver`] and [`Notify`] speak with systemd, [`Listeners`] has the sockets,
+//! [`Server`] runs them.
+//!
+//! # Invariants
+//!
+//! - Both transports call the same `respond`, and hold a snapshot only while they do.
+//! - A panic of the responder costs one UDP answer or one TCP connection, never a worker.
+//! - What a peer can make grow has a limit, and what it can make wait a deadline.
+//! - No log line per datagram or connection: they are counted ([`Counters`]).
+//! - `unsafe` is in `sys` and nowhere else.
+//!
+//! # Not here
+//!
+//! What is answered (`responder`), when to reload (`cli`), anything of the HTTP API.
+//!
+//! # Start with
+//!
+//! [`Server::start`], then `udp.rs` and `stream.rs`.
+
+// `forbid` would bind `sys` too; every file but those of `sys` begins with it.
+#[expect(unsafe_code, reason = "batched socket calls")]
+mod sys;
+
+mod connections;
+mod counters;
+mod desk;
+mod handover;
+mod listeners;
+mod notify;
+mod stream;
+mod tcp;
+mod udp;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use counters::Counter;
+pub use counters::Counters;
+pub use handover::HandedOver;
+pub use listeners::ListenError;
+pub use listeners::Listeners;
+pub use notify::Notify;
+
+use crate::model::limits;
+use crate::responder;
+use crate::responder::Outcome;
+use crate::responder::Transport;
+use crate::responder::View;
+use crate::server::connections::Connections;
+use crate::server::desk::Desk;
+use crate::server::listeners::Listener;
+use crate::server::stream::Patience;
+use crate::server::udp::UdpWorker;
+use crate::snapshot::Subscriber;
+use crate::tasks::SpawnError;
+use crate::tasks::Stopped;
+use crate::tasks::Tasks;
+
+/// What an operator may set.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// How long a TCP connection may be idle; default 10 s (RFC 7766, 6.2.3 wants seconds).
+    pub tcp_idle: Duration,
+    /// How long one message may take to come by TCP, and the answers of one write to be
+    /// taken; default 5 s.
+    pub tcp_message: Duration,
+    /// TCP connections in all; default and ceiling [`limits::TCP_CONNECTIONS`].
+    pub tcp_connections: usize,
+    /// TCP connections per client address; default and ceiling
+    /// [`limits::TCP_CONNECTIONS_PER_CLIENT`].
+    pub tcp_connections_per_client: usize,
+}
+
+/// Why the server did not start or change its addresses.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// An address can't be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The runtime did not take a socket.
+    #[error("failed to serve tcp {address}")]
+    Serve {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A worker could not be started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
+
+/// What a change of addresses did.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Changes {
+    /// Bound now.
+    pub added: Vec<SocketAddr>,
+    /// Closed.
+    pub removed: Vec<SocketAddr>,
+}
+
+/// The running transports. Dropping it stops nothing; [`Tasks`] does.
+pub struct Server {
+    listeners: Listeners,
+    /// The tasks of each listener, in the same order.
+    parts: Vec<Tasks>,
+    tasks: Tasks,
+    subscriber: Subscriber,
+    counters: Arc<Counters>,
+    respond: Respond,
+    tcp: Arc<tcp::Shared>,
+}
+
+/// The responder as a value: tests put one of their own in its place.
+#[derive(Clone, Copy)]
+struct Respond(fn(&[u8], IpAddr, Transport, &mut View<'_>, &mut [u8]) -> Outcome);
+
+impl Server {
+    /// Starts the workers of all listeners, on threads and on the current runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`] if a thread or task can't be started; those that were are told to stop.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn start(
+        listeners: Listeners,
+        subscriber: Subscriber,
+        settings: Settings,
+        tasks: &Tasks,
+    ) -> Result<Self, ServerError> {
+        Self::start_with(Respond(responder::respond), listeners, subscriber, settings, tasks)
+    }
+
+    fn start_with(
+        respond: Respond,
+        listeners: Listeners,
+        subscriber: Subscriber,
+        settings: Settings,
+        tasks: &Tasks,
+    ) -> Result<Self, ServerError> {
+        let counters = Arc::new(Counters::default());
+        let tcp = Arc::new(tcp::Shared {
+            desk: Desk::new(respond, subscriber.clone(), Arc::clone(&counters)),
+            connections: Arc::new(Connections::new(
+                settings.tcp_connections.min(limits::TCP_CONNECTIONS),
+                settings.tcp_connections_per_client.min(limits::TCP_CONNECTIONS_PER_CLIENT),
+            )),
+            patience: Patience {
+                idle: settings.tcp_idle,
+                message: settings.tcp_message,
+                write: settings.tcp_message,
+            },
+            counters: Arc::clone(&counters),
+        });
+        let tasks = tasks.part();
+        let parts = Vec::new();
+        let mut server = Self { listeners, parts, tasks, subscriber, counters, respond, tcp };
+        match server.serve_all(&server.listeners.each) {
+            Ok(parts) => {
+                server.parts = parts;
+                Ok(server)
+            }
+            Err(error) => {
+                server.tasks.cancel();
+                Err(error)
+            }
+        }
+    }
+
+    /// The sockets, to have them kept ([`Notify::store`]).
+    pub fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    /// What the transports counted.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// Makes the addresses those given: binds new ones, closes those not listed, leaves the
+    /// others as they are. On an error nothing has changed. A change that swaps an address
+    /// for a wildcard that covers it needs a restart.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`] says which address can't be had.
+    pub async fn relisten(&mut self, addresses: &[SocketAddr]) -> Result<Changes, ServerError> {
+        let is_kept = |listener: &Listener| addresses.contains(&listener.asked);
+        let new: Vec<SocketAddr> = addresses
+            .iter()
+            .filter(|address| !self.listeners.each.iter().any(|l| l.asked == **address))
+            .copied()
+            .collect();
+        let bound = self.listeners.bind_more(&new, &mut HandedOver::none())?;
+        let parts = self.serve_all(&bound)?;
+        let mut changes = Changes::default();
+        let before = std::mem::take(&mut self.listeners.each).into_iter();
+        for (listener, part) in before.zip(std::mem::take(&mut self.parts)) {
+            if is_kept(&listener) {
+                self.listeners.each.push(listener);
+                self.parts.push(part);
+            } else {
+                let address = listener.bound;
+                if let Stopped::Late(left) = part.stop(CLOSE_DEADLINE).await {
+                    tracing::warn!(%address, ?left, "still busy on an address that was removed");
+                }
+                changes.removed.push(address);
+            }
+        }
+        changes.added = bound.iter().map(|listener| listener.bound).collect();
+        self.listeners.each.extend(bound);
+        self.parts.extend(parts);
+        Ok(changes)
+    }
+
+    /// Stops all workers and connections and waits for them, at most for `deadline`. What was
+    /// received is answered. Sockets stay open until the server is dropped.
+    pub async fn stop(&self, deadline: Duration) -> Stopped {
+        self.tasks.stop(deadline).await
+    }
+
+    /// Serves listeners; on an error those that were begun are told to stop.
+    fn serve_all(&self, listeners: &[Listener]) -> Result<Vec<Tasks>, ServerError> {
+        let mut parts = Vec::with_capacity(listeners.len());
+        for listener in listeners {
+            let part = self.tasks.part();
+            let result = self.serve(listener, &part);
+            parts.push(part);
+            if let Err(error) = result {
+                parts.iter().for_each(Tasks::cancel);
+                return Err(error);
+            }
+        }
+        Ok(parts)
+    }
+
+    fn serve(&self, listener: &Listener, part: &Tasks) -> Result<(), ServerError> {
+        let address = listener.bound;
+        for (i, socket) in listener.udp.iter().enumerate() {
+            let worker = UdpWorker {
+                respond: self.respond,
+                socket: Arc::clone(socket),
+                subscriber: self.subscriber.clone(),
+                counters: Arc::clone(&self.counters),
+            };
+            part.thread(format!("udp-{i} {address}"), move |stop| worker.run(stop))?;
+        }
+        for socket in &listener.tcp {
+            let socket = socket
+                .try_clone()
+                .and_then(tokio::net::TcpListener::from_std)
+                .map_err(|source| ServerError::Serve { address, source })?;
+            let accept = tcp::accept(socket, Arc::clone(&self.tcp), part.clone());
+            part.spawn(format!("tcp {address}"), accept)?;
+        }
+        Ok(())
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tcp_idle: Duration::from_secs(10),
+            tcp_message: Duration::from_secs(5),
+            tcp_connections: limits::TCP_CONNECTIONS,
+            tcp_connections_per_client: limits::TCP_CONNECTIONS_PER_CLIENT,
+        }
+    }
+}
+
+/// How long closing an address may take.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(5);

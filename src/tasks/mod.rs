@@ -1,0 +1,356 @@
+//! Tasks: everything that runs by itself has a name, a bound and an end.
+//!
+//! One [`Tasks`] tracks the asynchronous tasks and the threads of the process.
+//! Rooms spawn through it and through nothing else.
+//!
+//! ```text
+//!   Tasks::new ──► spawn(name, future) ─┐
+//!       │          thread(name, body)  ─┤ each holds a Running until it ends
+//!       │                               ▼
+//!       └──► stop(deadline): tells all, waits, names those still running
+//! ```
+//!
+//! # Invariants
+//!
+//! - No more than [`limits::TASKS`] run at a time; one more is refused.
+//! - A panic ends its task only; it is logged with the task's name and counted.
+//! - After [`Tasks::stop`] began nothing new starts.
+//!
+//! # Not here
+//!
+//! Restarting: who owns the work knows what state to begin afresh with.
+//!
+//! # Start with
+//!
+//! [`Tasks::spawn`] and [`Tasks::stop`].
+#![forbid(unsafe_code)]
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::future::poll_fn;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::model::limits;
+
+/// The tasks and threads of a process, or of a part of it; clones are the same set.
+#[derive(Clone, Debug)]
+pub struct Tasks {
+    /// The whole first, then parts of parts down to this one.
+    levels: Vec<Arc<Level>>,
+    counts: Arc<Counts>,
+    stop: CancellationToken,
+}
+
+/// Why a task was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// There are [`limits::TASKS`] of them; the caller should shed load.
+    #[error("too many tasks to start `{name}`")]
+    Limit {
+        /// The task.
+        name: Cow<'static, str>,
+    },
+    /// Everything is being stopped.
+    #[error("`{name}` was not started: everything is being stopped")]
+    Stopping {
+        /// The task.
+        name: Cow<'static, str>,
+    },
+    /// The operating system refused a thread.
+    #[error("failed to start the thread `{name}`")]
+    Thread {
+        /// The thread.
+        name: Cow<'static, str>,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// How stopping ended.
+#[must_use]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Stopped {
+    /// Everything ended.
+    Clean,
+    /// The deadline passed; these were still running.
+    Late(Vec<Cow<'static, str>>),
+}
+
+impl Tasks {
+    /// An empty set.
+    pub fn new() -> Self {
+        Self {
+            levels: vec![Arc::default()],
+            counts: Arc::default(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// A part of this set that may be stopped by itself; limit, counts and
+    /// [`Tasks::stop`] of the whole include it.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        let mut levels = self.levels.clone();
+        levels.push(Arc::default());
+        Self { levels, counts: Arc::clone(&self.counts), stop: self.stop.child_token() }
+    }
+
+    /// What a task watches to learn that it should end.
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Starts a task on the current runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] at the limit or when stopping; the future is dropped.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn spawn<F>(&self, name: impl Into<Cow<'static, str>>, task: F) -> Result<(), SpawnError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let running = self.begin(name.into())?;
+        #[expect(clippy::disallowed_methods, reason = "this is where tasks are named and bounded")]
+        drop(tokio::spawn(async move {
+            let mut task = pin!(task);
+            let caught = poll_fn(|context| {
+                match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
+                    Ok(poll) => poll.map(Ok),
+                    Err(panic) => Poll::Ready(Err(panic)),
+                }
+            });
+            if let Err(panic) = caught.await {
+                running.panicked(&*panic);
+            }
+        }));
+        Ok(())
+    }
+
+    /// Starts a thread; `body` must watch the token it is given.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] at the limit, when stopping, or if there is no thread to be had.
+    pub fn thread<F>(&self, name: impl Into<Cow<'static, str>>, body: F) -> Result<(), SpawnError>
+    where
+        F: FnOnce(&CancellationToken) + Send + 'static,
+    {
+        let name = name.into();
+        let running = self.begin(name.clone())?;
+        let stop = self.stop.child_token();
+        std::thread::Builder::new()
+            .name(name.clone().into_owned())
+            .spawn(move || {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(&stop))) {
+                    running.panicked(&*panic);
+                }
+            })
+            .map(drop)
+            .map_err(|source| SpawnError::Thread { name, source })
+    }
+
+    /// Tells this set to stop, without waiting.
+    pub fn cancel(&self) {
+        self.stop.cancel();
+    }
+
+    /// Tells all to stop and waits, at most for `deadline`.
+    ///
+    /// On a [`Tasks::part`] it concerns that part only. Cancel-safe.
+    pub async fn stop(&self, deadline: Duration) -> Stopped {
+        self.stop.cancel();
+        let Some(level) = self.levels.last() else {
+            return Stopped::Clean;
+        };
+        level.tracker.close();
+        if tokio::time::timeout(deadline, level.tracker.wait()).await.is_ok() {
+            return Stopped::Clean;
+        }
+        let left: Vec<_> = level.names().values().cloned().collect();
+        if left.is_empty() {
+            return Stopped::Clean;
+        }
+        tracing::warn!(tasks = ?left, "still running at the deadline");
+        Stopped::Late(left)
+    }
+
+    /// How many are running.
+    pub fn running(&self) -> usize {
+        self.levels.last().map_or(0, |level| level.names().len())
+    }
+
+    /// How many ended in a panic, in the whole set.
+    pub fn panics(&self) -> u64 {
+        self.counts.panics.load(Ordering::Relaxed)
+    }
+
+    fn begin(&self, name: Cow<'static, str>) -> Result<Running, SpawnError> {
+        if self.stop.is_cancelled() {
+            return Err(SpawnError::Stopping { name });
+        }
+        let id = self.counts.next_id.fetch_add(1, Ordering::Relaxed);
+        if let Some(whole) = self.levels.first() {
+            let mut names = whole.names();
+            if names.len() >= limits::TASKS {
+                return Err(SpawnError::Limit { name });
+            }
+            names.insert(id, name.clone());
+        }
+        for part in self.levels.iter().skip(1) {
+            part.names().insert(id, name.clone());
+        }
+        let entries = self.levels.iter().map(|level| (Arc::clone(level), level.tracker.token()));
+        Ok(Running { id, name, entries: entries.collect(), counts: Arc::clone(&self.counts) })
+    }
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    next_id: AtomicU64,
+    panics: AtomicU64,
+}
+
+/// What is known of the tasks of a set.
+#[derive(Debug, Default)]
+struct Level {
+    tracker: TaskTracker,
+    names: Mutex<BTreeMap<u64, Cow<'static, str>>>,
+}
+
+impl Level {
+    fn names(&self) -> MutexGuard<'_, BTreeMap<u64, Cow<'static, str>>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One task's entries; dropped when it ends. Names go before the tokens, so that
+/// whoever waited for the tokens finds no stale name.
+struct Running {
+    id: u64,
+    name: Cow<'static, str>,
+    entries: Vec<(Arc<Level>, TaskTrackerToken)>,
+    counts: Arc<Counts>,
+}
+
+impl Running {
+    fn panicked(&self, panic: &(dyn Any + Send)) {
+        self.counts.panics.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(task = %self.name, message = panic_message(panic), "a task panicked");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for (level, _) in &self.entries {
+            level.names().remove(&self.id);
+        }
+    }
+}
+
+/// The text of a panic, if it has one.
+pub fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(no text)")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn stop_waits_for_tasks_and_threads_that_obey() {
+        let tasks = Tasks::new();
+        let stop = tasks.stopping().clone();
+        tasks.spawn("obedient", async move { stop.cancelled().await }).unwrap();
+        let (tx, rx) = sync_channel(1);
+        tasks
+            .thread("thread", move |stop| {
+                rx.recv().unwrap();
+                assert!(stop.is_cancelled());
+            })
+            .unwrap();
+        assert_eq!(tasks.running(), 2);
+        tasks.cancel();
+        tx.send(()).unwrap();
+        while tasks.running() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tasks.stop(Duration::from_secs(1)).await, Stopped::Clean);
+        assert_eq!(tasks.panics(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stop_names_what_is_late() {
+        let tasks = Tasks::new();
+        tasks.spawn("stubborn", pending()).unwrap();
+        let stopped = tasks.stop(Duration::from_secs(5)).await;
+        assert_eq!(stopped, Stopped::Late(vec!["stubborn".into()]));
+        assert!(matches!(tasks.spawn("late", async {}), Err(SpawnError::Stopping { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_its_task_only_and_is_counted() {
+        let tasks = Tasks::new();
+        tasks.spawn("task", async { panic!("on purpose") }).unwrap();
+        tasks.thread("thread", |_| panic!("on purpose, {}", 2)).unwrap();
+        assert_eq!(tasks.stop(Duration::from_secs(60)).await, Stopped::Clean);
+        assert_eq!(tasks.panics(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_part_stops_alone() {
+        let tasks = Tasks::new();
+        let part = tasks.part();
+        part.cancel();
+        assert!(matches!(part.spawn("x", async {}), Err(SpawnError::Stopping { .. })));
+        assert!(!tasks.stopping().is_cancelled());
+        tasks.spawn("elsewhere", pending()).unwrap();
+        assert_eq!(part.stop(Duration::from_secs(60)).await, Stopped::Clean);
+        let other = tasks.part();
+        tasks.cancel();
+        assert!(other.stopping().is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn the_number_of_tasks_is_bounded() {
+        let tasks = Tasks::new();
+        for _ in 0..limits::TASKS {
+            tasks.spawn("one of many", pending()).unwrap();
+        }
+        assert!(matches!(tasks.spawn("one more", async {}), Err(SpawnError::Limit { .. })));
+    }
+}
