@@ -121,6 +121,11 @@ impl Sources {
         SourceId(id)
     }
 
+    /// The paths of all files, in the order in which they were read.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|(path, _)| path.as_path())
+    }
+
     /// The path as the operator would type it.
     pub fn path(&self, id: SourceId) -> &Path {
         self.0.get(id.0 as usize).map_or_else(|| Path::new(""), |(path, _)| path)
