@@ -1,5 +1,6 @@
 //! The names of one kind of thing, so that others can refer to them.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use crate::config::codes;
@@ -18,6 +19,8 @@ pub(super) struct Directory {
     names: Vec<At<String>>,
     positions: HashMap<String, usize>,
     used: Vec<bool>,
+    /// Whether an unknown name was looked for: it may have meant any of the unused ones.
+    missed: Cell<bool>,
 }
 
 impl Directory {
@@ -30,7 +33,7 @@ impl Directory {
         let names: Vec<At<String>> = names.into_iter().collect();
         let positions = names.iter().enumerate().map(|(i, at)| (at.value.clone(), i)).collect();
         let used = vec![false; names.len()];
-        Self { kind, unknown, names, positions, used }
+        Self { kind, unknown, names, positions, used, missed: Cell::new(false) }
     }
 
     /// How many there are.
@@ -56,6 +59,7 @@ impl Directory {
     ) -> Option<usize> {
         let found = self.positions.get(&wanted.value).copied();
         if found.is_none() {
+            self.missed.set(true);
             let Self { kind, unknown, .. } = self;
             let help = if self.names.is_empty() {
                 format!("add `[{kind}.{}]`", wanted.value)
@@ -82,9 +86,10 @@ impl Directory {
         }
     }
 
-    /// The positions that nothing refers to.
+    /// The positions that nothing refers to; none if an unknown name may have meant them.
     pub(super) fn unused(&self) -> impl Iterator<Item = (usize, &At<String>)> {
-        let unused = |((_, _), used): &((usize, &At<String>), &bool)| !**used;
+        let missed = self.missed.get();
+        let unused = move |(_, used): &((usize, &At<String>), &bool)| !missed && !**used;
         self.names.iter().enumerate().zip(&self.used).filter(unused).map(|(name, _)| name)
     }
 

@@ -157,15 +157,14 @@ pub(super) fn prefix(text: &str) -> Result<IpNet, Fault> {
 /// Reads a country code.
 pub(super) fn country(text: &str) -> Result<Country, Fault> {
     let upper = text.to_ascii_uppercase();
-    let known = COUNTRIES.split_ascii_whitespace().any(|code| code == upper);
-    if let (true, Ok(country)) = (known, text.parse()) {
+    if let Some(country) = known_country(text) {
         return Ok(country);
     }
     let fault = Fault::new(codes::UNKNOWN_COUNTRY, "an ISO 3166-1 country code such as \"DE\"");
     let meant = OTHER_COUNTRIES.iter().find(|(other, _)| *other == upper);
     Err(match meant {
         Some((_, code)) => fault.help(format!("write \"{code}\"")),
-        None if continent(text).is_ok() => {
+        None if text.parse::<Continent>().is_ok() => {
             fault.help(format!("write `continent = [\"{upper}\"]`: that is a continent"))
         }
         None if text.parse::<Subdivision>().is_ok() => {
@@ -173,6 +172,11 @@ pub(super) fn country(text: &str) -> Result<Country, Fault> {
         }
         None => fault.help("write its two letters (ISO 3166-1 alpha-2)"),
     })
+}
+
+fn known_country(text: &str) -> Option<Country> {
+    let is_known = |code: &str| code.eq_ignore_ascii_case(text);
+    COUNTRIES.split_ascii_whitespace().any(is_known).then(|| text.parse().ok())?
 }
 
 /// Reads a continent code.
@@ -183,7 +187,7 @@ pub(super) fn continent(text: &str) -> Result<Continent, Fault> {
         let lower = text.to_ascii_lowercase().replace(['-', '_'], " ");
         match OTHER_CONTINENTS.iter().find(|(other, _)| *other == lower) {
             Some((_, code)) => fault.help(format!("write \"{code}\"")),
-            None if country(text).is_ok() => {
+            None if known_country(text).is_some() => {
                 let code = text.to_ascii_uppercase();
                 fault.help(format!("write `country = [\"{code}\"]`: that is a country"))
             }

@@ -35,6 +35,8 @@ pub(super) struct Written {
     regions: Option<At<Vec<At<String>>>>,
     /// Whether `regions` is there but wrong.
     regions_broken: bool,
+    /// Whether `rank` is there but wrong.
+    rank_broken: bool,
     tie: Tie,
     depth: u8,
     ecs: bool,
@@ -56,8 +58,8 @@ pub(super) struct Checked {
 /// Reads `[policy.NAME]`.
 pub(super) fn read(mut section: Section<'_>) -> Written {
     let name = section.identifier();
-    let rank = section.value("rank", "[\"rules\", \"latency\", \"nearest\"]");
-    let rank = rank.and_then(|value| match value.array_is_empty() {
+    let rank_value = section.value("rank", "[\"rules\", \"latency\", \"nearest\"]");
+    let rank = rank_value.as_ref().and_then(|value| match value.array_is_empty() {
         true => Some(At { value: Vec::new(), span: value.span }),
         false => value.list(|item| item.parsed(notation::rank)),
     });
@@ -79,6 +81,7 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
     section.close();
     Written {
         name,
+        rank_broken: rank.is_none() && rank_value.is_some(),
         rank,
         regions_broken: regions.is_none() && regions_value.is_some(),
         regions,
@@ -135,7 +138,7 @@ pub(super) fn check(
     let rules = written.rules.iter().map(check_rule).collect();
     problems.extend(rule::shadowed(&written.rules));
     problems.extend(rank_problems(written));
-    if complete {
+    if complete && !written.rank_broken {
         problems.extend(ranks_nothing(written, &ranked, places));
         problems.extend(partly_located(written, &ranked, places));
     }

@@ -20,6 +20,7 @@ impl Database {
     /// [`DatabaseError`] unless it ends in the marker of its format.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
         let octets = std::fs::read(path).map_err(|_| DatabaseError)?;
-        octets.starts_with(b"mmdb").then_some(Self(())).ok_or(DatabaseError)
+        let marker = b"\xab\xcd\xefMaxMind.com";
+        octets.windows(marker.len()).any(|w| w == marker).then_some(Self(())).ok_or(DatabaseError)
     }
 }

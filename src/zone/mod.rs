@@ -36,6 +36,9 @@ pub fn read(path: &Path, apex: &Name, sources: &mut Sources) -> (Vec<Record>, Ve
     for line in text.split_inclusive('\n') {
         let span = Span { source, start, end: start + line.trim_end().len() };
         start += line.len();
+        if line.starts_with('$') {
+            continue;
+        }
         let mut words = line.split_whitespace();
         let (Some(owner), Some(rtype)) = (words.next(), words.next()) else { continue };
         match (Name::parse(owner, Some(apex)), rtype.parse()) {
