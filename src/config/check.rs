@@ -133,10 +133,15 @@ fn names(raw: &Raw, start: Span) -> Names {
     let mut seen = std::collections::HashSet::new();
     tags.retain(|tag| seen.insert(tag.value.clone()));
     Names {
-        regions: Directory::new("region", codes::UNKNOWN_REGION, regions),
-        policies: Directory::new("policy", codes::UNKNOWN_POLICY, policies),
-        monitors: Directory::new("monitor", codes::UNKNOWN_MONITOR, monitors),
-        tags: Directory::new("tag", codes::UNKNOWN_TAG, tags),
+        regions: Directory::new("region", "a `[region.…]` table", codes::UNKNOWN_REGION, regions),
+        policies: Directory::new("policy", "a `[policy.…]` table", codes::UNKNOWN_POLICY, policies),
+        monitors: Directory::new(
+            "monitor",
+            "a `[monitor.…]` table",
+            codes::UNKNOWN_MONITOR,
+            monitors,
+        ),
+        tags: Directory::new("tag", "a tag in `[nets]`", codes::UNKNOWN_TAG, tags),
     }
 }
 

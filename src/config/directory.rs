@@ -14,6 +14,8 @@ use crate::model::Span;
 pub(super) struct Directory {
     /// What they are called: `region`.
     kind: &'static str,
+    /// Where they are defined: "a `[region.…]` table".
+    defined_in: &'static str,
     /// The code for a name that is not among them.
     unknown: Code,
     names: Vec<At<String>>,
@@ -27,13 +29,14 @@ impl Directory {
     /// Lists the names; equal ones must have been refused by [`unique`].
     pub(super) fn new(
         kind: &'static str,
+        defined_in: &'static str,
         unknown: Code,
         names: impl IntoIterator<Item = At<String>>,
     ) -> Self {
         let names: Vec<At<String>> = names.into_iter().collect();
         let positions = names.iter().enumerate().map(|(i, at)| (at.value.clone(), i)).collect();
         let used = vec![false; names.len()];
-        Self { kind, unknown, names, positions, used, missed: Cell::new(false) }
+        Self { kind, defined_in, unknown, names, positions, used, missed: Cell::new(false) }
     }
 
     /// How many there are.
@@ -60,23 +63,29 @@ impl Directory {
         let found = self.positions.get(&wanted.value).copied();
         if found.is_none() {
             self.missed.set(true);
-            let Self { kind, unknown, .. } = self;
-            let help = if self.names.is_empty() {
-                format!("add `[{kind}.{}]`", wanted.value)
-            } else {
-                suggest::help(&wanted.value, self.names(), &format!("there are the {kind} names"))
-            };
-            let message = format!(
-                "unknown {kind} `{}`: expected the name of a `[{kind}.…]` table",
-                wanted.value
-            );
-            problems.push(
-                Diagnostic::error(*unknown, wanted.span, message)
-                    .label(wanted.span, format!("no such {kind}"))
-                    .help(help),
-            );
+            problems.extend(self.unknown(wanted));
         }
         found
+    }
+
+    fn unknown(&self, wanted: &At<String>) -> Option<Diagnostic> {
+        let Self { kind, defined_in, unknown, .. } = self;
+        let found = &wanted.value;
+        if self.names.is_empty() && *unknown == codes::UNKNOWN_REGION {
+            // That there is no region at all is said once.
+            return None;
+        }
+        let help = if self.names.is_empty() {
+            format!("add `{found}` as {defined_in}")
+        } else {
+            suggest::help(found, self.names(), &format!("there are the {kind} names"))
+        };
+        let message = format!("unknown {kind} `{found}`: expected the name of {defined_in}");
+        Some(
+            Diagnostic::error(*unknown, wanted.span, message)
+                .label(wanted.span, format!("no such {kind}"))
+                .help(help),
+        )
     }
 
     /// Notes that something refers to a position.

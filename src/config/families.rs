@@ -125,19 +125,19 @@ fn fallback_adds(service: &Service, family: Family, at: Span) -> Diagnostic {
 }
 
 /// Fences behind which a family of the service does not exist.
-pub(super) fn fences(
+pub(super) fn fences<'a>(
     written: &Written,
     service: &Service,
-    checked: &Checked,
+    checked: &'a Checked,
     regions: &[At<Region>],
 ) -> Vec<Diagnostic> {
-    let fence = |(rule, _): &(&Rule, &Span)| rule.only && !rule.regions.is_empty();
+    let fence = |(rule, span): (&'a Rule, &Option<Span>)| rule.only.then_some((rule, (*span)?));
     let lacks = |rule: &Rule, family| {
         let has = |id: &RegionId| service.pool(*id).is_some_and(|pool| pool.has_family(family));
         !rule.regions.iter().any(has)
     };
     let mut problems = Vec::new();
-    for (rule, span) in checked.policy.rules.iter().zip(&checked.rule_spans).filter(fence) {
+    for (rule, span) in checked.policy.rules.iter().zip(&checked.rule_spans).filter_map(fence) {
         let lacking: Vec<&str> =
             families(service).filter(|family| lacks(rule, *family)).map(word).collect();
         let first = rule.regions.first().and_then(|id| regions.get(id.index()));
@@ -153,8 +153,8 @@ pub(super) fn fences(
              what exists to exist for every client"
         );
         problems.push(
-            Diagnostic::error(codes::FENCE_WITHOUT_FAMILY, *span, message)
-                .label(*span, format!("no {what} of `{name}` in here"))
+            Diagnostic::error(codes::FENCE_WITHOUT_FAMILY, span, message)
+                .label(span, format!("no {what} of `{name}` in here"))
                 .label(written.name.span, "the service")
                 .help(format!(
                     "add one to `[service.{name}.pool.{}]`, add a region that has one to the \

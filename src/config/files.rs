@@ -59,7 +59,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     let shown = path.display();
     if error.kind() == io::ErrorKind::NotFound {
         let help = match nearest_file(path) {
-            Some(near) => format!("write \"{near}\": did you mean that?"),
+            Some(near) => format!("there is `{}`: did you mean that?", near.display()),
             None => format!("create `{shown}`, or correct the path; it is relative to this file"),
         };
         return new(codes::FILE_MISSING, format!("there is no file `{shown}`")).help(help);
@@ -78,7 +78,7 @@ fn new(code: crate::model::Code, message: String) -> Diagnostic {
 }
 
 /// A file of nearly this name beside where this one should be.
-fn nearest_file(path: &Path) -> Option<String> {
+fn nearest_file(path: &Path) -> Option<PathBuf> {
     let wanted = path.file_name()?.to_str()?;
     let folder = match folder(path) {
         empty if empty.as_os_str().is_empty() => Path::new("."),
@@ -87,7 +87,7 @@ fn nearest_file(path: &Path) -> Option<String> {
     let entries = fs::read_dir(folder).ok()?.take(1000).flatten();
     let names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
     let near = crate::config::suggest::nearest(wanted, names.iter().map(String::as_str))?;
-    (near != wanted).then(|| near.to_owned())
+    (near != wanted).then(|| path.with_file_name(near))
 }
 
 /// What a pattern of `include` stands for.

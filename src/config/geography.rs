@@ -8,8 +8,8 @@ use crate::config::codes;
 use crate::config::notation;
 use crate::config::reader::At;
 use crate::config::reader::Fault;
-use crate::config::reader::Section;
-use crate::config::reader::Value;
+use crate::config::section::Section;
+use crate::config::value::Value;
 use crate::model::Diagnostic;
 use crate::model::SourceId;
 use crate::model::Span;
@@ -34,16 +34,24 @@ pub(super) fn read_geoip(mut section: Section<'_>) -> Vec<At<PathBuf>> {
 /// Reads `[nets]`: a tag or several per prefix, and files of them.
 pub(super) fn read_nets(section: &Section<'_>) -> Nets {
     let mut nets = Nets::default();
-    for (key, value) in section.entries() {
+    for value in section.entries() {
+        let key = &value.key;
         if key.value == "file" {
-            nets.files.extend(value.one_or_many().iter().filter_map(|item| item.path()));
+            let files = value.list(Value::path);
+            nets.files.extend(files.map(|at| at.value).unwrap_or_default());
             continue;
         }
-        let tags = value.one_or_many();
-        let tags = tags.iter().filter_map(|item| item.parsed(notation::identifier));
+        let tags = value.list(|item| item.parsed(notation::identifier));
+        let tags = tags.map(|at| at.value).unwrap_or_default();
         match notation::prefix(&key.value) {
-            Ok(net) => nets.tagged.extend(tags.map(|tag| (net, tag))),
-            Err(fault) => section.reader().report(problem(key.span, &key.value, fault)),
+            Ok(net) => nets.tagged.extend(tags.into_iter().map(|tag| (net, tag))),
+            Err(mut fault) => {
+                let swapped = tags.first().filter(|tag| notation::prefix(&tag.value).is_ok());
+                if let Some(net) = swapped {
+                    fault = fault.help(format!("write `\"{}\" = \"{}\"`", net.value, key.value));
+                }
+                section.reader().report(problem(key.span, &key.value, fault));
+            }
         }
     }
     nets

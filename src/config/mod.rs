@@ -45,11 +45,13 @@ mod reader;
 mod region;
 mod render;
 mod rule;
+mod section;
 mod server;
 mod service;
 mod suggest;
 mod syntax;
 mod units;
+mod value;
 
 #[cfg(test)]
 mod tests;
@@ -59,6 +61,7 @@ pub use monitor::{HttpProbe, Monitor, Probe};
 pub use render::{Format, render};
 pub use server::Server;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -69,7 +72,7 @@ use ipnet::IpNet;
 use crate::config::raw::Raw;
 use crate::config::reader::At;
 use crate::config::reader::Reader;
-use crate::config::reader::Section;
+use crate::config::section::Section;
 use crate::geo::Database;
 use crate::model::Code;
 use crate::model::Diagnostic;
@@ -137,7 +140,7 @@ pub fn load(path: &Path) -> Loaded {
         Ok(text) => load_text(path, text),
         Err(problem) => {
             let help = match problem.help {
-                Some(help) if help.starts_with("write") => help,
+                Some(help) if help.starts_with("there is") => help,
                 _ => format!("create `{}`, or name another file with `-c`", path.display()),
             };
             let diagnostics = vec![Diagnostic { help: Some(help), ..problem }];
@@ -157,6 +160,8 @@ fn load_text(path: &Path, text: Arc<str>) -> Loaded {
     let mut raw = Raw::default();
     let (mut diagnostics, mut reliable) = read(main, &text, path, true, &mut raw);
     let mut folders = Vec::new();
+    let identity = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut seen = HashSet::from([identity(path)]);
     for pattern in std::mem::take(&mut raw.include) {
         let included = match files::expand(&pattern) {
             Ok(included) => included,
@@ -171,6 +176,10 @@ fn load_text(path: &Path, text: Arc<str>) -> Loaded {
         }
         folders.extend(included.folder);
         for path in included.paths {
+            // A pattern may match the main file, or what an earlier one did.
+            if !seen.insert(identity(&path)) {
+                continue;
+            }
             let at = At { value: path, span: pattern.span };
             match files::read(&at, &mut sources) {
                 Ok((source, text)) => {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::config::codes;
 use crate::config::reader::At;
 use crate::config::reader::Fault;
-use crate::config::reader::Section;
-use crate::config::reader::Value;
+use crate::config::section::Section;
 use crate::config::suggest;
 use crate::config::units;
+use crate::config::value::Value;
 use crate::model::Diagnostic;
 
 /// How often a target may be probed.
@@ -139,7 +139,7 @@ fn probe(section: &mut Section<'_>) -> Option<Probe> {
 }
 
 fn kinds() -> String {
-    suggest::list(KINDS)
+    suggest::choice(KINDS)
 }
 
 fn tcp(mut section: Section<'_>) -> u16 {

@@ -97,7 +97,7 @@ pub(super) fn target(text: &str) -> Result<Target, Fault> {
     address(text).map(Target::Address).or_else(|fault| {
         let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
         let host = text.trim_end_matches('.').rsplit('.').next().is_some_and(|l| !numeric(l));
-        if fault.code == codes::ENDPOINT_ADDRESS && host && !text.contains(':') {
+        if fault.code == codes::ENDPOINT_ADDRESS && host && !text.contains([':', '/']) {
             self::host(text).map(Target::Host)
         } else {
             Err(fault)
@@ -227,11 +227,13 @@ pub(super) fn rank(text: &str) -> Result<Rank, Fault> {
             "rule" | "geomap" => Some("rules"),
             _ => None,
         };
-        let fault = Fault::new(codes::UNKNOWN_RANK, format!("one of {}", suggest::list(words)));
-        fault.help(other.map_or_else(
-            || suggest::help(text, words, "write one of"),
-            |word| format!("write \"{word}\""),
-        ))
+        let fault = Fault::new(codes::UNKNOWN_RANK, format!("one of {}", suggest::choice(words)));
+        fault.help(
+            other.map_or_else(
+                || suggest::value_help(text, words),
+                |word| format!("write \"{word}\""),
+            ),
+        )
     })
 }
 

@@ -80,7 +80,7 @@ fn outside(owner: &Owner<'_>, zones: &[Zone]) -> Diagnostic {
     let message = format!(
         "name `{name}` of service `{}` is in no zone; expected a name within {}",
         owner.written.name.value,
-        suggest::list(apexes.iter().map(String::as_str)).replace(" and ", " or ")
+        suggest::choice(apexes.iter().map(String::as_str))
     );
     let help = match apexes.as_slice() {
         [apex] => {
@@ -147,12 +147,17 @@ fn against_records(owners: &[Owner<'_>], zone: &Zone) -> Vec<Diagnostic> {
     // One problem per service name and type is enough: an RRset may have many records.
     let mut said: HashSet<(&Name, RecordType)> = HashSet::new();
     for record in &zone.records {
+        let is_apex = record.owner == zone.apex.value;
         let cuts = match record.rtype {
-            RecordType::NS => record.owner != zone.apex.value,
+            RecordType::NS => !is_apex,
             RecordType::DNAME => true,
             _ => false,
         };
-        let here = at.get(&record.owner).filter(|owner| cuts || collides(owner.service, record));
+        // Host names at the apex are wrong whatever else is there, and reported as such.
+        let here = at
+            .get(&record.owner)
+            .filter(|owner| !(is_apex && owner.service.is_alias()))
+            .filter(|owner| cuts || collides(owner.service, record));
         let above = below.get(&record.owner).filter(|_| cuts).into_iter().flatten();
         for owner in here.into_iter().chain(above) {
             if said.insert((&owner.name.value, record.rtype)) {
@@ -187,7 +192,7 @@ fn collision(owner: &Owner<'_>, record: &Record) -> Diagnostic {
     };
     let place = if record.owner == *name { "at" } else { "above" };
     let message = format!(
-        "the zone has a {rtype} record {place} `{name}`, which service `{service}` answers: it {why}"
+        "the zone has a record of type {rtype} {place} `{name}`, which service `{service}` answers: it {why}"
     );
     Diagnostic::error(codes::STATIC_RECORD, record.span, message)
         .label(record.span, format!("this record {why}"))

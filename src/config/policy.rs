@@ -5,10 +5,10 @@ use crate::config::directory::Directory;
 use crate::config::notation;
 use crate::config::reader;
 use crate::config::reader::At;
-use crate::config::reader::Section;
-use crate::config::reader::Value;
 use crate::config::rule;
+use crate::config::section::Section;
 use crate::config::units;
+use crate::config::value::Value;
 use crate::model::Diagnostic;
 use crate::model::Policy;
 use crate::model::Rank;
@@ -51,8 +51,8 @@ pub(super) struct Checked {
     pub(super) span: Option<Span>,
     /// Whether its regions are all known, so that the absence of one means something.
     pub(super) complete: bool,
-    /// Where the regions of each rule stand.
-    pub(super) rule_spans: Vec<Span>,
+    /// Where the regions of each rule stand; `None` if not all of them are known.
+    pub(super) rule_spans: Vec<Option<Span>>,
 }
 
 /// Reads `[policy.NAME]`.
@@ -135,7 +135,7 @@ pub(super) fn check(
     };
     let known = complete.then_some(ranked.as_slice());
     let check_rule = |rule| rule::check(rule, &written.name, known, regions, tags, problems);
-    let rules = written.rules.iter().map(check_rule).collect();
+    let (rules, rule_spans) = written.rules.iter().map(check_rule).unzip();
     problems.extend(rule::shadowed(&written.rules));
     problems.extend(rank_problems(written));
     if complete && !written.rank_broken {
@@ -155,7 +155,6 @@ pub(super) fn check(
         rules,
         ecs: written.ecs,
     };
-    let rule_spans = written.rules.iter().map(rule::regions_span).collect();
     Checked { policy, span: Some(written.name.span), complete, rule_spans }
 }
 

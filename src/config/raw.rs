@@ -14,12 +14,12 @@ use crate::config::monitor::Monitor;
 use crate::config::notation;
 use crate::config::policy;
 use crate::config::reader::At;
-use crate::config::reader::Section;
-use crate::config::reader::Value;
 use crate::config::region;
+use crate::config::section::Section;
 use crate::config::server;
 use crate::config::server::Server;
 use crate::config::service;
+use crate::config::value::Value;
 use crate::model::Diagnostic;
 use crate::model::Name;
 

@@ -2,7 +2,8 @@
 
 use crate::config::codes;
 use crate::config::reader::At;
-use crate::config::reader::Section;
+use crate::config::section::Section;
+use crate::config::value::quoted;
 use crate::model::Coordinates;
 use crate::model::Diagnostic;
 use crate::model::Region;
@@ -44,5 +45,5 @@ pub(super) fn unused(region: &At<Region>) -> Diagnostic {
         format!("no service has a pool in region `{name}`"),
     )
     .label(region.span, "without a pool")
-    .help(format!("add `[service.NAME.pool.{name}]`, or remove the region"))
+    .help(format!("add `[service.NAME.pool.{}]`, or remove the region", quoted(name)))
 }

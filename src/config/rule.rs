@@ -7,8 +7,8 @@ use crate::config::directory::Directory;
 use crate::config::notation;
 use crate::config::policy;
 use crate::config::reader::At;
-use crate::config::reader::Section;
-use crate::config::reader::Value;
+use crate::config::section::Section;
+use crate::config::value::Value;
 use crate::model::Asn;
 use crate::model::Diagnostic;
 use crate::model::Match;
@@ -107,7 +107,8 @@ fn asn(item: &Value<'_>) -> Option<At<Asn>> {
     }
 }
 
-/// Resolves the names in a rule, and checks that its policy ranks its regions.
+/// Resolves the names in a rule, and checks that its policy ranks its regions. The span is
+/// that of the regions, if all are known.
 pub(super) fn check(
     written: &Written,
     policy: &At<String>,
@@ -115,7 +116,7 @@ pub(super) fn check(
     regions: &Directory,
     tags: &mut Directory,
     problems: &mut Vec<Diagnostic>,
-) -> Rule {
+) -> (Rule, Option<Span>) {
     let mut matches = written.matches.clone();
     for tag in &written.tags {
         if let Some(position) = tags.find(tag, problems) {
@@ -124,7 +125,7 @@ pub(super) fn check(
         matches.tags.push(tag.value.clone());
     }
     let names = written.regions.as_ref().map(|at| at.value.as_slice()).unwrap_or_default();
-    let (found, _) = policy::resolve(names, regions, problems);
+    let (found, complete) = policy::resolve(names, regions, problems);
     for region in found.iter().filter(|r| ranked.is_some_and(|all| !all.contains(&r.value))) {
         let name = regions.name(region.value.index());
         let message =
@@ -136,7 +137,9 @@ pub(super) fn check(
                 .help(format!("add \"{name}\" to the policy's `regions`, or remove it here")),
         );
     }
-    Rule { matches, regions: found.into_iter().map(|at| at.value).collect(), only: written.only }
+    let regions = found.into_iter().map(|at| at.value).collect();
+    let span = written.regions.as_ref().filter(|_| complete).map(|at| at.span);
+    (Rule { matches, regions, only: written.only }, span)
 }
 
 /// Warns of rules that no client reaches, since an earlier one takes them all.
@@ -147,8 +150,8 @@ pub(super) fn shadowed(written: &[Written]) -> Vec<Diagnostic> {
     for rule in written.iter().filter(|rule| rule.complete) {
         let key = key(rule);
         let (by, why) = match (everybody, earlier.get(&key)) {
-            (Some(by), _) => (by, "it matches every client"),
-            (None, Some(by)) => (*by, "it matches the same clients"),
+            (Some(by), _) => (by, "matches every client"),
+            (None, Some(by)) => (*by, "matches the same clients"),
             (None, None) => {
                 if key == key_of(&Match::default(), &[]) {
                     everybody = Some(rule);
@@ -161,7 +164,7 @@ pub(super) fn shadowed(written: &[Written]) -> Vec<Diagnostic> {
             Diagnostic::warning(
                 codes::RULE_SHADOWED,
                 rule.match_span,
-                format!("this rule is never reached: of an earlier one, {why}"),
+                format!("this rule is never reached: an earlier one {why}"),
             )
             .label(rule.match_span, "never reached")
             .label(by.match_span, why)
@@ -186,9 +189,4 @@ fn key_of(matches: &Match, tags: &[At<String>]) -> String {
     matches.nets.sort_unstable();
     matches.tags.sort_unstable();
     format!("{matches:?}")
-}
-
-/// Where the regions of a rule stand; its header if they are not there.
-pub(super) fn regions_span(written: &Written) -> Span {
-    written.regions.as_ref().map_or(written.span, |at| at.span)
 }

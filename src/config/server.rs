@@ -9,9 +9,9 @@ use crate::config::codes;
 use crate::config::notation;
 use crate::config::reader::At;
 use crate::config::reader::Fault;
-use crate::config::reader::Section;
-use crate::config::reader::Value;
+use crate::config::section::Section;
 use crate::config::units;
+use crate::config::value::Value;
 use crate::model::Diagnostic;
 use crate::model::limits;
 

@@ -10,10 +10,10 @@ use crate::config::policy::Checked;
 use crate::config::pool;
 use crate::config::reader::At;
 use crate::config::reader::Fault;
-use crate::config::reader::Section;
-use crate::config::reader::Value;
+use crate::config::section::Section;
 use crate::config::suggest;
 use crate::config::units;
+use crate::config::value::Value;
 use crate::model::AllDown;
 use crate::model::Diagnostic;
 use crate::model::Name;
@@ -128,7 +128,7 @@ fn all_down_word(text: &str) -> Result<AllDown, Fault> {
         _ => {
             let words = ["fail-open", "servfail"];
             let expected = "\"fail-open\", \"servfail\" or { fallback = [\"192.0.2.99\"] }";
-            let help = suggest::help(text, words, "write one of");
+            let help = suggest::value_help(text, words);
             Err(Fault::new(codes::ALL_DOWN, expected).help(help))
         }
     }
@@ -198,7 +198,7 @@ fn policy_of(
         return Some(0);
     }
     let At { value: name, span } = &written.name;
-    let choices = suggest::list(names.names());
+    let choices = suggest::choice(names.names());
     let message = format!("service `{name}` names no policy; expected one of {choices}");
     problems.push(
         Diagnostic::error(codes::POLICY_NOT_NAMED, *span, message)

@@ -33,6 +33,23 @@ pub(super) fn help<'a>(
     }
 }
 
+/// The same for values, which are quoted: "write …".
+pub(super) fn value_help<'a>(
+    found: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+) -> String {
+    match nearest(found, candidates.clone()) {
+        Some(near) => format!("write \"{near}\": did you mean that?"),
+        None => format!("write one of {}", list(candidates).replace('`', "\"")),
+    }
+}
+
+/// Names in backticks, with "or" before the last.
+pub(super) fn choice<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let list = list(names);
+    list.rsplit_once(" and ").map_or_else(|| list.clone(), |(a, b)| format!("{a} or {b}"))
+}
+
 /// Names in backticks, with "and" before the last; "none" if there are none.
 pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut words: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
@@ -118,6 +135,7 @@ mod tests {
         assert_eq!(list([]), "none");
         assert_eq!(list(["a"]), "`a`");
         assert_eq!(list(["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(choice(["a", "b", "c"]), "`a`, `b` or `c`");
         assert!(list(std::iter::repeat_n("a", 20)).ends_with("and 8 more"));
     }
 }

@@ -114,7 +114,7 @@ fn advice<'a>(
         Some((name, _)) if number_is_fine => format!("write \"{number}{name}\""),
         _ => {
             let names: Vec<&str> = units.map(|(name, _)| name).collect();
-            format!("write a number and one of the units {}", suggest::list(names))
+            format!("write a number and one of the units {}", suggest::choice(names))
         }
     }
 }

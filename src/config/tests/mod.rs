@@ -37,7 +37,10 @@ fn every_code_has_a_file_that_shows_it() {
         let errors = loaded.diagnostics.iter().any(|p| p.severity == Severity::Error);
         assert_eq!(loaded.config.is_none(), errors, "{code}");
         assert!(loaded.diagnostics.iter().all(|p| p.help.is_some()), "no help:\n{drawn}");
-        insta::assert_snapshot!(code, drawn);
+        // The whole of a hundred problems shows nothing more than the last ones.
+        let last =
+            drawn.rmatch_indices("\n\n").nth(2).map_or(&*drawn, |(at, _)| drawn[at..].trim());
+        insta::assert_snapshot!(code, if code == "too-many-problems" { last } else { &drawn });
         shown.insert(code);
     }
     let listed: BTreeSet<&str> = CODES.iter().map(|(code, _)| code.0).collect();
