@@ -4,6 +4,8 @@
 //! right one and reported, so that the rest can be checked all the same; the
 //! caller drops the result if anything was an error.
 
+use std::collections::HashSet;
+
 use crate::config::Config;
 use crate::config::Places;
 use crate::config::codes;
@@ -130,7 +132,7 @@ fn names(raw: &Raw, start: Span) -> Names {
         policies.push(At { value: policy::IMPLICIT.to_owned(), span: start });
     }
     let mut tags: Vec<At<String>> = raw.nets.tagged.iter().map(|(_, tag)| tag.clone()).collect();
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     tags.retain(|tag| seen.insert(tag.value.clone()));
     Names {
         regions: Directory::new("region", "a `[region.…]` table", codes::UNKNOWN_REGION, regions),

@@ -86,7 +86,7 @@ codes! {
     ALIAS_TO_ITSELF = "alias-to-itself": "A service answers its own name as a host name.";
     ANSWERS_OF_ALIAS = "answers-of-alias": "A service of host names asks for several answers.";
     DUPLICATE_ENDPOINT = "duplicate-endpoint": "A pool lists an endpoint twice.";
-    DUPLICATE_OWNER = "duplicate-owner": "Two services answer at one name.";
+    DUPLICATE_OWNER = "duplicate-owner": "A name is answered by two services, or listed twice.";
     FALLBACK_FAMILIES = "fallback-families": "A fallback lacks an address family of its service, or has one too many.";
     FAMILY_GAP = "family-gap": "Dual-stack clients of a region go elsewhere for one address family.";
     FENCE_WITHOUT_FAMILY = "fence-without-family": "Behind a fence there is no address of a family that the service has.";

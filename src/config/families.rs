@@ -13,9 +13,9 @@ use crate::config::service::WrittenAllDown;
 use crate::model::AllDown;
 use crate::model::Diagnostic;
 use crate::model::Family;
+use crate::model::Pool;
 use crate::model::Region;
 use crate::model::RegionId;
-use crate::model::Rule;
 use crate::model::Service;
 use crate::model::Span;
 
@@ -125,22 +125,22 @@ fn fallback_adds(service: &Service, family: Family, at: Span) -> Diagnostic {
 }
 
 /// Fences behind which a family of the service does not exist.
-pub(super) fn fences<'a>(
+pub(super) fn fences(
     written: &Written,
     service: &Service,
-    checked: &'a Checked,
+    checked: &Checked,
     regions: &[At<Region>],
 ) -> Vec<Diagnostic> {
-    let fence = |(rule, span): (&'a Rule, &Option<Span>)| rule.only.then_some((rule, (*span)?));
-    let lacks = |rule: &Rule, family| {
+    let lacks = |inside: &[RegionId], family| {
         let has = |id: &RegionId| service.pool(*id).is_some_and(|pool| pool.has_family(family));
-        !rule.regions.iter().any(has)
+        !inside.iter().any(has)
     };
     let mut problems = Vec::new();
-    for (rule, span) in checked.policy.rules.iter().zip(&checked.rule_spans).filter_map(fence) {
+    for At { value: inside, span } in &checked.fences {
+        let span = *span;
         let lacking: Vec<&str> =
-            families(service).filter(|family| lacks(rule, *family)).map(word).collect();
-        let first = rule.regions.first().and_then(|id| regions.get(id.index()));
+            families(service).filter(|family| lacks(inside, *family)).map(word).collect();
+        let first = inside.first().and_then(|id| regions.get(id.index()));
         let (false, Some(first)) = (lacking.is_empty(), first) else { continue };
         let what = if service.is_alias() {
             "endpoint".to_owned()
@@ -213,7 +213,7 @@ fn nearest<'a>(
     regions: &'a [At<Region>],
 ) -> Option<(&'a str, u64)> {
     let here = regions.get(from.index())?.value.location?;
-    let distance = |pool: &crate::model::Pool| {
+    let distance = |pool: &Pool| {
         let region = &regions.get(pool.region.index())?.value;
         Some((region.name.as_str(), here.distance_km(region.location?)))
     };

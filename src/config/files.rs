@@ -1,16 +1,22 @@
 //! Finds and reads the files of a configuration.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::codes;
 use crate::config::reader::At;
+use crate::config::suggest;
+use crate::model::Code;
 use crate::model::Diagnostic;
+use crate::model::Severity;
 use crate::model::SourceId;
 use crate::model::Sources;
+use crate::model::limits;
 
 /// The folder of a file; empty for a bare file name, so that paths show as typed.
 pub(super) fn folder(path: &Path) -> &Path {
@@ -31,7 +37,12 @@ pub(super) fn read(
 
 /// Reads a text file; the problem has no place yet.
 pub(super) fn text(path: &Path) -> Result<Arc<str>, Diagnostic> {
-    let octets = fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let octets = octets(path).map_err(|error| unreadable(path, &error))?;
+    if octets.len() > limits::CONFIG_FILE {
+        let most = limits::CONFIG_FILE / (1024 * 1024);
+        let message = format!("`{}` is too large: expected at most {most} MiB", path.display());
+        return Err(new(codes::FILE_UNREADABLE, message).help("split the file"));
+    }
     String::from_utf8(octets).map(Arc::from).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let message = format!(
@@ -40,6 +51,14 @@ pub(super) fn text(path: &Path) -> Result<Arc<str>, Diagnostic> {
         );
         new(codes::FILE_UNREADABLE, message).help("save the file as UTF-8")
     })
+}
+
+/// Reads no more than is needed to see that a file is too large: it may be a device.
+fn octets(path: &Path) -> io::Result<Vec<u8>> {
+    let most = u64::try_from(limits::CONFIG_FILE).unwrap_or(u64::MAX);
+    let mut octets = Vec::new();
+    fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut octets)?;
+    Ok(octets)
 }
 
 /// Returns why a file can't be opened, if it can't.
@@ -64,17 +83,19 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
         };
         return new(codes::FILE_MISSING, format!("there is no file `{shown}`")).help(help);
     }
-    let why = match error.kind() {
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        _ => error.to_string(),
+    let why = if error.kind() == io::ErrorKind::PermissionDenied {
+        "permission denied".to_owned()
+    } else if error.kind() == io::ErrorKind::IsADirectory {
+        "it is a folder".to_owned()
+    } else {
+        error.to_string()
     };
     new(codes::FILE_UNREADABLE, format!("can't read `{shown}`: {why}"))
         .help("name a file that this user may read")
 }
 
-fn new(code: crate::model::Code, message: String) -> Diagnostic {
-    Diagnostic::new(code, crate::model::Severity::Error, message)
+fn new(code: Code, message: String) -> Diagnostic {
+    Diagnostic::new(code, Severity::Error, message)
 }
 
 /// A file of nearly this name beside where this one should be.
@@ -86,7 +107,7 @@ fn nearest_file(path: &Path) -> Option<PathBuf> {
     };
     let entries = fs::read_dir(folder).ok()?.take(1000).flatten();
     let names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
-    let near = crate::config::suggest::nearest(wanted, names.iter().map(String::as_str))?;
+    let near = suggest::nearest(wanted, names.iter().map(String::as_str))?;
     (near != wanted).then(|| path.with_file_name(near))
 }
 
@@ -101,7 +122,7 @@ pub(super) struct Included {
 /// Expands a pattern: a path, or one with `*` in its last part.
 pub(super) fn expand(pattern: &At<PathBuf>) -> Result<Included, Diagnostic> {
     let path = &pattern.value;
-    let stars = |text: Option<&std::ffi::OsStr>| {
+    let stars = |text: Option<&OsStr>| {
         text.and_then(|text| text.to_str()).is_some_and(|text| text.contains('*'))
     };
     let folder = folder(path);

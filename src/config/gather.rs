@@ -1,5 +1,8 @@
 //! Reads what the configuration names: zones, databases, files of networks.
 
+use std::error::Error;
+use std::path::PathBuf;
+
 use ipnet::IpNet;
 
 use crate::config::codes;
@@ -83,7 +86,7 @@ fn databases(raw: &Raw, problems: &mut Vec<Diagnostic>) -> Vec<Database> {
     databases
 }
 
-fn broken(path: &At<std::path::PathBuf>, error: &dyn std::error::Error) -> Diagnostic {
+fn broken(path: &At<PathBuf>, error: &dyn Error) -> Diagnostic {
     let mut why = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -12,6 +12,7 @@ use crate::model::Asn;
 use crate::model::Continent;
 use crate::model::Country;
 use crate::model::Name;
+use crate::model::NameError;
 use crate::model::Rank;
 use crate::model::Subdivision;
 use crate::model::Target;
@@ -61,7 +62,7 @@ pub(super) fn domain(text: &str) -> Result<Name, Fault> {
     if !text.is_ascii() {
         return Err(fault("characters beyond ASCII").help("write the A-label: `xn--…`"));
     }
-    text.parse().map_err(|why: crate::model::NameError| fault(&why.to_string()))
+    text.parse().map_err(|why: NameError| fault(&why.to_string()))
 }
 
 /// Reads the operator's name for a region, a service, a policy, a monitor or a tag.
@@ -277,7 +278,7 @@ mod tests {
         assert_eq!(help(subdivision("UK-ENG")), "write \"GB\"");
         assert_eq!(asn("AS64496").unwrap(), Asn(64496));
         assert_eq!(help(rank("geo")), "write \"nearest\"");
-        assert!(help(rank("neerest")).contains("`nearest`"));
+        assert!(help(rank("neerest")).contains("\"nearest\""));
     }
 
     #[test]

@@ -35,7 +35,7 @@ struct Owner<'a> {
 /// Checks every name of every service. `services` are in step with `written`.
 pub(super) fn check(written: &[Written], services: &[Service], zones: &[Zone]) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
-    let mut first: HashMap<&Name, Span> = HashMap::new();
+    let mut first: HashMap<&Name, (Span, &str)> = HashMap::new();
     let mut by_zone: HashMap<usize, Vec<Owner<'_>>> = HashMap::new();
     let owners = written.iter().zip(services).flat_map(|(written, service)| {
         written.owners.iter().flatten().map(move |name| Owner { written, service, name })
@@ -45,7 +45,7 @@ pub(super) fn check(written: &[Written], services: &[Service], zones: &[Zone]) -
             problems.push(duplicate(&owner, *earlier));
             continue;
         }
-        first.insert(&owner.name.value, owner.name.span);
+        first.insert(&owner.name.value, (owner.name.span, &owner.written.name.value));
         let apexes = zones.iter().enumerate();
         let holds = |(_, zone): &(usize, &Zone)| owner.name.value.is_within(&zone.apex.value);
         match apexes.filter(holds).max_by_key(|(_, zone)| zone.apex.value.n_labels()) {
@@ -65,13 +65,20 @@ pub(super) fn check(written: &[Written], services: &[Service], zones: &[Zone]) -
     problems
 }
 
-fn duplicate(owner: &Owner<'_>, earlier: Span) -> Diagnostic {
-    let (name, at) = (&owner.name.value, owner.name.span);
-    let message = format!("two services answer at `{name}`, expected one");
+fn duplicate(owner: &Owner<'_>, (earlier, other): (Span, &str)) -> Diagnostic {
+    let (name, at, service) = (&owner.name.value, owner.name.span, &owner.written.name.value);
+    let (message, help) = if service == other {
+        (format!("service `{service}` lists `{name}` twice, expected once"), "remove one of them")
+    } else {
+        (
+            format!("services `{other}` and `{service}` both answer at `{name}`, expected one"),
+            "give one of them another name, or make them one service",
+        )
+    };
     Diagnostic::error(codes::DUPLICATE_OWNER, at, message)
-        .label(at, format!("again, in service `{}`", owner.written.name.value))
+        .label(at, format!("again, in service `{service}`"))
         .label(earlier, "before")
-        .help("give one of them another name, or make them one service")
+        .help(help)
 }
 
 fn outside(owner: &Owner<'_>, zones: &[Zone]) -> Diagnostic {

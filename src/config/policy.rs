@@ -14,6 +14,7 @@ use crate::model::Policy;
 use crate::model::Rank;
 use crate::model::Region;
 use crate::model::RegionId;
+use crate::model::Rule;
 use crate::model::Span;
 use crate::model::Tie;
 use crate::model::limits;
@@ -51,8 +52,8 @@ pub(super) struct Checked {
     pub(super) span: Option<Span>,
     /// Whether its regions are all known, so that the absence of one means something.
     pub(super) complete: bool,
-    /// Where the regions of each rule stand; `None` if not all of them are known.
-    pub(super) rule_spans: Vec<Option<Span>>,
+    /// The fences among its rules, whose regions are all known: these, written there.
+    pub(super) fences: Vec<At<Vec<RegionId>>>,
 }
 
 /// Reads `[policy.NAME]`.
@@ -115,7 +116,7 @@ pub(super) fn implicit(regions: &Directory) -> Checked {
         rules: Vec::new(),
         ecs: true,
     };
-    Checked { policy, span: None, complete: true, rule_spans: Vec::new() }
+    Checked { policy, span: None, complete: true, fences: Vec::new() }
 }
 
 /// Resolves the names in a policy and looks for what can't work in it.
@@ -135,7 +136,12 @@ pub(super) fn check(
     };
     let known = complete.then_some(ranked.as_slice());
     let check_rule = |rule| rule::check(rule, &written.name, known, regions, tags, problems);
-    let (rules, rule_spans) = written.rules.iter().map(check_rule).unzip();
+    let (rules, spans): (Vec<Rule>, Vec<Option<Span>>) =
+        written.rules.iter().map(check_rule).unzip();
+    let fence = |(rule, span): (&Rule, Option<Span>)| {
+        rule.only.then_some(At { value: rule.regions.clone(), span: span? })
+    };
+    let fences = rules.iter().zip(spans).filter_map(fence).collect();
     problems.extend(rule::shadowed(&written.rules));
     problems.extend(rank_problems(written));
     if complete && !written.rank_broken {
@@ -155,7 +161,7 @@ pub(super) fn check(
         rules,
         ecs: written.ecs,
     };
-    Checked { policy, span: Some(written.name.span), complete, rule_spans }
+    Checked { policy, span: Some(written.name.span), complete, fences }
 }
 
 /// Finds regions by name; reports unknown and repeated ones. True if none was unknown.

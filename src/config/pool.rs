@@ -1,6 +1,7 @@
 //! `[service.NAME.pool.REGION]`: a service's endpoints in one region.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use crate::config::codes;
 use crate::config::directory::Directory;
@@ -85,7 +86,7 @@ fn endpoint(item: &Value<'_>) -> Option<At<Endpoint>> {
     Some(target.map(|target| Endpoint { target, weight }))
 }
 
-fn only_address(text: &str) -> Result<std::net::IpAddr, Fault> {
+fn only_address(text: &str) -> Result<IpAddr, Fault> {
     notation::address(text).map_err(|fault| match notation::target(text) {
         Ok(_) => fault.help(format!("write `host = \"{text}\"`")),
         Err(_) => fault,

@@ -29,16 +29,22 @@ pub enum Format {
     Line,
 }
 
-/// Draws diagnostics in the order given. `color` is for [`Format::Full`] only.
+/// Draws diagnostics by file and position, those without a place first. `color` is for
+/// [`Format::Full`] only.
 pub fn render(
     diagnostics: &[Diagnostic],
     sources: &Sources,
     format: Format,
     color: bool,
 ) -> String {
+    let place = |problem: &&Diagnostic| {
+        problem.labels.first().map(|label| (label.span.source, label.span.start))
+    };
+    let mut diagnostics: Vec<&Diagnostic> = diagnostics.iter().collect();
+    diagnostics.sort_by_key(place);
     match format {
-        Format::Full => full(diagnostics, sources, color),
-        Format::Json => json(diagnostics, sources),
+        Format::Full => full(&diagnostics, sources, color),
+        Format::Json => json(&diagnostics, sources),
         Format::Line => diagnostics.iter().map(|problem| line(problem, sources)).collect(),
     }
 }
@@ -61,7 +67,7 @@ fn plain(text: &str) -> String {
 
 // ---- Full ----
 
-fn full(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
+fn full(diagnostics: &[&Diagnostic], sources: &Sources, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();
     for problem in diagnostics {
@@ -97,21 +103,34 @@ fn group<'a>(problem: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
     let locus = problem.labels.first().map(|label| label.span);
     let snippet = |file: &SourceId| {
         let text = sources.text(*file);
-        let annotations = problem.labels.iter().filter(|label| label.span.source == *file);
+        let here = || problem.labels.iter().filter(|label| label.span.source == *file);
+        let window = window(text, here().map(|label| within(text, label.span)));
         let annotation = |label: &Label| {
             let is_locus = Some(label.span) == locus;
             let kind = if is_locus { AnnotationKind::Primary } else { AnnotationKind::Context };
-            kind.span(within(text, label.span)).label(plain(&label.text))
+            let range = within(text, label.span);
+            let range = range.start - window.start..range.end - window.start;
+            kind.span(range).label(plain(&label.text))
         };
-        Snippet::source(text)
+        let first = Span { source: *file, start: window.start, end: window.start };
+        Snippet::source(text.get(window.clone()).unwrap_or_default())
+            .line_start(sources.line_column(first).0)
             .path(sources.path(*file).display().to_string())
-            .annotations(annotations.map(annotation))
+            .annotations(here().map(annotation))
     };
     let group = Group::with_title(title).elements(files.iter().map(snippet));
     match &problem.help {
         Some(help) => group.element(Level::HELP.message(plain(help))),
         None => group,
     }
+}
+
+/// The whole lines that hold all ranges: drawing costs by the size of what is given to draw.
+fn window(text: &str, ranges: impl Iterator<Item = Range<usize>>) -> Range<usize> {
+    let all = ranges.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)).unwrap_or(0..0);
+    let before = text.get(..all.start).and_then(|before| before.rfind('\n'));
+    let after = text.get(all.end..).and_then(|after| after.find('\n'));
+    before.map_or(0, |at| at + 1)..after.map_or(text.len(), |at| all.end + at)
 }
 
 /// The range of a span, moved to where the text has characters.
@@ -171,7 +190,7 @@ struct JsonEnd {
     column: usize,
 }
 
-fn json(diagnostics: &[Diagnostic], sources: &Sources) -> String {
+fn json(diagnostics: &[&Diagnostic], sources: &Sources) -> String {
     let all: Vec<JsonProblem<'_>> =
         diagnostics.iter().map(|problem| json_problem(problem, sources)).collect();
     let mut out = serde_json::to_string_pretty(&all).expect("strings and numbers are JSON");

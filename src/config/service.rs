@@ -212,7 +212,7 @@ fn policy_of(
 
 fn ttls(written: &Written, problems: &mut Vec<Diagnostic>) -> (Ttl, Ttl) {
     let of = |seconds| Ttl::from_secs(seconds).unwrap_or(Ttl::MAX);
-    let ttl = written.ttl.as_ref().map_or(of(TTL_SECS), |at| at.value);
+    let ttl = written.ttl.as_ref().map_or_else(|| of(TTL_SECS), |at| at.value);
     let Some(least) = &written.ttl_min else {
         return (ttl, of((ttl.secs() / 2).max(TTL_MIN_SECS).min(ttl.secs())));
     };

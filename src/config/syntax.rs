@@ -91,15 +91,10 @@ fn problem(source: SourceId, text: &str, error: &Error) -> Diagnostic {
 
 /// Where the outermost array or inline table begins that ends at `end`, if one does.
 fn opening(table: &DeTable<'_>, end: usize) -> Option<usize> {
-    table.iter().find_map(|(_, value)| match value.get_ref() {
-        DeValue::Array(items) if value.span().end == end && !items.is_empty() => {
-            Some(value.span().start)
-        }
-        DeValue::Array(items) => items.iter().find_map(|item| match item.get_ref() {
-            DeValue::Table(inner) => opening(inner, end),
-            _ => None,
-        }),
-        DeValue::Table(inner) => opening(inner, end),
-        _ => None,
+    let inner = |value: &Spanned<DeValue<'_>>| opening(value.get_ref().as_table()?, end);
+    table.iter().find_map(|(_, value)| match value.get_ref().as_array() {
+        Some(items) if value.span().end == end && !items.is_empty() => Some(value.span().start),
+        Some(items) => items.iter().find_map(inner),
+        None => inner(value),
     })
 }

@@ -54,10 +54,8 @@ impl<'a> Value<'a> {
 
     /// The text of a string.
     pub(super) fn text(&self) -> Option<At<String>> {
-        match self.value {
-            DeValue::String(text) => Some(At { value: text.to_string(), span: self.span }),
-            _ => self.wrong_type("a string"),
-        }
+        let Some(text) = self.value.as_str() else { return self.wrong_type("a string") };
+        Some(At { value: text.to_owned(), span: self.span })
     }
 
     /// The text of a string, parsed.
@@ -91,10 +89,10 @@ impl<'a> Value<'a> {
 
     /// A truth value.
     pub(super) fn boolean(&self) -> Option<At<bool>> {
-        match self.value {
-            DeValue::Boolean(value) => Some(At { value: *value, span: self.span }),
-            _ => self.wrong_type("`true` or `false`"),
-        }
+        let Some(value) = self.value.as_bool() else {
+            return self.wrong_type("`true` or `false`");
+        };
+        Some(At { value, span: self.span })
     }
 
     /// Whether it is an integer.
@@ -141,10 +139,10 @@ impl<'a> Value<'a> {
 
     /// The elements of an array.
     pub(super) fn array(&self) -> Vec<Self> {
-        match self.value {
-            DeValue::Array(_) => self.one_or_many(),
-            _ => self.wrong_type("an array").unwrap_or_default(),
+        if self.value.is_array() {
+            return self.one_or_many();
         }
+        self.wrong_type("an array").unwrap_or_default()
     }
 
     /// The elements of an array, or the value itself.
@@ -157,12 +155,8 @@ impl<'a> Value<'a> {
             value,
             span,
         };
-        match self.value {
-            DeValue::Array(items) => {
-                items.iter().map(|v| one(v.get_ref(), self.reader.span(v.span()))).collect()
-            }
-            value => vec![one(value, self.span)],
-        }
+        let Some(items) = self.value.as_array() else { return vec![one(self.value, self.span)] };
+        items.iter().map(|item| one(item.get_ref(), self.reader.span(item.span()))).collect()
     }
 
     /// At least one element, or the value itself, each read by `read`; `None` if any was wrong.
@@ -235,14 +229,13 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A number in decimal notation.
     fn number_text(&self) -> String {
-        match self.value {
-            DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
-            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-                .map_or_else(|_| number.to_string(), |n| n.to_string()),
-            DeValue::Float(number) => number.as_str().to_owned(),
-            _ => String::new(),
-        }
+        let integer = |text: &str, radix| i64::from_str_radix(text, radix).ok();
+        let decimal = self.value.as_integer().and_then(|n| integer(n.as_str(), n.radix()));
+        let whole = decimal.map(|n| n.to_string());
+        let float = self.value.as_float().map(|n| n.as_str().to_owned());
+        whole.or(float).unwrap_or_else(|| "10".to_owned())
     }
 
     fn found(&self) -> String {

@@ -141,7 +141,7 @@ impl Sources {
         let text = self.text(span.source);
         let before = text.get(..span.start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+        let line = before.matches('\n').count() + 1;
         (line, before.get(line_start..).map_or(0, |l| l.chars().count()) + 1)
     }
 }

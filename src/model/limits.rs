@@ -44,6 +44,10 @@ pub const MESSAGE: usize = 65_535;
 /// Depth of `$INCLUDE`; deeper is an error.
 pub const INCLUDE_DEPTH: usize = 8;
 
+/// Octets of a configuration file or file of networks; more is an error. A million
+/// prefixes fit.
+pub const CONFIG_FILE: usize = 64 * 1024 * 1024;
+
 /// Problems reported from one file; the rest is counted.
 pub const DIAGNOSTICS_PER_FILE: usize = 100;
 

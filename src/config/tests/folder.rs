@@ -41,7 +41,7 @@ impl Folder {
         text.replace(&format!("{}/", self.path().display()), "")
     }
 
-    fn write(&self, path: &str, octets: &[u8]) {
+    pub(super) fn write(&self, path: &str, octets: &[u8]) {
         let path = self.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, octets).unwrap();
@@ -56,7 +56,8 @@ const SERVICE: &str = "[service.api]\n\
 
 /// The least that is a MaxMind DB: one node that leads nowhere.
 fn database() -> Vec<u8> {
-    let string = |text: &str| [&[0x40 | text.len() as u8], text.as_bytes()].concat();
+    let short = |length: usize| u8::try_from(length).unwrap();
+    let string = |text: &str| [&[0x40 | short(text.len())], text.as_bytes()].concat();
     let number = |value: u8| vec![0xa1, value];
     let entries: [(&str, Vec<u8>); 9] = [
         ("node_count", vec![0xc1, 1]),
@@ -72,7 +73,7 @@ fn database() -> Vec<u8> {
     let mut octets = [0, 0, 1].repeat(2);
     octets.extend([0; 16]);
     octets.extend(b"\xab\xcd\xefMaxMind.com");
-    octets.push(0xe0 | entries.len() as u8);
+    octets.push(0xe0 | short(entries.len()));
     for (key, value) in entries {
         octets.extend(string(key));
         octets.extend(value);

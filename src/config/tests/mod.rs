@@ -153,6 +153,64 @@ fn the_main_file_may_be_missing() {
 }
 
 #[test]
+fn included_files_share_one_namespace_and_keep_their_own_folder() {
+    let folder = Folder::new();
+    let zone = "[zone.\"gslb.example.com\"]\nfile = \"zones/gslb.example.com.zone\"\n";
+    folder.write("more/zone.toml", zone.replace("zones/", "../zones/").as_bytes());
+    // The pattern `*.toml` matches the main file too, which is not read again.
+    let main = cases::BASE.replace(zone, "include = [\"more/zone.toml\", \"more/z*.toml\"]\n");
+    folder.write("meridian.toml", main.as_bytes());
+    let loaded = load(&folder.path().join("meridian.toml"));
+    assert_eq!(codes(&loaded), [""; 0]);
+    assert_eq!(loaded.config.unwrap().zones.len(), 1);
+    let main = main.replace("more/zone.toml", "more/zoen.toml").replace("more/z*", "mer*");
+    folder.write("meridian.toml", main.as_bytes());
+    assert_eq!(codes(&load(&folder.path().join("meridian.toml"))), ["file-missing"]);
+}
+
+#[test]
+fn syntax_errors_are_all_reported() {
+    let folder = Folder::new();
+    let text = cases::BASE
+        .replace("[region.us]", "[region.us]\nbias = yes\nbias = 1")
+        .replace("rank = [\"priority\"]", "rank = [\"priority\" \"equal\"]")
+        .replace("name = ", "name ")
+        .replace("[service.www.pool.eu]", "[service.www.pool.us]")
+        .replace("endpoints = [\"192.0.2.10\"]", "endpoints = [\"192.0.2.10]");
+    let loaded = load_str(&text, folder.path());
+    let drawn = folder.strip(&render(&loaded.diagnostics, &loaded.sources, Format::Full, false));
+    insta::assert_snapshot!("syntax-errors", drawn);
+}
+
+#[test]
+fn limits_hold() {
+    let folder = Folder::new();
+    let regions: String = (0..600).map(|n| format!("[region.r{n}]\n")).collect();
+    let databases = format!("[geoip]\ndatabases = [{}]\n", "\"geoip/broken.mmdb\", ".repeat(9));
+    let rules = "[[policy.global.rule]]\nregions = [\"us\"]\n".repeat(10_001);
+    for added in [&regions, &databases, &rules] {
+        let loaded = load_str(&format!("{}{added}", cases::BASE), folder.path());
+        // Only a hundred problems of a file are shown, of which this may not be one.
+        let shown = codes(&loaded);
+        assert!(shown.contains(&"too-many") || shown.len() > 100);
+        assert!(loaded.config.is_none());
+    }
+    for (key, value) in [("answers", "29"), ("answers", "0"), ("ttl", "\"2147483648s\"")] {
+        let text = cases::BASE.replace("name = ", &format!("{key} = {value}\nname = "));
+        assert_eq!(codes(&load_str(&text, folder.path())), ["out-of-range"], "{key} = {value}");
+    }
+}
+
+#[test]
+fn deep_nesting_is_a_syntax_error() {
+    let folder = Folder::new();
+    for open in ["[", "{a=", "[{a="] {
+        let loaded = load_str(&format!("x = {}", open.repeat(100_000)), folder.path());
+        assert!(codes(&loaded).contains(&"toml-syntax"));
+    }
+}
+
+#[test]
 fn colour_is_drawn_only_when_asked_for() {
     let folder = Folder::new();
     let loaded = load_str("x = 1", folder.path());
@@ -190,7 +248,7 @@ proptest! {
 
     #[test]
     fn no_mutation_of_the_example_makes_loading_panic(
-        edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "[ -~\\n\u{e9}]{0,4}"), 1..6),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, "[ -~\\n\\r\\t\u{e9}]{0,4}"), 1..6),
     ) {
         let mut text: Vec<char> = EXAMPLE.chars().collect();
         for (at, removed, inserted) in edits {
