@@ -174,12 +174,14 @@ fn syntax_errors_are_all_reported() {
     let text = cases::BASE
         .replace("[region.us]", "[region.us]\nbias = yes\nbias = 1")
         .replace("rank = [\"priority\"]", "rank = [\"priority\" \"equal\"]")
-        .replace("name = ", "name ")
-        .replace("[service.www.pool.eu]", "[service.www.pool.us]")
-        .replace("endpoints = [\"192.0.2.10\"]", "endpoints = [\"192.0.2.10]");
-    let loaded = load_str(&text, folder.path());
-    let drawn = folder.strip(&render(&loaded.diagnostics, &loaded.sources, Format::Full, false));
-    insta::assert_snapshot!("syntax-errors", drawn);
+        .replace("[service.www.pool.eu]", "[service.www.pool.us]");
+    let quote = text.replace("endpoints = [\"192.0.2.10\"]", "endpoints = [\"192.0.2.10]");
+    let equals = quote.replace("name = ", "name ");
+    for (name, text) in [("syntax", text), ("syntax-quote", quote), ("syntax-equals", equals)] {
+        let loaded = load_str(&text, folder.path());
+        let drawn = render(&loaded.diagnostics, &loaded.sources, Format::Full, false);
+        insta::assert_snapshot!(name, folder.strip(&drawn));
+    }
 }
 
 #[test]
