@@ -50,7 +50,12 @@ impl ChordSquared {
         2.0 * Coordinates::EARTH_RADIUS_KM * (self.0.sqrt() / 2.0).min(1.0).asin()
     }
 
-    /// The bare number, for arithmetic such as a bias; order is kept.
+    /// The square of a chord that [`ChordSquared::value`] gave.
+    pub const fn from_value(value: f64) -> Self {
+        Self(value)
+    }
+
+    /// The bare number; order is kept.
     pub const fn value(self) -> f64 {
         self.0
     }

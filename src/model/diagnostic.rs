@@ -121,6 +121,11 @@ impl Sources {
         SourceId(id)
     }
 
+    /// The paths of all files, in the order in which they were read.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|(path, _)| path.as_path())
+    }
+
     /// The path as the operator would type it.
     pub fn path(&self, id: SourceId) -> &Path {
         self.0.get(id.0 as usize).map_or_else(|| Path::new(""), |(path, _)| path)
@@ -136,7 +141,7 @@ impl Sources {
         let text = self.text(span.source);
         let before = text.get(..span.start).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+        let line = before.matches('\n').count() + 1;
         (line, before.get(line_start..).map_or(0, |l| l.chars().count()) + 1)
     }
 }

@@ -51,6 +51,10 @@ pub const INCLUDE_DEPTH: usize = 8;
 /// files that include the next one a hundred times each would be read 10¹⁶ times.
 pub const INCLUDES: usize = 10_000;
 
+/// Octets of a configuration file or file of networks; more is an error. A million
+/// prefixes fit.
+pub const CONFIG_FILE: usize = 64 * 1024 * 1024;
+
 /// Problems reported from one file; the rest is counted.
 pub const DIAGNOSTICS_PER_FILE: usize = 100;
 

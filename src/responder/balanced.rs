@@ -61,9 +61,7 @@ impl<T: Trace> Answer<'_, '_, T> {
         let subnet = self.query.edns.and_then(|edns| edns.client_subnet);
         let client = Client { subnet, resolver: self.peer };
         let decision = decide(service, family, map, standing, &client, self.rng, self.trace);
-        let done = |rcode, error| {
-            Ok(Step::Done(Verdict { rcode, scope: decision.scope, error }))
-        };
+        let done = |rcode, error| Ok(Step::Done(Verdict { rcode, scope: decision.scope, error }));
         match decision.answered {
             Answered::Endpoints { pool, picks, admission } => {
                 let open = admission != Admission::Admitted;
@@ -103,10 +101,8 @@ impl<T: Trace> Answer<'_, '_, T> {
             if service.alias {
                 // One name has one CNAME (RFC 2181, 10.1), however many answers are asked for.
                 self.cname(sought.owner(), ttl, &endpoint.rdata)?;
-                let followed = !matches!(
-                    self.query.question.qtype,
-                    RecordType::CNAME | RecordType::ANY
-                );
+                let followed =
+                    !matches!(self.query.question.qtype, RecordType::CNAME | RecordType::ANY);
                 let at = self.last_rdata(endpoint.rdata.len());
                 return Ok(followed.then_some(Sought { name: &endpoint.rdata, at }));
             }

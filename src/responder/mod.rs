@@ -48,8 +48,8 @@ use crate::responder::answer::Answer;
 use crate::snapshot::Snapshot;
 use crate::steer::NoTrace;
 use crate::steer::Trace;
-use crate::wire::Extras;
 use crate::wire::ExtendedError;
+use crate::wire::Extras;
 use crate::wire::Header;
 use crate::wire::Query;
 use crate::wire::Rcode;
@@ -184,9 +184,7 @@ fn judge<T: Trace>(
     }
     match (query.question.class, query.question.qtype) {
         // Transfers are not offered (RFC 5936, 2.2.1).
-        (model::Class::IN, RecordType::AXFR | RecordType::IXFR) => {
-            Verdict::of(Rcode::REFUSED)
-        }
+        (model::Class::IN, RecordType::AXFR | RecordType::IXFR) => Verdict::of(Rcode::REFUSED),
         (model::Class::IN, _) => {
             let Worker { rng, .. } = view.worker;
             Answer { query, peer, snapshot: view.snapshot, rng, out, trace }.complete()

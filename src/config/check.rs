@@ -1,0 +1,248 @@
+//! From what is written to what is meant: names resolved, parts compared with each other.
+//!
+//! Pure: everything was read before. A value that is wrong is replaced by some
+//! right one and reported, so that the rest can be checked all the same; the
+//! caller drops the result if anything was an error.
+
+use std::collections::HashSet;
+
+use crate::config::Config;
+use crate::config::Places;
+use crate::config::codes;
+use crate::config::directory;
+use crate::config::directory::Directory;
+use crate::config::families;
+use crate::config::gather::Gathered;
+use crate::config::monitor;
+use crate::config::monitor::Monitor;
+use crate::config::owners;
+use crate::config::policy;
+use crate::config::policy::Checked;
+use crate::config::raw::Raw;
+use crate::config::reader;
+use crate::config::reader::At;
+use crate::config::region;
+use crate::config::server;
+use crate::config::service;
+use crate::config::service::Against;
+use crate::model::Code;
+use crate::model::Diagnostic;
+use crate::model::Rank;
+use crate::model::Region;
+use crate::model::RegionId;
+use crate::model::Rule;
+use crate::model::Service;
+use crate::model::Span;
+use crate::model::limits;
+
+/// The names of everything that can be referred to.
+struct Names {
+    regions: Directory,
+    policies: Directory,
+    monitors: Directory,
+    tags: Directory,
+}
+
+/// Checks everything. `start` is the start of the main file.
+pub(super) fn check(
+    mut raw: Raw,
+    gathered: Gathered,
+    start: Span,
+    problems: &mut Vec<Diagnostic>,
+) -> Config {
+    problems.extend(absences(&raw, start));
+    deduplicate(&mut raw, problems);
+    raw.nets.tagged.extend(gathered.nets);
+    let mut names = names(&raw, start);
+    let regions: Vec<At<Region>> = raw.regions.iter().map(|w| w.region.clone()).collect();
+    if let Some(over) = regions.get(limits::REGIONS) {
+        problems.push(reader::too_many(over.span, "regions", regions.len(), limits::REGIONS));
+    }
+    check_region_monitors(&raw, &mut names, problems);
+    let policies = check_policies(&raw, &regions, &mut names, problems);
+    let services = check_services(&raw, &policies, &regions, &mut names, problems);
+    problems.extend(owners::check(&raw.services, &services, &gathered.zones));
+    problems.extend(unused(&raw, &regions, &names));
+    problems.extend(monitor::not_run(&raw.monitors));
+    problems.extend(no_database(&raw, &policies, &regions));
+    let places = Places {
+        regions: regions.iter().map(|at| at.span).collect(),
+        policies: policies.iter().map(|checked| checked.span).collect(),
+        services: raw.services.iter().map(|written| written.name.span).collect(),
+    };
+    let databases = raw.geoip.iter().flat_map(|geoip| &geoip.value);
+    Config {
+        server: raw.server.map(|at| at.value).unwrap_or_default(),
+        control: raw.control.map_or_else(server::default_control, |at| at.value),
+        zones: gathered.zones.into_iter().map(|z| (z.apex.value, z.records)).collect(),
+        files: databases.map(|at| at.value.clone()).collect(),
+        databases: gathered.databases,
+        nets: raw.nets.tagged.into_iter().map(|(net, tag)| (net, tag.value)).collect(),
+        regions: regions.into_iter().map(|at| at.value).collect(),
+        policies: policies.into_iter().map(|checked| checked.policy).collect(),
+        services,
+        monitors: raw.monitors.into_iter().map(|at| at.value).collect(),
+        places,
+    }
+}
+
+/// What a configuration can't be without.
+fn absences(raw: &Raw, start: Span) -> Vec<Diagnostic> {
+    let absence = |code: Code, is_absent: bool, what: &str, help: &str| {
+        let message = format!("there is no {what}, expected at least one");
+        is_absent.then(|| {
+            Diagnostic::error(code, start, message).label(start, format!("no {what}")).help(help)
+        })
+    };
+    let zone = "add `[zone.\"gslb.example.com\"]` with `file = \"zones/gslb.example.com.zone\"`";
+    let region = "add `[region.us-east]` with `location = { lat = 39.04, lon = -77.49 }`";
+    let service = "add `[service.www]` with `name = \"www.gslb.example.com\"` and a pool";
+    [
+        absence(codes::NO_ZONE, raw.zones.is_empty(), "zone", zone),
+        absence(codes::NO_REGION, raw.regions.is_empty(), "region", region),
+        absence(codes::NO_SERVICE, raw.services.is_empty(), "service", service),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Across files, names may repeat; within one TOML forbids it.
+fn deduplicate(raw: &mut Raw, problems: &mut Vec<Diagnostic>) {
+    /// Lets one function read the names of all kinds.
+    fn only<T>(
+        kind: &str,
+        list: &mut Vec<T>,
+        name: impl Fn(&T) -> At<String>,
+        problems: &mut Vec<Diagnostic>,
+    ) {
+        *list = directory::unique(kind, std::mem::take(list), name, problems);
+    }
+    only("region", &mut raw.regions, |w| w.region.clone().map(|r| r.name), problems);
+    only("monitor", &mut raw.monitors, |w| w.clone().map(|m| m.name), problems);
+    only("policy", &mut raw.policies, |w| w.name.clone(), problems);
+    only("service", &mut raw.services, |w| w.name.clone(), problems);
+}
+
+fn names(raw: &Raw, start: Span) -> Names {
+    let regions = raw.regions.iter().map(|w| w.region.clone().map(|region| region.name));
+    let monitors = raw.monitors.iter().map(|at| at.clone().map(|monitor: Monitor| monitor.name));
+    let mut policies: Vec<At<String>> = raw.policies.iter().map(|w| w.name.clone()).collect();
+    if policies.is_empty() {
+        policies.push(At { value: policy::IMPLICIT.to_owned(), span: start });
+    }
+    let mut tags: Vec<At<String>> = raw.nets.tagged.iter().map(|(_, tag)| tag.clone()).collect();
+    let mut seen = HashSet::new();
+    tags.retain(|tag| seen.insert(tag.value.clone()));
+    Names {
+        regions: Directory::new("region", "a `[region.…]` table", codes::UNKNOWN_REGION, regions),
+        policies: Directory::new("policy", "a `[policy.…]` table", codes::UNKNOWN_POLICY, policies),
+        monitors: Directory::new(
+            "monitor",
+            "a `[monitor.…]` table",
+            codes::UNKNOWN_MONITOR,
+            monitors,
+        ),
+        tags: Directory::new("tag", "a tag in `[nets]`", codes::UNKNOWN_TAG, tags),
+    }
+}
+
+fn check_region_monitors(raw: &Raw, names: &mut Names, problems: &mut Vec<Diagnostic>) {
+    for monitor in raw.regions.iter().filter_map(|written| written.monitor.as_ref()) {
+        if let Some(position) = names.monitors.find(monitor, problems) {
+            names.monitors.mark(position);
+        }
+    }
+}
+
+fn check_policies(
+    raw: &Raw,
+    regions: &[At<Region>],
+    names: &mut Names,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Checked> {
+    if raw.policies.is_empty() {
+        return vec![policy::implicit(&names.regions)];
+    }
+    let check =
+        |written| policy::check(written, regions, &names.regions, &mut names.tags, problems);
+    raw.policies.iter().map(check).collect()
+}
+
+fn check_services(
+    raw: &Raw,
+    policies: &[Checked],
+    regions: &[At<Region>],
+    names: &mut Names,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Service> {
+    let mut services = Vec::with_capacity(raw.services.len());
+    for written in &raw.services {
+        let mut against = Against {
+            policies,
+            policy_names: &mut names.policies,
+            monitors: &mut names.monitors,
+            regions: &mut names.regions,
+        };
+        let (service, policy) = service::check(written, &mut against, problems);
+        let complete = written.pools.iter().all(|pool| pool.complete);
+        if let (true, Some(checked)) = (complete, policy) {
+            problems.extend(families::fences(written, &service, checked, regions));
+        }
+        problems.extend(families::gaps(written, &service, regions));
+        services.push(service);
+    }
+    services
+}
+
+fn unused(raw: &Raw, regions: &[At<Region>], names: &Names) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    if !raw.services.is_empty() {
+        let unused = names.regions.unused();
+        problems.extend(unused.filter_map(|(at, _)| regions.get(at)).map(region::unused));
+        if !raw.policies.is_empty() {
+            let help = "remove it, or name it in the `policy` of a service";
+            problems.extend(names.policies.warn_unused(codes::UNUSED_POLICY, help));
+        }
+        let help = "remove it, or name it in the `monitor` of a service or region";
+        problems.extend(names.monitors.warn_unused(codes::UNUSED_MONITOR, help));
+    }
+    let help = "remove it, or name it in the `match` of a rule: `tag = [\"…\"]`";
+    problems.extend(names.tags.warn_unused(codes::UNUSED_TAG, help));
+    problems
+}
+
+/// Clients that are to be located, and nothing to locate them with.
+fn no_database(raw: &Raw, policies: &[Checked], regions: &[At<Region>]) -> Option<Diagnostic> {
+    if raw.geoip.as_ref().is_some_and(|geoip| !geoip.value.is_empty()) {
+        return None;
+    }
+    let located = |id: &RegionId| {
+        regions.get(id.index()).is_some_and(|region| region.value.location.is_some())
+    };
+    let by_place = |rule: &Rule| {
+        let wanted = &rule.matches;
+        !(wanted.continents.is_empty()
+            && wanted.countries.is_empty()
+            && wanted.subdivisions.is_empty()
+            && wanted.asns.is_empty())
+    };
+    let locates = |checked: &&Checked| {
+        let policy = &checked.policy;
+        let by_distance = policy.rank.contains(&Rank::Nearest)
+            && policy.regions.len() > 1
+            && policy.regions.iter().any(located);
+        by_distance || policy.rules.iter().any(by_place)
+    };
+    let checked = policies.iter().find(locates)?;
+    let at = checked.span.or_else(|| regions.first().map(|region| region.span))?;
+    let message = format!(
+        "policy `{}` locates clients, but there is no GeoIP database: nobody can be located",
+        checked.policy.name
+    );
+    Some(
+        Diagnostic::warning(codes::NO_DATABASE, at, message)
+            .label(at, "every client gets the order of `regions`")
+            .help("add `[geoip]` with `databases = [\"geoip/dbip-country-lite.mmdb\"]`"),
+    )
+}

@@ -1,0 +1,105 @@
+//! The codes of this room: one constant, one stable name, one line of explanation each.
+
+use crate::model::Code;
+
+macro_rules! codes {
+    ($($name:ident = $code:literal: $meaning:literal;)+) => {
+        $(
+            #[doc = $meaning]
+            pub(super) const $name: Code = Code($code);
+        )+
+
+        /// Every code that `config` reports, with one line of explanation.
+        pub const CODES: &[(Code, &str)] = &[$(($name, $meaning)),+];
+    };
+}
+
+codes! {
+    // The files.
+    FILE_MISSING = "file-missing": "A file that the configuration names does not exist.";
+    FILE_UNREADABLE = "file-unreadable": "A file exists but can't be read, or is not UTF-8.";
+    INCLUDE_NESTED = "include-nested": "An included file may not include others.";
+    INCLUDE_NO_MATCH = "include-no-match": "No file matches a pattern of `include`.";
+    INCLUDE_PATTERN = "include-pattern": "A pattern may have `*` in its last part only.";
+    TOML_SYNTAX = "toml-syntax": "The file is not TOML.";
+    TOO_MANY_PROBLEMS = "too-many-problems": "A file has more problems than are shown.";
+    // Keys and values.
+    DUPLICATE_NAME = "duplicate-name": "Two things of one kind have one name, or a table is in two files.";
+    EMPTY_LIST = "empty-list": "An array needs at least one element.";
+    IDENTIFIER = "identifier": "A name for a region, service, policy, monitor or tag has spaces, or none or too many characters.";
+    MISSING_KEY = "missing-key": "A table lacks a key that it must have.";
+    OUT_OF_RANGE = "out-of-range": "A number or duration is too small or too large.";
+    TOO_MANY = "too-many": "There is more of something than the limit allows.";
+    UNKNOWN_KEY = "unknown-key": "A table has a key that means nothing there.";
+    WRONG_TYPE = "wrong-type": "A value is of another type than its key takes.";
+    // Notations.
+    ALL_DOWN = "all-down": "`all-down` is neither a known word nor a fallback.";
+    ASN = "asn": "A text is not the number of an autonomous system.";
+    DISTANCE = "distance": "A text is not a distance.";
+    DOMAIN_NAME = "domain-name": "A text is not a domain name.";
+    DURATION = "duration": "A text is not a duration.";
+    ENDPOINT_ADDRESS = "endpoint-address": "A text is neither an IP address nor a host name.";
+    ENDPOINT_TARGET = "endpoint-target": "An endpoint has both an address and a host name, or neither.";
+    LISTEN_ADDRESS = "listen-address": "A text is not an address with a port.";
+    NETS_LINE = "nets-line": "A line of a file of networks is not a prefix and a tag.";
+    PREFIX = "prefix": "A text is not a network prefix.";
+    PREFIX_HOST_BITS = "prefix-host-bits": "A prefix has bits set past its length.";
+    SUBDIVISION = "subdivision": "A text is not an ISO 3166-2 subdivision.";
+    TTL_NOT_WHOLE = "ttl-not-whole": "A TTL is not a number of whole seconds.";
+    UNKNOWN_CONTINENT = "unknown-continent": "A text is not the code of a continent.";
+    UNKNOWN_COUNTRY = "unknown-country": "A text is not the code of a country.";
+    UNKNOWN_RANK = "unknown-rank": "A word of `rank` is not a criterion.";
+    UNUSABLE_ADDRESS = "unusable-address": "An endpoint's address is unspecified or multicast.";
+    // The server.
+    DUPLICATE_LISTEN = "duplicate-listen": "An address is listed twice in `listen`.";
+    NSID_TOO_LONG = "nsid-too-long": "The NSID is longer than 64 octets.";
+    // Geography.
+    DATABASE_BROKEN = "database-broken": "A GeoIP database can't be used.";
+    NO_DATABASE = "no-database": "Clients are to be located, but there is no GeoIP database.";
+    UNUSED_TAG = "unused-tag": "No rule uses a tag of the operator's networks.";
+    UNKNOWN_TAG = "unknown-tag": "A rule uses a tag that no network has.";
+    // Monitors.
+    MONITOR_KIND = "monitor-kind": "A monitor has no kind of probe, or several.";
+    MONITOR_NOT_RUN = "monitor-not-run": "Monitors are checked but not run by this version.";
+    MONITOR_PATH = "monitor-path": "The path of an HTTP probe does not begin with `/`, or has spaces.";
+    STATUS_RANGE = "status-range": "A text is not an HTTP status or a range of them.";
+    TIMEOUT_OVER_INTERVAL = "timeout-over-interval": "A probe may take longer than until the next.";
+    UNKNOWN_MONITOR = "unknown-monitor": "No monitor has this name.";
+    UNUSED_MONITOR = "unused-monitor": "Nothing refers to a monitor.";
+    // Regions.
+    DUPLICATE_REGION = "duplicate-region": "A list names a region twice.";
+    NO_REGION = "no-region": "There is no region.";
+    REGION_WITHOUT_LOCATION = "region-without-location": "A policy ranks by distance, and a region has none.";
+    UNKNOWN_REGION = "unknown-region": "No region has this name.";
+    UNUSED_REGION = "unused-region": "No service has a pool in a region.";
+    // Policies.
+    POLICY_NOT_NAMED = "policy-not-named": "There are several policies, and a service names none.";
+    POLICY_RANKS_NOTHING = "policy-ranks-nothing": "No criterion of a policy can tell its regions apart.";
+    RANK_UNREACHABLE = "rank-unreachable": "A criterion comes after one that decides everything.";
+    RULE_REGION_NOT_RANKED = "rule-region-not-ranked": "A rule lists a region that its policy does not rank.";
+    RULE_SHADOWED = "rule-shadowed": "An earlier rule takes all clients of a rule.";
+    RULES_NOT_RANKED = "rules-not-ranked": "A policy has rules but does not rank by them.";
+    UNKNOWN_POLICY = "unknown-policy": "No policy has this name.";
+    UNUSED_POLICY = "unused-policy": "No service refers to a policy.";
+    // Services.
+    ALIAS_AT_APEX = "alias-at-apex": "A service of host names is at the apex of a zone.";
+    ALIAS_TO_ITSELF = "alias-to-itself": "A service answers its own name as a host name.";
+    ANSWERS_OF_ALIAS = "answers-of-alias": "A service of host names asks for several answers.";
+    DUPLICATE_ENDPOINT = "duplicate-endpoint": "A pool lists an endpoint twice.";
+    DUPLICATE_OWNER = "duplicate-owner": "A name is answered by two services, or listed twice.";
+    FALLBACK_FAMILIES = "fallback-families": "A fallback lacks an address family of its service, or has one too many.";
+    FAMILY_GAP = "family-gap": "Dual-stack clients of a region go elsewhere for one address family.";
+    FENCE_WITHOUT_FAMILY = "fence-without-family": "Behind a fence there is no address of a family that the service has.";
+    MIXED_ENDPOINTS = "mixed-endpoints": "A service has both host names and addresses.";
+    NO_SERVICE = "no-service": "There is no service.";
+    POOL_NOT_RANKED = "pool-not-ranked": "A service has a pool in a region that its policy does not rank.";
+    POOL_WITHOUT_WEIGHT = "pool-without-weight": "The weights of all endpoints of a pool are 0.";
+    SERVICE_OUTSIDE_ZONES = "service-outside-zones": "A service's name is in no zone.";
+    SERVICE_WITHOUT_POOL = "service-without-pool": "A service has no pool.";
+    SERVICE_WITHOUT_WEIGHT = "service-without-weight": "The weights of all pools of a service are 0.";
+    STATIC_RECORD = "static-record": "A record of the zone is in the way of a service.";
+    TTL_MIN_ABOVE_TTL = "ttl-min-above-ttl": "The least TTL of a service is above its TTL.";
+    // Zones.
+    DUPLICATE_ZONE = "duplicate-zone": "A zone is there twice.";
+    NO_ZONE = "no-zone": "There is no zone.";
+}

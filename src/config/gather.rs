@@ -1,0 +1,119 @@
+//! Reads what the configuration names: zones, databases, files of networks.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use crate::config::codes;
+use crate::config::files;
+use crate::config::geography;
+use crate::config::owners::Zone;
+use crate::config::raw::Raw;
+use crate::config::reader;
+use crate::config::reader::At;
+use crate::geo::Database;
+use crate::model::Diagnostic;
+use crate::model::Sources;
+use crate::model::limits;
+use crate::zone;
+
+/// What was read.
+pub(super) struct Gathered {
+    pub(super) zones: Vec<Zone>,
+    pub(super) databases: Vec<Database>,
+    /// From files of networks.
+    pub(super) nets: Vec<(IpNet, At<String>)>,
+}
+
+/// Reads every file that is named.
+pub(super) fn gather(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Gathered {
+    Gathered {
+        zones: zones(raw, sources, problems),
+        databases: databases(raw, problems),
+        nets: nets(raw, sources, problems),
+    }
+}
+
+fn zones(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Vec<Zone> {
+    let mut zones: Vec<Zone> = Vec::new();
+    for written in &raw.zones {
+        let apex = &written.apex;
+        if let Some(first) = zones.iter().find(|zone| zone.apex.value == apex.value) {
+            let message = format!("zone `{}` is there twice, expected once", apex.value);
+            problems.push(
+                Diagnostic::error(codes::DUPLICATE_ZONE, apex.span, message)
+                    .label(apex.span, "second time")
+                    .label(first.apex.span, "first time")
+                    .help("remove one of them; a zone has one file, which may `$INCLUDE` others"),
+            );
+            continue;
+        }
+        let mut records = Vec::new();
+        if let Some(file) = &written.file {
+            match files::missing(file) {
+                Some(problem) => problems.push(problem),
+                None => {
+                    let (read, wrong) = zone::read(&file.value, &apex.value, sources);
+                    records = read;
+                    problems.extend(wrong);
+                }
+            }
+        }
+        zones.push(Zone { apex: apex.clone(), records });
+    }
+    zones
+}
+
+fn databases(raw: &Raw, problems: &mut Vec<Diagnostic>) -> Vec<Database> {
+    let paths = raw.geoip.iter().flat_map(|geoip| &geoip.value);
+    let mut databases = Vec::new();
+    for (position, path) in paths.enumerate() {
+        if position == limits::DATABASES {
+            let found = raw.geoip.as_ref().map_or(0, |geoip| geoip.value.len());
+            problems.push(reader::too_many(path.span, "databases", found, limits::DATABASES));
+            break;
+        }
+        if let Some(problem) = files::missing(path) {
+            problems.push(problem);
+            continue;
+        }
+        match Database::open(&path.value) {
+            Ok(database) => databases.push(database),
+            Err(error) => problems.push(broken(path, &error)),
+        }
+    }
+    databases
+}
+
+fn broken(path: &At<PathBuf>, error: &dyn Error) -> Diagnostic {
+    let mut why = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        why = format!("{why}: {cause}");
+        source = cause.source();
+    }
+    let message = format!("can't use GeoIP database `{}`: {why}", path.value.display());
+    Diagnostic::error(codes::DATABASE_BROKEN, path.span, message)
+        .label(path.span, "expected a MaxMind DB file (`.mmdb`)")
+        .help("download the file again, or name another one")
+}
+
+fn nets(
+    raw: &Raw,
+    sources: &mut Sources,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<(IpNet, At<String>)> {
+    let mut nets = Vec::new();
+    for path in &raw.nets.files {
+        match files::read(path, sources) {
+            Ok((source, text)) => {
+                let (read, wrong) = geography::read_lines(source, &text);
+                nets.extend(read);
+                problems.extend(wrong);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    nets
+}

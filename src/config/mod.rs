@@ -1,0 +1,272 @@
+//! The operator's files, read, checked and explained.
+//!
+//! ```text
+//!   TOML text ──► tree ──► Raw ──────────► Config
+//!     syntax      reader,   check: names       or None
+//!                 a file    resolved, zones
+//!                 per noun  and families
+//!                           compared
+//!        └── Diagnostic ◄──────┘  all of them, in the order of the files
+//! ```
+//!
+//! # Invariants
+//!
+//! - Every mistake is reported, not only the first, with a stable code of
+//!   [`CODES`], its place, what was found, what was expected, what to type.
+//! - There is a [`Config`] if and only if no diagnostic is an error.
+//! - In a `Config` every position (of a region, a policy) is in range, and what
+//!   the nouns of `model` promise holds.
+//! - Relative paths are relative to the folder of the file that says them.
+//! - Nothing panics on any text.
+//!
+//! # Not here
+//!
+//! Master files are read by `zone`, databases by `geo`; ranking is `steer`'s.
+//!
+//! # Start with
+//!
+//! [`load`], then `raw` and `check`; `reader` is how all keys are read.
+#![forbid(unsafe_code)]
+
+mod check;
+mod codes;
+mod directory;
+mod families;
+mod files;
+mod gather;
+mod geography;
+mod monitor;
+mod notation;
+mod owners;
+mod policy;
+mod pool;
+mod raw;
+mod reader;
+mod region;
+mod render;
+mod rule;
+mod section;
+mod server;
+mod service;
+mod suggest;
+mod syntax;
+mod units;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use codes::CODES;
+pub use monitor::{HttpProbe, Monitor, Probe};
+pub use render::{Format, render};
+pub use server::Server;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::config::raw::Raw;
+use crate::config::reader::At;
+use crate::config::reader::Reader;
+use crate::config::section::Section;
+use crate::geo::Database;
+use crate::model::Code;
+use crate::model::Diagnostic;
+use crate::model::Name;
+use crate::model::Policy;
+use crate::model::Region;
+use crate::model::Service;
+use crate::model::Severity;
+use crate::model::SourceId;
+use crate::model::Sources;
+use crate::model::Span;
+use crate::model::limits;
+use crate::zone::Record;
+
+/// A checked configuration, with everything that it names read.
+pub struct Config {
+    /// How this node serves DNS.
+    pub server: Server,
+    /// Where the control API listens.
+    pub control: SocketAddr,
+    /// Zones by apex, in the order of the files; at least one.
+    pub zones: Vec<(Name, Vec<Record>)>,
+    /// The GeoIP databases, in the order of the file.
+    pub databases: Vec<Database>,
+    /// The operator's networks and their tags.
+    pub nets: Vec<(IpNet, String)>,
+    /// Regions in the order of the files; `RegionId` is a position in here.
+    pub regions: Vec<Region>,
+    /// Policies; at least one. `Service::policy` is a position in here.
+    pub policies: Vec<Policy>,
+    /// Services in the order of the files; at least one.
+    pub services: Vec<Service>,
+    /// Monitors in the order of the files.
+    pub monitors: Vec<Monitor>,
+    /// Every file that was read, and folders in which new ones may appear: what to watch.
+    pub files: Vec<PathBuf>,
+    /// Where things are written, for diagnostics of rooms above.
+    pub places: Places,
+}
+
+/// Where things of a [`Config`] are written, in step with its lists.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// The name of each region.
+    pub regions: Vec<Span>,
+    /// The name of each policy; `None` for the implicit one.
+    pub policies: Vec<Option<Span>>,
+    /// The name of each service.
+    pub services: Vec<Span>,
+}
+
+/// What loading came to.
+pub struct Loaded {
+    /// The configuration, unless there is an error among the diagnostics.
+    pub config: Option<Config>,
+    /// All problems, by file and position.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files that the diagnostics point into.
+    pub sources: Sources,
+}
+
+/// Loads a configuration from its main file. Blocks on reading files; not for the query path.
+pub fn load(path: &Path) -> Loaded {
+    match files::text(path) {
+        Ok(text) => load_text(path, text),
+        Err(problem) => {
+            let help = match problem.help {
+                Some(help) if help.starts_with("there is") => help,
+                _ => format!("create `{}`, or name another file with `-c`", path.display()),
+            };
+            let diagnostics = vec![Diagnostic { help: Some(help), ..problem }];
+            Loaded { config: None, diagnostics, sources: Sources::default() }
+        }
+    }
+}
+
+/// Loads a configuration from text, as if it were the file `meridian.toml` in `folder`.
+pub fn load_str(text: &str, folder: &Path) -> Loaded {
+    load_text(&folder.join("meridian.toml"), Arc::from(text))
+}
+
+fn load_text(path: &Path, text: Arc<str>) -> Loaded {
+    let mut sources = Sources::default();
+    let main = sources.add(path, Arc::clone(&text));
+    let mut raw = Raw::default();
+    let (mut diagnostics, mut reliable) = read(main, &text, path, true, &mut raw);
+    let mut folders = Vec::new();
+    let identity = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut seen = HashSet::from([identity(path)]);
+    for pattern in std::mem::take(&mut raw.include) {
+        let included = match files::expand(&pattern) {
+            Ok(included) => included,
+            Err(problem) => {
+                diagnostics.push(problem);
+                reliable = false;
+                continue;
+            }
+        };
+        if included.paths.is_empty() {
+            diagnostics.push(no_match(&pattern));
+        }
+        folders.extend(included.folder);
+        for path in included.paths {
+            // A pattern may match the main file, or what an earlier one did.
+            if !seen.insert(identity(&path)) {
+                continue;
+            }
+            let at = At { value: path, span: pattern.span };
+            match files::read(&at, &mut sources) {
+                Ok((source, text)) => {
+                    let (problems, fine) = read(source, &text, &at.value, false, &mut raw);
+                    diagnostics.extend(problems);
+                    reliable &= fine;
+                }
+                Err(problem) => {
+                    diagnostics.push(problem);
+                    reliable = false;
+                }
+            }
+        }
+    }
+    // Names that a broken file would have defined are not unknown: say nothing of them.
+    let mut config = reliable.then(|| {
+        let gathered = gather::gather(&raw, &mut sources, &mut diagnostics);
+        let start = Span { source: main, start: 0, end: 0 };
+        let mut config = check::check(raw, gathered, start, &mut diagnostics);
+        config.files.extend(sources.paths().map(Path::to_owned));
+        config.files.extend(folders);
+        config
+    });
+    if diagnostics.iter().any(|problem| problem.severity == Severity::Error) {
+        config = None;
+    }
+    Loaded { config, diagnostics: ordered(diagnostics), sources }
+}
+
+/// Reads one file into `raw`; false if keys of it may be missing.
+fn read(
+    source: SourceId,
+    text: &str,
+    path: &Path,
+    is_main: bool,
+    raw: &mut Raw,
+) -> (Vec<Diagnostic>, bool) {
+    /// What is said of things that are not there, and so is worth nothing in a broken file.
+    const ABSENCES: [Code; 3] =
+        [codes::MISSING_KEY, codes::MONITOR_KIND, codes::SERVICE_WITHOUT_POOL];
+    let parsed = syntax::parse(source, text);
+    let reader = Reader::new(source, files::folder(path));
+    raw.add(Section::root(&reader, parsed.tree.get_ref()), is_main);
+    let mut problems = reader.into_problems();
+    let spans: Vec<Span> = parsed.problems.iter().filter_map(locus).collect();
+    problems.retain(|problem| {
+        let Some(at) = locus(problem) else { return true };
+        let echo = spans.iter().any(|other| at.start < other.end && other.start < at.end);
+        let reliable = parsed
+            .unreliable_from
+            .is_none_or(|from| at.start < from && !ABSENCES.contains(&problem.code));
+        reliable && !echo
+    });
+    problems.extend(parsed.problems);
+    (problems, parsed.unreliable_from.is_none())
+}
+
+fn no_match(pattern: &At<PathBuf>) -> Diagnostic {
+    let message = format!("no file matches `{}`", pattern.value.display());
+    Diagnostic::warning(codes::INCLUDE_NO_MATCH, pattern.span, message)
+        .label(pattern.span, "nothing is included")
+        .help("correct the pattern, or remove it; it is relative to this file")
+}
+
+fn locus(problem: &Diagnostic) -> Option<Span> {
+    problem.labels.first().map(|label| label.span)
+}
+
+/// Sorts by file and position, and cuts what one file has too much of.
+fn ordered(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let place = |problem: &Diagnostic| locus(problem).map(|at| (at.source, at.start));
+    diagnostics.sort_by_key(place);
+    let mut kept: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
+    for of_file in diagnostics.chunk_by(|a, b| place(a).map(|p| p.0) == place(b).map(|p| p.0)) {
+        let most = limits::DIAGNOSTICS_PER_FILE;
+        kept.extend(of_file.iter().take(most).cloned());
+        if let Some((over, at)) = of_file.get(most).and_then(|over| Some((over, locus(over)?))) {
+            let rest = of_file.iter().skip(most);
+            let severity = rest.map(|p| p.severity).min().unwrap_or(over.severity);
+            let count = of_file.len() - most;
+            let message = format!("{count} more problems in this file");
+            kept.push(
+                Diagnostic::new(codes::TOO_MANY_PROBLEMS, severity, message)
+                    .label(at, "the first of them")
+                    .help("correct those above first"),
+            );
+        }
+    }
+    kept
+}

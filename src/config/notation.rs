@@ -1,0 +1,291 @@
+//! Names, addresses, prefixes and places as the operator writes them.
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+
+use crate::config::codes;
+use crate::config::reader::Fault;
+use crate::config::suggest;
+use crate::model::Asn;
+use crate::model::Continent;
+use crate::model::Country;
+use crate::model::Name;
+use crate::model::NameError;
+use crate::model::Rank;
+use crate::model::Subdivision;
+use crate::model::Target;
+
+/// Characters of an operator's name for something: it labels metrics and log lines.
+const LONGEST_NAME: usize = 64;
+
+/// ISO 3166-1 alpha-2, and XK, which GeoIP vendors use for Kosovo.
+const COUNTRIES: &str = "\
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
+    BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE \
+    EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM \
+    HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC \
+    LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA \
+    NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW \
+    SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO \
+    TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
+
+/// What people write for a country that ISO calls otherwise.
+const OTHER_COUNTRIES: [(&str, &str); 4] =
+    [("UK", "GB"), ("EL", "GR"), ("USA", "US"), ("EN", "GB")];
+
+/// What people write for a continent.
+const OTHER_CONTINENTS: [(&str, &str); 8] = [
+    ("africa", "AF"),
+    ("antarctica", "AN"),
+    ("asia", "AS"),
+    ("europe", "EU"),
+    ("north america", "NA"),
+    ("oceania", "OC"),
+    ("australia", "OC"),
+    ("south america", "SA"),
+];
+
+/// Reads an absolute domain name; the trailing dot may be left out.
+pub(super) fn domain(text: &str) -> Result<Name, Fault> {
+    let fault = |why: &str| {
+        Fault::new(codes::DOMAIN_NAME, "a domain name such as \"www.example.com\"")
+            .found(format!("{text:?}: {why}"))
+    };
+    if text.contains("://") || text.contains('/') {
+        return Err(fault("that is a URL").help("write the host name alone"));
+    }
+    if text.chars().any(char::is_whitespace) {
+        return Err(fault("a space").help("write one name, or an array of names"));
+    }
+    if !text.is_ascii() {
+        return Err(fault("characters beyond ASCII").help("write the A-label: `xn--…`"));
+    }
+    text.parse().map_err(|why: NameError| fault(&why.to_string()))
+}
+
+/// Reads the operator's name for a region, a service, a policy, a monitor or a tag.
+pub(super) fn identifier(text: &str) -> Result<String, Fault> {
+    let fine = |c: char| !c.is_whitespace() && !c.is_control();
+    if !text.is_empty() && text.chars().count() <= LONGEST_NAME && text.chars().all(fine) {
+        return Ok(text.to_owned());
+    }
+    let expected = format!("a name of 1 to {LONGEST_NAME} characters without spaces");
+    let fixed: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    let fixed = fixed.split_whitespace().collect::<Vec<_>>().join("-");
+    let fault = Fault::new(codes::IDENTIFIER, expected).found(format!("{text:?}"));
+    Err(fault.help(format!("write `{}`", if fixed.is_empty() { "main" } else { &fixed })))
+}
+
+/// Reads an address with a port to listen at.
+pub(super) fn socket(text: &str) -> Result<SocketAddr, Fault> {
+    text.parse().map_err(|_| {
+        let fault = Fault::new(
+            codes::LISTEN_ADDRESS,
+            "an address and a port such as \"127.0.0.1:5300\" or \"[::1]:5300\"",
+        );
+        match (text.parse::<IpAddr>(), text.strip_prefix(':').map(str::parse::<u16>)) {
+            (Ok(address), _) => fault.help(format!("write \"{}\"", SocketAddr::new(address, 53))),
+            (_, Some(Ok(port))) => fault.help(format!("write \"0.0.0.0:{port}\", \"[::]:{port}\"")),
+            _ => fault.help("write the address, not a host name; IPv6 stands in brackets"),
+        }
+    })
+}
+
+/// Reads an endpoint: an address that can be answered, or else a host name.
+pub(super) fn target(text: &str) -> Result<Target, Fault> {
+    address(text).map(Target::Address).or_else(|fault| {
+        let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
+        let host = text.trim_end_matches('.').rsplit('.').next().is_some_and(|l| !numeric(l));
+        if fault.code == codes::ENDPOINT_ADDRESS && host && !text.contains([':', '/']) {
+            self::host(text).map(Target::Host)
+        } else {
+            Err(fault)
+        }
+    })
+}
+
+/// Reads the host name of an endpoint.
+pub(super) fn host(text: &str) -> Result<Name, Fault> {
+    let name = domain(text)?;
+    if name.n_labels() == 0 || name.is_wildcard() {
+        let fault = Fault::new(codes::DOMAIN_NAME, "the name of one host");
+        return Err(fault.help("write the host's full name, without `*`"));
+    }
+    Ok(name)
+}
+
+/// Reads an address that can be answered.
+pub(super) fn address(text: &str) -> Result<IpAddr, Fault> {
+    let Ok(address) = text.parse::<IpAddr>() else {
+        let fault = Fault::new(codes::ENDPOINT_ADDRESS, "an IP address or a host name");
+        return Err(match (text.parse::<SocketAddr>(), text.parse::<IpNet>()) {
+            (Ok(socket), _) => {
+                fault.help(format!("write \"{}\": DNS carries no ports", socket.ip()))
+            }
+            (_, Ok(net)) => fault.help(format!("write \"{}\": one address", net.addr())),
+            _ => fault.help("write an address such as \"192.0.2.10\" or \"2001:db8::10\""),
+        });
+    };
+    if address.is_unspecified() || address.is_multicast() {
+        let fault = Fault::new(codes::UNUSABLE_ADDRESS, "the address of one host");
+        return Err(fault.help("write the address that clients are to connect to"));
+    }
+    Ok(address)
+}
+
+/// Reads a prefix without host bits; a lone address is a prefix of full length.
+pub(super) fn prefix(text: &str) -> Result<IpNet, Fault> {
+    let fault = || Fault::new(codes::PREFIX, "a prefix such as \"192.0.2.0/24\"");
+    let Ok(net) = text.parse::<IpNet>() else {
+        return match (text.parse::<IpAddr>(), text.split_once('/')) {
+            (Ok(address), _) => Ok(IpNet::from(address)),
+            (_, Some((address, _))) if address.parse::<IpAddr>().is_ok() => {
+                let most = if address.contains(':') { 128 } else { 32 };
+                Err(fault().help(format!("write a length of 0 to {most} after the `/`")))
+            }
+            _ => Err(fault().help("write an address, `/`, and how many of its bits count")),
+        };
+    };
+    if net.trunc() == net {
+        return Ok(net);
+    }
+    let expected = format!("a prefix without bits past its length, `{}`", net.trunc());
+    Err(Fault::new(codes::PREFIX_HOST_BITS, expected).help(format!("write \"{}\"", net.trunc())))
+}
+
+/// Reads a country code.
+pub(super) fn country(text: &str) -> Result<Country, Fault> {
+    let upper = text.to_ascii_uppercase();
+    if let Some(country) = known_country(text) {
+        return Ok(country);
+    }
+    let fault = Fault::new(codes::UNKNOWN_COUNTRY, "an ISO 3166-1 country code such as \"DE\"");
+    let meant = OTHER_COUNTRIES.iter().find(|(other, _)| *other == upper);
+    Err(match meant {
+        Some((_, code)) => fault.help(format!("write \"{code}\"")),
+        None if text.parse::<Continent>().is_ok() => {
+            fault.help(format!("write `continent = [\"{upper}\"]`: that is a continent"))
+        }
+        None if text.parse::<Subdivision>().is_ok() => {
+            fault.help(format!("write `subdivision = [\"{upper}\"]`"))
+        }
+        None => fault.help("write its two letters (ISO 3166-1 alpha-2)"),
+    })
+}
+
+fn known_country(text: &str) -> Option<Country> {
+    let is_known = |code: &str| code.eq_ignore_ascii_case(text);
+    COUNTRIES.split_ascii_whitespace().any(is_known).then(|| text.parse().ok())?
+}
+
+/// Reads a continent code.
+pub(super) fn continent(text: &str) -> Result<Continent, Fault> {
+    text.parse().map_err(|()| {
+        let codes = Continent::ALL.map(Continent::code);
+        let fault = Fault::new(codes::UNKNOWN_CONTINENT, "a continent code such as \"EU\"");
+        let lower = text.to_ascii_lowercase().replace(['-', '_'], " ");
+        match OTHER_CONTINENTS.iter().find(|(other, _)| *other == lower) {
+            Some((_, code)) => fault.help(format!("write \"{code}\"")),
+            None if known_country(text).is_some() => {
+                let code = text.to_ascii_uppercase();
+                fault.help(format!("write `country = [\"{code}\"]`: that is a country"))
+            }
+            None => fault.help(format!("write one of {}", suggest::list(codes))),
+        }
+    })
+}
+
+/// Reads a subdivision: country, hyphen, ISO 3166-2 code.
+pub(super) fn subdivision(text: &str) -> Result<Subdivision, Fault> {
+    let fault = || Fault::new(codes::SUBDIVISION, "an ISO 3166-2 subdivision such as \"US-CA\"");
+    let subdivision: Subdivision =
+        text.parse().map_err(|()| fault().help("write the country, a hyphen and the code"))?;
+    match country(subdivision.country().as_str()) {
+        Ok(_) => Ok(subdivision),
+        Err(country) => Err(Fault { help: country.help, ..fault() }),
+    }
+}
+
+/// Reads an autonomous system number: `64496` or `AS64496`.
+pub(super) fn asn(text: &str) -> Result<Asn, Fault> {
+    let digits = text.strip_prefix("AS").or_else(|| text.strip_prefix("as")).unwrap_or(text);
+    digits.parse().map(Asn).map_err(|_| {
+        Fault::new(codes::ASN, "an autonomous system number").help("write the number: `64496`")
+    })
+}
+
+/// Reads a criterion of a ranking.
+pub(super) fn rank(text: &str) -> Result<Rank, Fault> {
+    Rank::ALL.into_iter().find(|rank| rank.as_str() == text).ok_or_else(|| {
+        let words = Rank::ALL.map(Rank::as_str);
+        let other = match text {
+            "geo" | "geoip" | "distance" | "proximity" => Some("nearest"),
+            "rtt" | "performance" => Some("latency"),
+            "failover" => Some("priority"),
+            "weighted" | "weight" | "random" | "round-robin" => Some("equal"),
+            "rule" | "geomap" => Some("rules"),
+            _ => None,
+        };
+        let fault = Fault::new(codes::UNKNOWN_RANK, format!("one of {}", suggest::choice(words)));
+        fault.help(
+            other.map_or_else(
+                || suggest::value_help(text, words),
+                |word| format!("write \"{word}\""),
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What reading says to do.
+    fn help<T: std::fmt::Debug>(read: Result<T, Fault>) -> String {
+        read.unwrap_err().help.unwrap_or_default()
+    }
+
+    #[test]
+    fn endpoints_are_addresses_or_hosts() {
+        assert_eq!(target("192.0.2.1").unwrap(), Target::Address("192.0.2.1".parse().unwrap()));
+        assert_eq!(target("lb.example.").unwrap(), Target::Host("lb.example".parse().unwrap()));
+        assert!(help(target("192.0.2.1:80")).contains("\"192.0.2.1\""));
+        assert!(help(target("192.0.2.0/24")).contains("\"192.0.2.0\""));
+        for text in ["192.0.2.300", "2001:db8::g", "", "0.0.0.0", "ff02::1", "*.example", "."] {
+            assert!(target(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn prefixes_show_their_correction() {
+        assert_eq!(prefix("192.0.2.1").unwrap().to_string(), "192.0.2.1/32");
+        assert_eq!(help(prefix("10.1.2.3/8")), "write \"10.0.0.0/8\"");
+        assert!(help(prefix("10.0.0.0/33")).contains("0 to 32"));
+        assert!(help(prefix("2001:db8::/129")).contains("0 to 128"));
+        assert!(prefix("office").is_err());
+    }
+
+    #[test]
+    fn places_that_go_by_other_names_are_suggested() {
+        assert_eq!(country("de").unwrap().as_str(), "DE");
+        assert_eq!(help(country("UK")), "write \"GB\"");
+        assert!(help(country("EU")).contains("continent"));
+        assert!(help(country("US-CA")).contains("subdivision"));
+        assert_eq!(help(continent("North America")), "write \"NA\"");
+        assert!(help(continent("DE")).contains("country"));
+        assert_eq!(help(subdivision("UK-ENG")), "write \"GB\"");
+        assert_eq!(asn("AS64496").unwrap(), Asn(64496));
+        assert_eq!(help(rank("geo")), "write \"nearest\"");
+        assert!(help(rank("neerest")).contains("\"nearest\""));
+    }
+
+    #[test]
+    fn listening_needs_a_port() {
+        assert_eq!(help(socket("127.0.0.1")), "write \"127.0.0.1:53\"");
+        assert_eq!(help(socket("::1")), "write \"[::1]:53\"");
+        assert!(help(socket(":53")).contains("0.0.0.0:53"));
+        assert!(socket("localhost:53").is_err());
+    }
+}

@@ -1,0 +1,231 @@
+//! One small bad file per code: a good one, and what is changed in it.
+
+/// A file with one region, and nothing that can be left out.
+pub(super) const MINIMAL: &str = r#"
+[zone."gslb.example.com"]
+file = "zones/gslb.example.com.zone"
+[region.us]
+[service.www]
+name = "www.gslb.example.com"
+[service.www.pool.us]
+endpoints = ["192.0.2.10"]
+"#;
+
+/// A file without a problem, in which each case breaks something.
+pub(super) const BASE: &str = r#"[zone."gslb.example.com"]
+file = "zones/gslb.example.com.zone"
+
+[region.us]
+[region.eu]
+
+[policy.global]
+rank = ["priority"]
+
+[service.www]
+name = "www.gslb.example.com"
+
+[service.www.pool.us]
+endpoints = ["192.0.2.10"]
+[service.www.pool.eu]
+endpoints = ["198.51.100.10"]
+"#;
+
+const RANK: &str = "rank = [\"priority\"]";
+const NAME: &str = "name = \"www.gslb.example.com\"";
+const US: &str = "[\"192.0.2.10\"]";
+const EU: &str = "[\"198.51.100.10\"]";
+const POOL_EU: &str = "[service.www.pool.eu]\nendpoints = [\"198.51.100.10\"]\n";
+
+/// Code, what is replaced in [`BASE`] (nothing: the start of the file), by what.
+const CASES: &[(&str, &str, &str)] = &[
+    // The files.
+    ("file-missing", "zones/gslb.example.com.zone", "zones/gslb.exmaple.com.zone"),
+    ("file-unreadable", "", "include = [\"latin1.toml\"]\n"),
+    ("include-nested", "", "include = [\"more/nested.toml\"]\n"),
+    ("include-no-match", "", "include = [\"none/*.toml\"]\n"),
+    ("include-pattern", "", "include = [\"*/a.toml\"]\n"),
+    ("toml-syntax", "[\"192.0.2.10\"]", "[\"192.0.2.10\""),
+    // Keys and values.
+    ("duplicate-name", "", "include = [\"more/region.toml\"]\n"),
+    ("empty-list", US, "[]"),
+    ("identifier", "[region.us]", "[region.\"us east\"]\n[region.us]"),
+    ("missing-key", NAME, "ttl = \"30s\""),
+    ("out-of-range", "[region.us]", "[region.us]\nbias = 120"),
+    ("unknown-key", NAME, "name = \"www.gslb.example.com\"\nanswer = 2"),
+    ("wrong-type", NAME, "name = \"www.gslb.example.com\"\nttl = 30"),
+    // Notations.
+    ("all-down", NAME, "name = \"www.gslb.example.com\"\nall-down = \"failopen\""),
+    (
+        "asn",
+        RANK,
+        "rank = [\"rules\"]\nrule = [{ match = { asn = \"ASN1\" }, regions = [\"us\"] }]",
+    ),
+    ("distance", RANK, "rank = [\"priority\"]\ntie = { distance = \"50 miles\" }"),
+    ("domain-name", NAME, "name = \"https://www.gslb.example.com/\""),
+    ("duration", NAME, "name = \"www.gslb.example.com\"\nttl = \"30 sec\""),
+    ("endpoint-address", US, "[\"192.0.2.10:443\"]"),
+    ("endpoint-target", US, "[{ weight = 2 }]"),
+    ("listen-address", "", "[server]\nlisten = [\"127.0.0.1\", \"localhost:53\"]\n"),
+    ("nets-line", "", "[nets]\nfile = \"nets-bad.txt\"\n"),
+    ("prefix", "", "[nets]\noffice = \"10.0.0.0/8\"\n"),
+    ("prefix-host-bits", "", "[nets]\n\"10.1.2.3/8\" = \"office\"\n"),
+    (
+        "subdivision",
+        RANK,
+        "rank = [\"rules\"]\nrule = [{ match = { subdivision = [\"California\", \"US-CA\"] }, regions = [\"us\"] }]",
+    ),
+    ("ttl-not-whole", NAME, "name = \"www.gslb.example.com\"\nttl = \"1500ms\""),
+    (
+        "unknown-continent",
+        RANK,
+        "rank = [\"rules\"]\nrule = [{ match = { continent = [\"Europe\"] }, regions = [\"eu\"] }]",
+    ),
+    (
+        "unknown-country",
+        RANK,
+        "rank = [\"rules\"]\nrule = [{ match = { country = [\"UK\", \"XY\"] }, regions = [\"eu\"] }]",
+    ),
+    ("unknown-rank", RANK, "rank = [\"geo\", \"neerest\", \"x\"]"),
+    ("unusable-address", US, "[\"0.0.0.0\"]"),
+    // The server.
+    ("duplicate-listen", "", "[server]\nlisten = [\"127.0.0.1:53\", \"127.0.0.1:53\"]\n"),
+    (
+        "nsid-too-long",
+        "",
+        "[server]\nnsid = \"0123456789012345678901234567890123456789012345678901234567890123456789\"\n",
+    ),
+    // Geography.
+    ("database-broken", "", "[geoip]\ndatabases = [\"geoip/broken.mmdb\"]\n"),
+    (
+        "no-database",
+        "[region.us]\n[region.eu]\n\n[policy.global]\nrank = [\"priority\"]",
+        "[region.us]\nlocation = { lat = 39.04, lon = -77.49 }\n[region.eu]\nlocation = { lat = 53.34, lon = -6.27 }\n",
+    ),
+    ("unused-tag", "", "[nets]\nfile = \"nets.txt\"\n"),
+    (
+        "unknown-tag",
+        RANK,
+        "rank = [\"rules\"]\nrule = [{ match = { tag = \"ofice\" }, regions = [\"us\"] }, { match = { tag = \"office\" }, regions = [\"us\"] }]\n[nets]\n\"10.0.0.0/8\" = \"office\"",
+    ),
+    // Monitors.
+    ("monitor-kind", "", "[monitor.web]\n[monitor.both]\nhttp = {}\ntcp = { port = 80 }\n"),
+    (
+        "monitor-not-run",
+        NAME,
+        "name = \"www.gslb.example.com\"\nmonitor = \"web\"\n[monitor.web]\ntcp = { port = 80 }",
+    ),
+    ("monitor-path", "", "[monitor.web]\nhttp = { path = \"health z\" }\n"),
+    ("status-range", "", "[monitor.web]\nhttps = { expect-status = [\"2xx\", 304] }\n"),
+    (
+        "timeout-over-interval",
+        "",
+        "[monitor.web]\ntcp = { port = 80 }\ninterval = \"2s\"\ntimeout = \"3s\"\n",
+    ),
+    ("unknown-monitor", NAME, "name = \"www.gslb.example.com\"\nmonitor = \"web\""),
+    ("unused-monitor", "", "[monitor.web]\ntcp = { port = 80 }\n"),
+    // Regions.
+    ("duplicate-region", RANK, "rank = [\"priority\"]\nregions = [\"us\", \"eu\", \"us\"]"),
+    ("no-region", "[region.us]\n[region.eu]\n", ""),
+    (
+        "region-without-location",
+        "[region.us]\n[region.eu]\n\n[policy.global]\nrank = [\"priority\"]",
+        "[geoip]\ndatabases = [\"geoip/dbip-country-lite.mmdb\"]\n[region.us]\nlocation = { lat = 39.04, lon = -77.49 }\n[region.eu]\n[policy.global]\n",
+    ),
+    ("unknown-region", "pool.eu", "pool.eus"),
+    ("unused-region", POOL_EU, ""),
+    // Policies.
+    ("policy-not-named", RANK, "rank = [\"priority\"]\n[policy.other]\nrank = [\"equal\"]"),
+    ("policy-ranks-nothing", RANK, "rank = [\"nearest\"]\n"),
+    ("rank-unreachable", RANK, "rank = [\"priority\", \"latency\"]"),
+    (
+        "rule-region-not-ranked",
+        RANK,
+        "rank = [\"rules\", \"priority\"]\nregions = [\"us\"]\nrule = [{ regions = [\"eu\"] }]",
+    ),
+    (
+        "rule-shadowed",
+        RANK,
+        "rank = [\"rules\", \"priority\"]\n[[policy.global.rule]]\nmatch = { country = [\"DE\", \"FR\"] }\nregions = [\"eu\"]\n[[policy.global.rule]]\nmatch = { country = [\"FR\", \"DE\"] }\nregions = [\"us\"]\n[[policy.global.rule]]\nregions = [\"us\"]\n[[policy.global.rule]]\nmatch = { country = \"US\" }\nregions = [\"us\"]",
+    ),
+    (
+        "rules-not-ranked",
+        RANK,
+        "rank = [\"priority\"]\n[[policy.global.rule]]\nmatch = { net = \"192.0.2.0/24\" }\nregions = [\"eu\"]",
+    ),
+    ("unknown-policy", NAME, "name = \"www.gslb.example.com\"\npolicy = \"globl\""),
+    (
+        "unused-policy",
+        NAME,
+        "name = \"www.gslb.example.com\"\npolicy = \"global\"\n[policy.other]\nrank = [\"equal\"]",
+    ),
+    // Services.
+    (
+        "duplicate-endpoint",
+        US,
+        "[\"192.0.2.10\", \"192.0.2.11\", { address = \"192.0.2.10\", weight = 3 }]",
+    ),
+    (
+        "duplicate-owner",
+        "",
+        "[service.api]\nname = [\"api.gslb.example.com\", \"WWW.gslb.example.com.\"]\npool.us.endpoints = [\"192.0.2.1\"]\n",
+    ),
+    (
+        "fallback-families",
+        NAME,
+        "name = \"www.gslb.example.com\"\nall-down = { fallback = [\"2001:db8::99\"] }",
+    ),
+    ("mixed-endpoints", EU, "[\"lb.eu.example.net\"]"),
+    ("pool-not-ranked", RANK, "rank = [\"priority\"]\nregions = [\"us\"]"),
+    ("pool-without-weight", US, "[{ address = \"192.0.2.10\", weight = 0 }]"),
+    ("service-outside-zones", NAME, "name = \"www.glsb.example.com\""),
+    ("service-without-pool", "", "[service.api]\nname = \"api.gslb.example.com\"\n"),
+    (
+        "service-without-weight",
+        "[service.www.pool.us]",
+        "[service.api]\nname = \"api.gslb.example.com\"\n[service.api.pool.us]\nweight = 0\nendpoints = [\"192.0.2.20\"]\n[service.www.pool.us]",
+    ),
+    (
+        "static-record",
+        NAME,
+        "name = [\"static.gslb.example.com\", \"alias.gslb.example.com\", \"www.cut.gslb.example.com\", \"fine.gslb.example.com\"]",
+    ),
+    ("ttl-min-above-ttl", NAME, "name = \"www.gslb.example.com\"\nttl = \"1m\"\nttl-min = \"2m\""),
+    // Zones.
+    (
+        "duplicate-zone",
+        "",
+        "[zone.\"GSLB.example.com.\"]\nfile = \"zones/gslb.example.com.zone\"\n",
+    ),
+    ("no-zone", "[zone.\"gslb.example.com\"]\nfile = \"zones/gslb.example.com.zone\"\n", ""),
+];
+
+/// Every case: its code and its text.
+pub(super) fn all() -> Vec<(&'static str, String)> {
+    let edited = |(code, from, to): &(&'static str, &str, &str)| {
+        assert!(BASE.contains(from), "{code}: nothing to replace");
+        (*code, if from.is_empty() { format!("{to}{BASE}") } else { BASE.replacen(from, to, 1) })
+    };
+    let mut cases: Vec<(&str, String)> = CASES.iter().map(edited).collect();
+    let endpoints: Vec<String> = (0..129).map(|n| format!("\"192.0.2.{n}\"")).collect();
+    let many = format!("[{}]", endpoints.join(", "));
+    let keys: String = (0..102).map(|n| format!("key{n} = 1\n")).collect();
+    let two_families = BASE
+        .replace("[region.us]", "[region.us]\nlocation = { lat = 39.04, lon = -77.49 }")
+        .replace("[region.eu]", "[region.eu]\nlocation = { lat = 53.34, lon = -6.27 }")
+        .replace(US, "[\"192.0.2.10\", \"2001:db8::10\"]");
+    let fence = "rank = [\"rules\", \"priority\"]\n[[policy.global.rule]]\n\
+                 match = { net = \"192.0.2.0/24\" }\nregions = [\"eu\"]\nonly = true";
+    let hosts = BASE.replace(US, "[\"us.example.net\"]").replace(EU, "[\"eu.example.net\"]");
+    let (head, _) = BASE.split_once("[service.www]").unwrap();
+    cases.extend([
+        ("too-many", BASE.replace(US, &many)),
+        ("too-many-problems", format!("{keys}{BASE}")),
+        ("family-gap", two_families.clone()),
+        ("fence-without-family", two_families.replace(RANK, fence)),
+        ("alias-at-apex", hosts.replace("www.gslb", "gslb")),
+        ("alias-to-itself", hosts.replace("us.example.net", "WWW.gslb.example.com")),
+        ("answers-of-alias", hosts.replace(NAME, &format!("{NAME}\nanswers = 2"))),
+        ("no-service", head.to_owned()),
+    ]);
+    cases
+}
