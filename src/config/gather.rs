@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -21,7 +22,7 @@ use crate::zone;
 /// What was read.
 pub(super) struct Gathered {
     pub(super) zones: Vec<Zone>,
-    pub(super) databases: Vec<Database>,
+    pub(super) databases: Vec<Arc<Database>>,
     /// From files of networks.
     pub(super) nets: Vec<(IpNet, At<String>)>,
 }
@@ -65,7 +66,7 @@ fn zones(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Ve
     zones
 }
 
-fn databases(raw: &Raw, problems: &mut Vec<Diagnostic>) -> Vec<Database> {
+fn databases(raw: &Raw, problems: &mut Vec<Diagnostic>) -> Vec<Arc<Database>> {
     let paths = raw.geoip.iter().flat_map(|geoip| &geoip.value);
     let mut databases = Vec::new();
     for (position, path) in paths.enumerate() {
@@ -79,7 +80,7 @@ fn databases(raw: &Raw, problems: &mut Vec<Diagnostic>) -> Vec<Database> {
             continue;
         }
         match Database::open(&path.value) {
-            Ok(database) => databases.push(database),
+            Ok(database) => databases.push(Arc::new(database)),
             Err(error) => problems.push(broken(path, &error)),
         }
     }

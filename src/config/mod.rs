@@ -96,7 +96,7 @@ pub struct Config {
     /// Zones by apex, in the order of the files; at least one.
     pub zones: Vec<(Name, Vec<Record>)>,
     /// The GeoIP databases, in the order of the file.
-    pub databases: Vec<Database>,
+    pub databases: Vec<Arc<Database>>,
     /// The operator's networks and their tags.
     pub nets: Vec<(IpNet, String)>,
     /// Regions in the order of the files; `RegionId` is a position in here.

@@ -10,8 +10,11 @@ mod streams;
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use crate::config;
 use crate::responder::Outcome;
 use crate::responder::Transport;
 use crate::responder::View;
@@ -19,7 +22,11 @@ use crate::server::Listeners;
 use crate::server::Respond;
 use crate::server::Server;
 use crate::server::Settings;
+use crate::snapshot::Publisher;
+use crate::snapshot::Snapshot;
+use crate::snapshot::Standing;
 use crate::snapshot::Subscriber;
+use crate::snapshot::World;
 use crate::tasks::Tasks;
 
 /// Long enough never to be the reason for success.
@@ -62,8 +69,21 @@ fn framed(message: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes()[..], message].concat()
 }
 
+/// Of a world that the stand-in never looks at.
 fn subscriber() -> Subscriber {
-    Subscriber::default()
+    static WORLD: LazyLock<Arc<World>> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let zone = "@ 60 SOA ns.example. host.example. 1 2 3 4 5\n@ 60 NS ns.example.\n";
+        std::fs::write(folder.path().join("z"), zone).unwrap();
+        let text = "[zone.\"example.com\"]\nfile = \"z\"\n[region.r]\n[service.s]\n\
+                    name = \"www.example.com\"\n[service.s.pool.r]\nendpoints = [\"192.0.2.1\"]\n\
+                    [policy.p]\nrank = [\"priority\"]\n";
+        let loaded = config::load_str(text, folder.path());
+        let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+        Arc::new(World::build(config).unwrap().0)
+    });
+    let standing = Arc::new(Standing::all_admitted(&WORLD));
+    Publisher::new(Snapshot { world: Arc::clone(&WORLD), standing }).subscribe()
 }
 
 fn address(text: &str) -> SocketAddr {
