@@ -1,6 +1,7 @@
 //! Meridian.
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod geo;
 pub mod model;

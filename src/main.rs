@@ -1,2 +1,8 @@
-//! The `meridian` binary.
-fn main() {}
+//! The `meridian` binary; everything is in the library.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    meridian::cli::main()
+}

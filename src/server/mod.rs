@@ -276,6 +276,31 @@ impl Server {
     }
 }
 
+/// Runs `work` on a thread of its own that gives way to all others, and returns what it
+/// made. Memory that was freed meanwhile goes back to the system.
+///
+/// # Errors
+///
+/// [`SpawnError`] if there is no thread to be had. The receiver fails if `work` panics.
+pub fn in_background<R: Send + 'static>(
+    tasks: &Tasks,
+    name: &'static str,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<tokio::sync::oneshot::Receiver<R>, SpawnError> {
+    let (result, receiver) = tokio::sync::oneshot::channel();
+    tasks.thread(name, move |_| {
+        sys::give_way();
+        // Nobody waits any longer: the node is being stopped.
+        drop(result.send(work()));
+    })?;
+    Ok(receiver)
+}
+
+/// Returns memory that was freed to the system.
+pub fn trim_heap() {
+    sys::trim_heap();
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -29,7 +29,9 @@ pub use publish::Publisher;
 pub use publish::Subscriber;
 pub use world::BuildError;
 pub use world::CODES;
+pub use world::MapScope;
 pub use world::World;
+pub use world::atlas;
 
 use crate::steer::Admission;
 use crate::steer::ServiceStanding;

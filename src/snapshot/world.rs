@@ -16,6 +16,7 @@ use crate::snapshot::plan::Plans;
 use crate::snapshot::plan::PoolTables;
 use crate::steer::Balanced;
 use crate::steer::MapOfService;
+use crate::steer::MapPlan;
 use crate::steer::SteeringMap;
 use crate::steer::compile;
 use crate::steer::rule_prefixes;
@@ -40,11 +41,23 @@ pub enum BuildError {
     Database(#[from] DatabaseError),
 }
 
+/// What a map was compiled for.
+#[derive(Clone, Copy, Debug)]
+pub struct MapScope {
+    /// Position of the policy in the configuration.
+    pub policy: usize,
+    /// The regions that it ranks.
+    pub regions: RegionSet,
+    /// Whether the policy's depth was ignored; see [`MapPlan`].
+    pub whole_order: bool,
+}
+
 /// Zones, maps and services.
 #[derive(Debug)]
 pub struct World {
     zones: Zones,
     maps: Box<[SteeringMap]>,
+    scopes: Box<[MapScope]>,
     services: Box<[Balanced]>,
     nsid: Option<Box<[u8]>>,
     keepalive: u16,
@@ -78,11 +91,21 @@ impl World {
                 Balanced::new(service, &config.regions, map)
             })
             .collect();
+        let scope = |plan: &MapPlan<'_>| MapScope {
+            policy: config
+                .policies
+                .iter()
+                .position(|policy| std::ptr::eq(policy, plan.policy))
+                .unwrap_or(0),
+            regions: plan.regions,
+            whole_order: plan.whole_order,
+        };
+        let scopes = plans.maps.iter().map(scope).collect();
         let owners = balanced_owners(&config.services);
         let nsid = config.server.nsid.as_ref().map(|id| id.as_bytes().into());
         let keepalive = tenths(config.server.tcp_idle);
         let zones = Zones::compile(config.zones, &owners);
-        Ok((Self { zones, maps: maps.into(), services, nsid, keepalive }, warnings))
+        Ok((Self { zones, maps: maps.into(), scopes, services, nsid, keepalive }, warnings))
     }
 
     /// The zones.
@@ -93,6 +116,11 @@ impl World {
     /// The maps, one per policy and set of regions.
     pub fn maps(&self) -> &[SteeringMap] {
         &self.maps
+    }
+
+    /// What each of the maps was compiled for.
+    pub fn scopes(&self) -> &[MapScope] {
+        &self.scopes
     }
 
     /// The services, in the order of the configuration.

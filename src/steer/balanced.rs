@@ -1,10 +1,13 @@
 //! A service as the query path reads it: everything looked up and encoded.
 
 use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use crate::model::AllDown;
 use crate::model::Family;
+use crate::model::Name;
 use crate::model::Region;
 use crate::model::RegionId;
 use crate::model::Service;
@@ -144,6 +147,19 @@ impl Balanced {
     pub fn endpoints(&self, lane: Lane) -> &[BalancedEndpoint] {
         let start = lane.start as usize;
         self.endpoints.get(start..start + usize::from(lane.len)).unwrap_or_default()
+    }
+}
+
+impl BalancedEndpoint {
+    /// The address or name as text.
+    pub fn text(&self, alias: bool) -> String {
+        match (&*self.rdata, alias) {
+            ([a, b, c, d], false) => Ipv4Addr::new(*a, *b, *c, *d).to_string(),
+            (octets, false) => <[u8; 16]>::try_from(octets)
+                .map(|o| Ipv6Addr::from(o).to_string())
+                .unwrap_or_default(),
+            (octets, true) => Name::from_wire(octets).map(|n| n.to_string()).unwrap_or_default(),
+        }
     }
 }
 

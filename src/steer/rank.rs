@@ -45,8 +45,6 @@ pub enum RankReason {
     Priority,
     /// All that was left is equally good.
     Equal,
-    /// Beyond `depth`: by distance from the first region of the head.
-    Tail,
 }
 
 /// Ranks places by one policy, among the regions that matter.

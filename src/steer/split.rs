@@ -26,7 +26,10 @@ pub(crate) struct Candidate {
 
 impl Chooser<'_> {
     /// Chooses one by weight; `None` if there is none. Two passes, no allocation.
-    pub fn choose(&mut self, candidates: impl Iterator<Item = Candidate> + Clone) -> Option<usize> {
+    pub(crate) fn choose(
+        &mut self,
+        candidates: impl Iterator<Item = Candidate> + Clone,
+    ) -> Option<usize> {
         match self {
             Self::Draw(rng) => draw(rng, candidates),
             Self::Block(block) => rendezvous(*block, candidates),

@@ -23,6 +23,7 @@ mod descriptors;
 mod options;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;
+mod process;
 
 #[cfg(target_os = "linux")]
 pub(in crate::server) use batched::Batch;
@@ -35,6 +36,9 @@ pub(in crate::server) use options::ignore_path_mtu;
 pub(in crate::server) use options::report_destination;
 #[cfg(not(target_os = "linux"))]
 pub(in crate::server) use portable::Batch;
+
+pub(in crate::server) use process::give_way;
+pub(in crate::server) use process::trim_heap;
 
 /// How much a batch holds.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,159 @@
+//! All subcommands and options: the one definition that parsing, help, completions and the
+//! man page are made from.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+use clap_complete::Shell;
+use ipnet::IpNet;
+
+use crate::model::Name;
+use crate::model::RecordType;
+
+/// An authoritative DNS server that is a global load balancer.
+///
+/// Delegate a subdomain to it; each query for a balanced name gets the address of the region
+/// that is best for that client.
+#[derive(Debug, Parser)]
+#[command(name = "meridian", version, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve DNS until SIGTERM; reload on SIGHUP and when files change.
+    Serve(Serve),
+    /// Serve a built-in example on loopback and print queries to try.
+    Demo(Demo),
+    /// Report every mistake in the configuration, its zones and databases.
+    Check(Check),
+    /// Show why a client gets the answer it gets: locate, rank, admit, split, answer.
+    Explain(Explain),
+    /// Ask the GeoIP databases and the operator's nets.
+    #[command(subcommand)]
+    Geo(Geo),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Print the man page, or write one page per command into a folder.
+    Man {
+        /// The folder.
+        folder: Option<PathBuf>,
+    },
+}
+
+/// Where the configuration is.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Configured {
+    /// The configuration file.
+    #[arg(short, long = "config", value_name = "FILE", default_value = "meridian.toml")]
+    pub(super) config: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) configured: Configured,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Demo {
+    /// The port on 127.0.0.1 and ::1 to serve DNS at.
+    #[arg(long, default_value_t = 5300)]
+    pub(super) port: u16,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) configured: Configured,
+    /// How to show what was found.
+    #[arg(long, value_enum, default_value_t = CheckFormat::Full)]
+    pub(super) format: CheckFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// With the lines of the files.
+    Full,
+    /// One line per problem.
+    Line,
+    /// An array of objects.
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Explain {
+    /// The name that is asked for.
+    pub(super) name: Name,
+    /// The type that is asked for.
+    #[arg(default_value = "A", value_parser = record_type)]
+    pub(super) qtype: RecordType,
+    /// The client: an address, or the subnet that its resolver passes on.
+    #[arg(long, value_name = "IP|CIDR", value_parser = subnet)]
+    pub(super) client: Option<IpNet>,
+    /// The address of its resolver; left out: the client's.
+    #[arg(long, value_name = "IP")]
+    pub(super) resolver: Option<IpAddr>,
+    /// As if this region were down.
+    #[arg(long, value_name = "REGION")]
+    pub(super) down: Vec<String>,
+    /// As if this region were drained.
+    #[arg(long, value_name = "REGION")]
+    pub(super) drain: Vec<String>,
+    /// The seed of the draw.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) configured: Configured,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Geo {
+    /// Show what is known of an address, and by which database.
+    Lookup {
+        /// The address.
+        address: IpAddr,
+        #[command(flatten)]
+        from: Databases,
+    },
+    /// Show what the databases say of themselves.
+    Info {
+        #[command(flatten)]
+        from: Databases,
+    },
+}
+
+/// Which databases to ask.
+#[derive(Args, Debug)]
+pub(super) struct Databases {
+    /// This file instead of those of the configuration; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(super) database: Vec<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) configured: Configured,
+}
+
+fn record_type(text: &str) -> Result<RecordType, String> {
+    text.parse().map_err(|()| format!("no record type is called `{text}`; others are `TYPE1234`"))
+}
+
+fn subnet(text: &str) -> Result<IpNet, String> {
+    let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
+    let subnet = text.parse::<IpNet>().ok().or_else(single);
+    subnet.map(|net| net.trunc()).ok_or_else(|| "expected an address or a prefix".to_owned())
+}

@@ -1,0 +1,133 @@
+//! `meridian demo`: a built-in example on loopback, with queries to try.
+
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::path::PathBuf;
+
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::time::Duration;
+use tokio::time::timeout;
+
+use crate::cli::Exit;
+use crate::cli::arguments::Demo;
+use crate::cli::chain;
+use crate::cli::node::Node;
+use crate::cli::node::listen;
+use crate::cli::node::prepare;
+use crate::cli::serve;
+
+/// The regions and the loopback addresses that stand for their load balancers.
+const REGIONS: [(&str, [u8; 4]); 3] =
+    [("us-east", [127, 0, 1, 1]), ("eu-west", [127, 0, 2, 1]), ("ap-southeast", [127, 0, 3, 1])];
+
+/// Where the stand-ins for load balancers answer HTTP.
+const HTTP_PORT: u16 = 8080;
+
+pub(super) fn run(options: &Demo) -> Exit {
+    serve::log();
+    let folder = match Folder::make(options.port) {
+        Ok(folder) => folder,
+        Err(problem) => {
+            tracing::error!("{problem}");
+            return Exit::Negative;
+        }
+    };
+    let path = folder.0.join("meridian.toml");
+    let Some(prepared) = prepare(&path) else { return Exit::Usage };
+    serve::serve(&path, |path| {
+        let listeners = listen(&prepared)?;
+        let node = Node::start(path, prepared, listeners)?;
+        for (region, address) in REGIONS {
+            let website = website(region, Ipv4Addr::from(address));
+            node.tasks().spawn(format!("http {region}"), website).map_err(|e| chain(&e))?;
+        }
+        println!("{}", introduction(options.port));
+        Ok(node)
+    })
+}
+
+/// The example's files, removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(port: u16) -> Result<Self, String> {
+        let database = database().ok_or(
+            "the demo needs `geoip/dbip-country-lite.mmdb`: run it in a checkout of Meridian",
+        )?;
+        let folder = std::env::temp_dir().join(format!("meridian-demo-{}", std::process::id()));
+        let failed = |error: io::Error| format!("failed to write `{}`: {error}", folder.display());
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let config = include_str!("demo/meridian.toml")
+            .replace("{database}", &database.display().to_string())
+            .replace("{port}", &port.to_string());
+        fs::write(folder.join("meridian.toml"), config).map_err(failed)?;
+        let zone = include_str!("../../zones/gslb.example.com.zone");
+        fs::write(folder.join("gslb.example.com.zone"), zone).map_err(failed)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Nobody is left to be told, and it is in the folder for temporary files.
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+/// The database that is shipped: here, beside the binary, or where the binary was built.
+fn database() -> Option<PathBuf> {
+    const NAME: &str = "geoip/dbip-country-lite.mmdb";
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(NAME)));
+    [Some(PathBuf::from(NAME)), beside, Some(Path::new(env!("CARGO_MANIFEST_DIR")).join(NAME))]
+        .into_iter()
+        .flatten()
+        .find(|path| path.exists())
+        .and_then(|path| path.canonicalize().ok())
+}
+
+/// Answers every request with the name of the region.
+async fn website(region: &'static str, address: Ipv4Addr) {
+    let listener = match TcpListener::bind((address, HTTP_PORT)).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::warn!("no web server for {region} at {address}:{HTTP_PORT}: {error}");
+            return;
+        }
+    };
+    let body = format!("hello from {region}\n");
+    let length = body.len();
+    let response = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n{body}"
+    );
+    // One at a time is enough to look at, and a bound.
+    loop {
+        let Ok((mut stream, _)) = listener.accept().await else { continue };
+        let exchange = async {
+            let mut request = [0; 4096];
+            if stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                drop(stream.write_all(response.as_bytes()).await);
+            }
+        };
+        drop(timeout(Duration::from_secs(2), exchange).await);
+    }
+}
+
+fn introduction(port: u16) -> String {
+    format!(
+        "
+Three regions on loopback. Where a client is decides what it gets; try
+
+  dig @127.0.0.1 -p {port} www.gslb.example.com +subnet=81.2.69.0/24       # United Kingdom
+  dig @127.0.0.1 -p {port} www.gslb.example.com +subnet=2001:218::/48      # Japan
+  dig @127.0.0.1 -p {port} www.gslb.example.com +subnet=8.8.8.0/24 +tcp    # United States
+  curl http://127.0.2.1:{HTTP_PORT}/                                       # what the VIP serves
+
+IP Geolocation by DB-IP, https://db-ip.com. Ctrl-C stops and leaves nothing behind.
+"
+    )
+}

@@ -1,0 +1,115 @@
+//! `meridian explain`: the five steps for one client, each with its reason.
+//!
+//! The query is made as a message and answered by the responder itself, with a recorder
+//! looking on, so the explanation can't disagree with the answer. What the map no longer
+//! knows (the place, the distances) is asked of the databases again, by the code that
+//! made the map.
+//!
+//! ```text
+//!   options ─► message ─► respond_traced ─► Recorder ─┐
+//!                                    └────► reply ────┼─► Explanation ─► table or JSON
+//!   databases ─► Atlas::locate ─► Ranker ─► reasons ──┘
+//! ```
+
+mod asked;
+mod explanation;
+mod table;
+
+use std::net::IpAddr;
+
+use crate::cli::Exit;
+use crate::cli::arguments::Explain;
+use crate::cli::chain;
+use crate::cli::explain::asked::message;
+use crate::cli::explain::explanation::Explanation;
+use crate::cli::explain::explanation::Ground;
+use crate::cli::node::any_error;
+use crate::cli::node::report;
+use crate::cli::recorder::Recorder;
+use crate::config;
+use crate::config::Config;
+use crate::config::Loaded;
+use crate::model::RegionId;
+use crate::model::limits;
+use crate::responder::Outcome;
+use crate::responder::Transport;
+use crate::responder::View;
+use crate::responder::Worker;
+use crate::responder::respond_traced;
+use crate::snapshot;
+use crate::snapshot::Snapshot;
+use crate::snapshot::Standing;
+use crate::snapshot::World;
+use crate::steer::Admission;
+use crate::steer::ServiceStanding;
+
+pub(super) fn run(options: &Explain) -> Exit {
+    let Loaded { config, diagnostics, sources } = config::load(&options.configured.config);
+    if any_error(&diagnostics) {
+        report(&diagnostics, &sources);
+    }
+    let Some(config) = config else { return Exit::Usage };
+    match explain(options, config) {
+        Ok(explanation) => {
+            let text = if options.json { explanation.json() } else { table::draw(&explanation) };
+            println!("{text}");
+            if explanation.answered() { Exit::Done } else { Exit::Negative }
+        }
+        Err(problem) => {
+            eprintln!("meridian: {problem}");
+            Exit::Usage
+        }
+    }
+}
+
+fn explain(options: &Explain, config: Config) -> Result<Explanation, String> {
+    let down = regions(&config, &options.down)?;
+    let drained = regions(&config, &options.drain)?;
+    let ground = Ground {
+        atlas: snapshot::atlas(&config),
+        regions: config.regions.clone(),
+        policies: config.policies.clone(),
+        services: config.services.clone(),
+    };
+    let (world, _) = World::build(config).map_err(|error| chain(&error))?;
+    let admission = |region: RegionId| {
+        if drained.contains(&region) {
+            Admission::Drained
+        } else if down.contains(&region) {
+            Admission::Down
+        } else {
+            Admission::Admitted
+        }
+    };
+    let standing = world.services().iter().map(|service| ServiceStanding::new(service, admission));
+    let snapshot = Snapshot { standing: Standing::new(standing).into(), world: world.into() };
+    let resolver = options
+        .resolver
+        .or_else(|| options.client.map(|client| client.addr()))
+        .unwrap_or(IpAddr::from([127, 0, 0, 1]));
+    let request = message(&options.name, options.qtype, options.client);
+    let mut recorder = Recorder::default();
+    let mut worker = Worker::new(options.seed);
+    let mut view = View { snapshot: &snapshot, worker: &mut worker };
+    let mut reply = vec![0; limits::MESSAGE];
+    let outcome =
+        respond_traced(&request, resolver, Transport::Tcp, &mut view, &mut reply, &mut recorder);
+    let Outcome::Send(length) = outcome else {
+        return Err("the query was not answered, which is a bug".to_owned());
+    };
+    reply.truncate(length);
+    explanation::explain(options, resolver, &ground, &snapshot, &recorder, &reply)
+}
+
+/// Finds regions by name.
+fn regions(config: &Config, names: &[String]) -> Result<Vec<RegionId>, String> {
+    let find = |name: &String| {
+        let at = config.regions.iter().position(|region| region.name == *name);
+        let id = at.and_then(|at| u16::try_from(at).ok()).map(RegionId);
+        id.ok_or_else(|| {
+            let known: Vec<&str> = config.regions.iter().map(|r| r.name.as_str()).collect();
+            format!("no region is called `{name}`; there are {}", known.join(", "))
+        })
+    };
+    names.iter().map(find).collect()
+}

@@ -1,0 +1,239 @@
+//! One running node: transports over what a configuration says, kept up to date.
+//!
+//! ```text
+//!   SIGHUP ───────┐
+//!   files changed ┴─► load and compile aside ─┬─ error: reported, everything stays
+//!                                             └─ publish, listen at what is new
+//! ```
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio::time::MissedTickBehavior;
+use tokio::time::interval;
+
+use crate::cli::chain;
+use crate::cli::color;
+use crate::cli::watch::Watched;
+use crate::config;
+use crate::config::Format;
+use crate::config::Loaded;
+use crate::model::Diagnostic;
+use crate::model::Severity;
+use crate::model::Sources;
+use crate::server;
+use crate::server::HandedOver;
+use crate::server::Listeners;
+use crate::server::Notify;
+use crate::server::Server;
+use crate::server::Settings;
+use crate::snapshot::Publisher;
+use crate::snapshot::Snapshot;
+use crate::snapshot::Standing;
+use crate::snapshot::World;
+use crate::tasks::Stopped;
+use crate::tasks::Tasks;
+
+/// How long what was received may take to be answered when the node stops.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How often files are looked at, and replaced snapshots.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A configuration, compiled, with what the node needs besides.
+pub(super) struct Prepared {
+    world: World,
+    server: config::Server,
+    files: Vec<PathBuf>,
+}
+
+/// Loads and compiles. What is wrong goes to standard error; `None` if it can't be used.
+pub(super) fn prepare(path: &Path) -> Option<Prepared> {
+    let Loaded { config, diagnostics, sources } = config::load(path);
+    report(&diagnostics, &sources);
+    let config = config?;
+    let (server, files) = (config.server.clone(), config.files.clone());
+    match World::build(config) {
+        Ok((world, warnings)) => {
+            report(&warnings, &sources);
+            Some(Prepared { world, server, files })
+        }
+        Err(error) => {
+            tracing::error!("{}", chain(&error));
+            None
+        }
+    }
+}
+
+/// Errors and warnings, drawn, on standard error.
+pub(super) fn report(problems: &[Diagnostic], sources: &Sources) {
+    if !problems.is_empty() {
+        eprint!("{}", config::render(problems, sources, Format::Full, color()));
+    }
+}
+
+/// A node that answers.
+pub(super) struct Node {
+    path: PathBuf,
+    publisher: Publisher,
+    server: Server,
+    tasks: Tasks,
+    notify: Notify,
+    watched: Watched,
+}
+
+impl Node {
+    /// Starts answering. Must run inside a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// One line that says what can't be had and what to do.
+    pub(super) fn start(
+        path: &Path,
+        prepared: Prepared,
+        listeners: Listeners,
+    ) -> Result<Self, String> {
+        let tasks = Tasks::new();
+        let notify = Notify::from_environment();
+        let mut watched = Watched::default();
+        watched.begin(prepared.files);
+        let settings = Settings {
+            tcp_idle: prepared.server.tcp_idle,
+            tcp_connections: prepared.server.tcp_connections,
+            ..Settings::default()
+        };
+        let publisher = Publisher::new(snapshot(prepared.world));
+        let server = Server::start(listeners, publisher.subscribe(), settings, &tasks)
+            .map_err(|error| chain(&error))?;
+        notify.store(server.listeners());
+        notify.ready("answering");
+        for address in server.listeners().addresses() {
+            tracing::info!(%address, "listening on udp and tcp");
+        }
+        server::trim_heap();
+        Ok(Self { path: path.into(), publisher, server, tasks, notify, watched })
+    }
+
+    /// Where it answers.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = std::net::SocketAddr> + '_ {
+        self.server.listeners().addresses()
+    }
+
+    /// Its tasks, to add some.
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Runs until SIGTERM or SIGINT, reloading when asked or when files change.
+    ///
+    /// # Errors
+    ///
+    /// If signals can't be had.
+    pub(super) async fn run(mut self) -> std::io::Result<()> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut stop = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            let [terminate, interrupt] = &mut stop;
+            let reload = tokio::select! {
+                () = received(terminate) => break,
+                () = received(interrupt) => break,
+                () = received(&mut hangup) => true,
+                _ = look.tick() => {
+                    self.publisher.reclaim();
+                    self.watched.changed()
+                }
+            };
+            if reload {
+                tokio::select! {
+                    () = self.reload() => {}
+                    () = received(terminate) => break,
+                    () = received(interrupt) => break,
+                }
+            }
+        }
+        tracing::info!("stopping");
+        self.notify.stopping();
+        if let Stopped::Late(left) = self.tasks.stop(STOP_DEADLINE).await {
+            tracing::warn!(?left, "did not end in time");
+        }
+        Ok(())
+    }
+
+    /// Loads and compiles aside, then publishes by one swap. On any error all stays as it is.
+    async fn reload(&mut self) {
+        self.notify.reloading();
+        let path = self.path.clone();
+        let prepared = match server::in_background(&self.tasks, "reload", move || prepare(&path)) {
+            Ok(receiver) => receiver.await.ok().flatten(),
+            Err(error) => {
+                tracing::error!("{}", chain(&error));
+                None
+            }
+        };
+        match prepared {
+            Some(prepared) => self.take(prepared).await,
+            None => tracing::error!("the configuration was not taken; the one before stays"),
+        }
+        self.notify.ready("answering");
+    }
+
+    async fn take(&mut self, prepared: Prepared) {
+        self.publisher.publish(snapshot(prepared.world));
+        self.watched.begin(prepared.files);
+        match self.server.relisten(&prepared.server.listen).await {
+            Ok(changes) => {
+                for address in changes.removed {
+                    self.notify.forget(address);
+                }
+                self.notify.store(self.server.listeners());
+            }
+            Err(error) => tracing::error!(
+                "{}; the addresses stay as they were, all else is new",
+                chain(&error)
+            ),
+        }
+        // Workers hold a snapshot for one batch; the wait is for the one that was in it.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        self.publisher.reclaim();
+        server::trim_heap();
+        tracing::info!("reloaded");
+    }
+}
+
+/// Binds what a configuration says, with the sockets that a service manager kept.
+///
+/// # Errors
+///
+/// One line that says what can't be had and what to do.
+pub(super) fn listen(prepared: &Prepared) -> Result<Listeners, String> {
+    let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = if prepared.server.workers == 0 { cores } else { prepared.server.workers };
+    let mut handed_over = HandedOver::from_environment();
+    Listeners::take_or_bind(&prepared.server.listen, workers, &mut handed_over)
+        .map_err(|error| chain(&error))
+}
+
+fn snapshot(world: World) -> Snapshot {
+    let standing = Arc::new(Standing::all_admitted(&world));
+    Snapshot { world: Arc::new(world), standing }
+}
+
+async fn received(signal: &mut Signal) {
+    if signal.recv().await.is_none() {
+        // The stream ended, which it does not while the runtime lives.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Whether any of these is an error.
+pub(super) fn any_error(problems: &[Diagnostic]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
+}

@@ -1,0 +1,68 @@
+//! `meridian serve`.
+
+use std::path::Path;
+
+use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::Exit;
+use crate::cli::arguments::Serve;
+use crate::cli::color;
+use crate::cli::node::Node;
+use crate::cli::node::listen;
+use crate::cli::node::prepare;
+
+pub(super) fn run(options: &Serve) -> Exit {
+    log();
+    let path = &options.configured.config;
+    let Some(prepared) = prepare(path) else { return Exit::Usage };
+    serve(path, |path| {
+        let listeners = listen(&prepared)?;
+        Node::start(path, prepared, listeners)
+    })
+}
+
+/// Starts a node inside a runtime and runs it to its end.
+pub(super) fn serve(path: &Path, start: impl FnOnce(&Path) -> Result<Node, String>) -> Exit {
+    let Some(runtime) = runtime() else { return Exit::Negative };
+    runtime.block_on(async {
+        let node = match start(path) {
+            Ok(node) => node,
+            Err(problem) => {
+                tracing::error!("{problem}");
+                return Exit::Negative;
+            }
+        };
+        match node.run().await {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                tracing::error!("failed to wait for signals: {error}");
+                Exit::Negative
+            }
+        }
+    })
+}
+
+/// One thread for TCP, timers and signals; UDP workers have their own.
+pub(super) fn runtime() -> Option<Runtime> {
+    match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => Some(runtime),
+        Err(error) => {
+            tracing::error!("failed to start the runtime: {error}");
+            None
+        }
+    }
+}
+
+/// Logs to standard error; `RUST_LOG` says what, `info` and above by default.
+pub(super) fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(color())
+        .with_target(false);
+    // A second call, in a test, keeps the first.
+    drop(subscriber.try_init());
+}
