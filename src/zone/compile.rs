@@ -45,7 +45,7 @@ impl Zones {
     /// Compiles the zones of one load, each with its apex, and the balanced owners in them.
     ///
     /// The records are those that [`crate::zone::read`] returned without an error. Balanced owners
-    /// outside every zone are left out. Not for the query path: some 0.1 s per 100,000 records.
+    /// outside every zone are left out. Not for the query path: see `tests::load`.
     ///
     /// # Panics
     ///

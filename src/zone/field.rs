@@ -293,7 +293,6 @@ pub(super) fn base64(tokens: &[Token<'_>], out: &mut Vec<u8>) -> Result<(), Flaw
         _ => None,
     });
     let padded = text.len().is_multiple_of(4) && text.len() - digits.len() <= 2;
-    // RFC 4034, 2.2 lets a key of no octets be written as nothing; `0` is BIND's form of it.
     match unpack(values, 6, out) {
         Some(_) if padded => Ok(()),
         _ => Err(expected(first, "base64, padded with `=`")),

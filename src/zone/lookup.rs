@@ -322,7 +322,13 @@ impl<'a> Rrset<'a> {
         self.entry.pieces.length as usize
     }
 
-    /// The data of its records, in the order of the file. Random access is O(1).
+    /// The data of its record at a position below [`Rrset::n_records`]. O(1), so that a
+    /// response may begin anywhere.
+    pub fn rdata(self, position: usize) -> Option<Rdata<'a>> {
+        self.entry.pieces.of(&self.zones.pieces).get(position).map(|piece| rdata(self.zones, piece))
+    }
+
+    /// The data of its records, in the order of the file.
     pub fn rdatas(self) -> impl ExactSizeIterator<Item = Rdata<'a>> {
         let zones = self.zones;
         self.entry.pieces.of(&zones.pieces).iter().map(move |piece| rdata(zones, piece))

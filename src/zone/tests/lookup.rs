@@ -222,6 +222,8 @@ fn rfc2308_3_the_negative_soa_has_the_lesser_ttl() {
     assert_eq!(negative.ttl().secs(), 300);
     let soa = look(&zones, "example.com.", RecordType::SOA);
     assert!(soa.starts_with(r"answer 3600 SOA \x03NS1^^\nhostmaster^^\x00\x00\x00\x07"), "{soa}");
+    assert_eq!(negative.rdata(0), negative.rdatas().next());
+    assert_eq!(negative.rdata(1), None);
     assert_eq!(show(negative).replacen("300", "answer 3600", 1), soa);
 }
 

@@ -3,6 +3,7 @@
 mod load;
 mod lookup;
 mod master;
+mod oracle;
 
 use crate::model::Diagnostic;
 use crate::model::Name;
