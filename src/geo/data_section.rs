@@ -183,16 +183,6 @@ impl<'a> Decoder<'a> {
         let mut pending = head.n_inside();
         let mut at = head.end_of_scalar();
         while pending > 0 {
-            // Names in eight languages are most of a City file: texts of less
-            // than 29 octets whose keys are pointers of two or three.
-            if let Some(control @ (0x20..=0x2f | 0x40..=0x5c)) = self.section.get(at) {
-                let inside = if *control < 0x40 { 1 + (control >> 3 & 1) } else { control & 0x1f };
-                at += 1 + usize::from(inside);
-                pending -= 1;
-                self.steps_left =
-                    self.steps_left.checked_sub(1).ok_or(DataError::Size(self.record))?;
-                continue;
-            }
             let head = self.head(at)?;
             at = head.end_of_scalar();
             pending = pending - 1 + head.n_inside();
