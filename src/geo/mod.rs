@@ -9,8 +9,8 @@ pub struct Database(());
 
 /// Why a database can't be used.
 #[derive(Debug, thiserror::Error)]
-#[error("not a MaxMind DB file")]
-pub struct DatabaseError;
+#[error("`{0}` is a web page: expected a MaxMind DB file (.mmdb)")]
+pub struct DatabaseError(String);
 
 impl Database {
     /// Opens the file.
@@ -19,8 +19,9 @@ impl Database {
     ///
     /// [`DatabaseError`] unless it ends in the marker of its format.
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        let octets = std::fs::read(path).map_err(|_| DatabaseError)?;
+        let error = || DatabaseError(path.display().to_string());
+        let octets = std::fs::read(path).map_err(|_| error())?;
         let marker = b"\xab\xcd\xefMaxMind.com";
-        octets.windows(marker.len()).any(|w| w == marker).then_some(Self(())).ok_or(DatabaseError)
+        octets.windows(marker.len()).any(|w| w == marker).then_some(Self(())).ok_or_else(error)
     }
 }

@@ -34,13 +34,15 @@ pub fn read(path: &Path, apex: &Name, sources: &mut Sources) -> (Vec<Record>, Ve
     let mut problems = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        let span = Span { source, start, end: start + line.trim_end().len() };
+        let line_start = start;
         start += line.len();
         if line.starts_with('$') {
             continue;
         }
         let mut words = line.split_whitespace();
         let (Some(owner), Some(rtype)) = (words.next(), words.next()) else { continue };
+        let end = line_start + owner.len() + 1 + rtype.len();
+        let span = Span { source, start: line_start, end };
         match (Name::parse(owner, Some(apex)), rtype.parse()) {
             (Ok(owner), Ok(rtype)) => {
                 let ttl = Ttl::MAX;
