@@ -216,8 +216,8 @@ impl Node {
 pub(super) fn listen(prepared: &Prepared) -> Result<Listeners, String> {
     let cores = available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = if prepared.server.workers == 0 { cores } else { prepared.server.workers };
-    let mut handed_over = HandedOver::from_environment();
-    Listeners::take_or_bind(&prepared.server.listen, workers, &mut handed_over)
+    let handed_over = HandedOver::from_environment();
+    Listeners::take_or_bind(&prepared.server.listen, workers, handed_over)
         .map_err(|error| chain(&error))
 }
 

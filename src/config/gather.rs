@@ -94,7 +94,7 @@ fn broken(path: &At<PathBuf>, error: &dyn Error) -> Diagnostic {
         why = format!("{why}: {cause}");
         source = cause.source();
     }
-    let message = format!("can't use GeoIP database `{}`: {why}", path.value.display());
+    let message = format!("can't use this GeoIP database: {why}");
     Diagnostic::error(codes::DATABASE_BROKEN, path.span, message)
         .label(path.span, "expected a MaxMind DB file (`.mmdb`)")
         .help("download the file again, or name another one")
