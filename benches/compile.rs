@@ -82,12 +82,13 @@ fn measure(name: &str, database: &Arc<Database>, regions: &[Region], policies: &
         times.push(on_cpu() - start);
     }
     times.sort_by(f64::total_cmp);
+    let [least, _, median, _, greatest] = *times else { unreachable!("five rounds") };
     let map = maps.first().expect("there is a plan");
     println!(
         "{name:26} median {:.3} s ({:.3} to {:.3}), {} leaves, {} labels, {:.1} MiB a map",
-        times[2],
-        times[0],
-        times[4],
+        median,
+        least,
+        greatest,
         map.n_leaves(),
         map.labels().len(),
         map.memory() as f64 / f64::from(1 << 20),

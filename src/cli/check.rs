@@ -5,13 +5,12 @@ use std::path::Path;
 use crate::cli::Exit;
 use crate::cli::arguments::Check;
 use crate::cli::arguments::CheckFormat;
-use crate::cli::chain;
 use crate::config;
 use crate::config::Format;
 use crate::config::Loaded;
 use crate::model::Diagnostic;
-use crate::model::Severity;
 use crate::model::Sources;
+use crate::snapshot::BuildError;
 use crate::snapshot::World;
 
 pub(super) fn run(options: &Check) -> Exit {
@@ -42,9 +41,8 @@ pub(super) fn world(path: &Path) -> (Option<World>, Vec<Diagnostic>, Sources) {
             diagnostics.extend(warnings);
             (Some(world), diagnostics, sources)
         }
-        Err(error) => {
-            let message = chain(&error);
-            diagnostics.push(Diagnostic::new(config::DATABASE_BROKEN, Severity::Error, message));
+        Err(BuildError::Database(error)) => {
+            diagnostics.push(error.diagnostic());
             (None, diagnostics, sources)
         }
     }

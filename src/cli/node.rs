@@ -120,11 +120,6 @@ impl Node {
         Ok(Self { path: path.into(), publisher, server, tasks, notify, watched })
     }
 
-    /// Where it answers.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = std::net::SocketAddr> + '_ {
-        self.server.listeners().addresses()
-    }
-
     /// Its tasks, to add some.
     pub(super) fn tasks(&self) -> &Tasks {
         &self.tasks

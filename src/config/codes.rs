@@ -6,7 +6,7 @@ macro_rules! codes {
     ($($name:ident = $code:literal: $meaning:literal;)+) => {
         $(
             #[doc = $meaning]
-            pub const $name: Code = Code($code);
+            pub(super) const $name: Code = Code($code);
         )+
 
         /// Every code that `config` reports, with one line of explanation.

@@ -57,7 +57,6 @@ mod value;
 mod tests;
 
 pub use codes::CODES;
-pub use codes::DATABASE_BROKEN;
 pub use monitor::{HttpProbe, Monitor, Probe};
 pub use render::{Format, render};
 pub use server::Server;

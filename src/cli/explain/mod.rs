@@ -16,6 +16,7 @@ mod explanation;
 mod table;
 
 use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 use crate::cli::Exit;
 use crate::cli::arguments::Explain;
@@ -86,7 +87,7 @@ fn explain(options: &Explain, config: Config) -> Result<Explanation, String> {
     let resolver = options
         .resolver
         .or_else(|| options.client.map(|client| client.addr()))
-        .unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let request = message(&options.name, options.qtype, options.client);
     let mut recorder = Recorder::default();
     let mut worker = Worker::new(options.seed);
