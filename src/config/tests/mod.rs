@@ -17,6 +17,7 @@ use crate::config::render;
 use crate::config::tests::folder::Folder;
 use crate::model::AllDown;
 use crate::model::Severity;
+use crate::model::limits;
 
 /// The example of the manual.
 const EXAMPLE: &str = include_str!("example.toml");
@@ -58,6 +59,20 @@ fn the_manual_lists_every_code() {
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(sorted.len(), CODES.len(), "each code once");
+}
+
+#[test]
+fn no_more_is_asked_for_than_the_server_gives() {
+    let folder = Folder::new();
+    let most = [("workers", limits::WORKERS), ("tcp-connections", limits::TCP_CONNECTIONS)];
+    for (key, most) in most {
+        let problems = |n: usize| {
+            let text = format!("[server]\n{key} = {n}\n{}", cases::MINIMAL);
+            codes(&load_str(&text, folder.path()))
+        };
+        assert!(!problems(most).contains(&"out-of-range"), "{key}");
+        assert!(problems(most + 1).contains(&"out-of-range"), "{key}");
+    }
 }
 
 #[test]
