@@ -1,7 +1,7 @@
 //! The command line: the only place that wires the parts together.
 //!
 //! `arguments` defines all subcommands once; help, completions and the man page follow from
-//! that. Each subcommand is a file of its own with one function that returns an [`Exit`].
+//! that. Each subcommand is a file of its own with one function that returns an `Exit`.
 //!
 //! # Start with
 //!
