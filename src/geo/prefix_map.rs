@@ -128,7 +128,7 @@ impl Key for u64 {
 }
 
 /// Up to so many leaves are counted when a prefix is asked for; more are kept counted.
-const FEW: usize = 16;
+const FEW: usize = 64;
 
 /// The leaves of a space of [`Key::BITS`] bits.
 #[derive(Clone, Debug)]
@@ -173,15 +173,24 @@ impl<K: Key> PrefixMap<K> {
         Found { label: LeafLabel(u32::from_be_bytes([0, a, b, c])), depth }
     }
 
-    /// The first leaf with the label that covers most of the leaves `first..end`.
+    /// The first leaf with the label that covers most of the leaves `first..end`; O(leaves ×
+    /// labels among them).
     fn most_of_few(&self, first: usize, end: usize) -> usize {
-        let share = |leaf: usize| 1_u128 << (K::BITS - self.depths.get(leaf).copied().unwrap_or(0));
-        let covered = |leaf: &usize| {
-            let label = self.labels.at(*leaf);
-            let same = (first..end).filter(|other| self.labels.at(*other) == label);
-            (same.map(share).sum::<u128>(), Reverse(label), Reverse(*leaf))
-        };
-        (first..end).max_by_key(covered).unwrap_or(first)
+        let mut tallies = [(LeafLabel(0), 0_u128, 0_usize); FEW];
+        let mut used = 0;
+        for leaf in first..end {
+            let label = self.labels.at(leaf);
+            let size = 1 << (K::BITS - self.depths.get(leaf).copied().unwrap_or(0));
+            let known = tallies.iter_mut().take(used).find(|tally| tally.0 == label);
+            if let Some((_, count, _)) = known {
+                *count += size;
+            } else if let Some(slot) = tallies.get_mut(used) {
+                *slot = (label, size, leaf);
+                used += 1;
+            }
+        }
+        let most = tallies.iter().take(used).max_by_key(|(label, n, _)| (*n, Reverse(*label)));
+        most.map_or(first, |(_, _, leaf)| *leaf)
     }
 
     /// The leaf that holds an address.
