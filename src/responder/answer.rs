@@ -48,6 +48,34 @@ impl<'n> Sought<'n> {
     }
 }
 
+/// What a chain has been through.
+#[derive(Default)]
+pub(super) struct Chain<'n> {
+    /// The names looked up.
+    names: Names<'n>,
+    /// The owners of DNAMEs that were written.
+    dnames: Names<'n>,
+}
+
+/// As many names as a chain has links.
+#[derive(Default)]
+struct Names<'n> {
+    names: [&'n [u8]; limits::CHAIN],
+    len: usize,
+}
+
+impl<'n> Names<'n> {
+    /// Adds a name; false if it is there already.
+    fn add(&mut self, name: &'n [u8]) -> bool {
+        let is_new = !self.names.iter().take(self.len).any(|known| *known == name);
+        if let Some(slot) = self.names.get_mut(self.len).filter(|_| is_new) {
+            *slot = name;
+            self.len += 1;
+        }
+        is_new
+    }
+}
+
 /// How one step ended.
 pub(super) enum Step<'n> {
     /// The answer is complete.
@@ -71,10 +99,15 @@ impl<T: Trace> Answer<'_, '_, T> {
         let mut scope = ScopePrefix::GLOBAL;
         // One buffer per link: a DNAME reads from the one before and writes to its own.
         let mut scratch = [[0; limits::NAME]; limits::CHAIN];
+        let mut chain = Chain::default();
         for (links, buffer) in scratch.iter_mut().enumerate() {
+            if !chain.names.add(sought.name) {
+                // A loop: its records are all there, and stand once (RFC 2181, 5).
+                break;
+            }
             let lookup = zones.lookup(sought.name, query.question.qtype);
             let last = links + 1 == limits::CHAIN;
-            match self.step(zone, sought, lookup, links > 0, buffer) {
+            match self.step(zone, sought, lookup, &mut chain, buffer) {
                 Ok(Step::Done(verdict)) => {
                     return Verdict { scope: scope.max(verdict.scope), ..verdict };
                 }
@@ -94,19 +127,21 @@ impl<T: Trace> Answer<'_, '_, T> {
         Verdict { scope, ..Verdict::of(Rcode::NOERROR) }
     }
 
-    /// One step of the chain. `aliased`: this is not the name that was asked for.
+    /// One step of the chain.
     fn step<'n>(
         &mut self,
         zone: Zone<'n>,
         sought: Sought<'n>,
         lookup: Lookup<'n>,
-        aliased: bool,
+        chain: &mut Chain<'n>,
         scratch: &mut [u8; limits::NAME],
     ) -> Result<Step<'n>, Full>
     where
         Self: 'n,
     {
         let noerror = Ok(Step::Done(Verdict::of(Rcode::NOERROR)));
+        // Whether this is not the name that was asked for.
+        let aliased = chain.names.len > 1;
         // A chain is followed inside the zone only.
         let found_in = match lookup {
             Lookup::Outside => None,
@@ -144,7 +179,11 @@ impl<T: Trace> Answer<'_, '_, T> {
             }
             Lookup::Redirect { zone, owner, dname } => {
                 self.out.authoritative();
-                self.redirect(zone, sought, owner, dname, scratch)
+                // One DNAME may serve several links of a chain, and stands once.
+                if chain.dnames.add(owner) {
+                    self.dname(zone, sought, owner, dname)?;
+                }
+                self.redirect(sought, owner, dname, scratch)
             }
             Lookup::Referral { zone, cut, ns, ds } => {
                 self.referral(zone, cut, ns, ds)?;
@@ -188,20 +227,28 @@ impl<T: Trace> Answer<'_, '_, T> {
         (offset < 1 << 14).then_some(NameAt::Offset(offset))
     }
 
-    /// RFC 6672, 3.1: the DNAME, and the CNAME that follows from it.
+    fn dname(
+        &mut self,
+        zone: Zone<'_>,
+        sought: Sought<'_>,
+        owner: &[u8],
+        dname: Rrset<'_>,
+    ) -> Result<(), Full> {
+        let owner_at = match sought.at {
+            Some(NameAt::QuestionSuffix(_)) => Owner::At(NameAt::QuestionSuffix(owner.len())),
+            Some(NameAt::Offset(_)) | None => Owner::Name(owner),
+        };
+        self.rrset(Section::Answer, owner_at, zone, dname)
+    }
+
+    /// RFC 6672, 3.1: the CNAME that follows from a DNAME.
     fn redirect<'n>(
         &mut self,
-        zone: Zone<'n>,
         sought: Sought<'_>,
         owner: &[u8],
         dname: Rrset<'n>,
         scratch: &mut [u8; limits::NAME],
     ) -> Result<Step<'n>, Full> {
-        let owner_at = match sought.at {
-            Some(NameAt::QuestionSuffix(_)) => Owner::At(NameAt::QuestionSuffix(owner.len())),
-            Some(NameAt::Offset(_)) | None => Owner::Name(owner),
-        };
-        self.rrset(Section::Answer, owner_at, zone, dname)?;
         let kept = sought.name.len().saturating_sub(owner.len());
         let labels = sought.name.get(..kept).unwrap_or_default();
         let length = kept + dname.target().len();
