@@ -18,6 +18,8 @@ use std::sync::Arc;
 use fastrand::Rng;
 use ipnet::IpNet;
 use meridian::geo::Atlas;
+use meridian::geo::Loci;
+use meridian::geo::LocusId;
 use meridian::geo::Network;
 use meridian::model::Coordinates;
 use meridian::model::Family;
@@ -124,7 +126,7 @@ impl Asked {
     }
 
     /// The region that answers, and the scope.
-    fn first(&mut self, client: IpAddr, down: u32, resolver: IpAddr) -> (usize, u8) {
+    fn first(&mut self, client: IpNet, down: u32, resolver: IpAddr) -> (usize, u8) {
         let all_up = &self.all_up;
         let snapshot = self.standings.entry(down).or_insert_with(|| {
             ground::with_standing(all_up, |_, region| match down >> region & 1 {
@@ -132,8 +134,8 @@ impl Asked {
                 _ => Admission::Down,
             })
         });
-        let qtype = if client.is_ipv4() { RecordType::A } else { RecordType::AAAA };
-        let ask = Ask::new("www.test", qtype).client(client);
+        let qtype = if client.addr().is_ipv4() { RecordType::A } else { RecordType::AAAA };
+        let ask = Ask::new("www.test", qtype).subnet(client);
         let answer = Responder::new(snapshot, 1).answer_to(&ask, resolver);
         let region = match answer.addresses()[..] {
             [IpAddr::V4(address)] => address.octets()[3],
@@ -144,10 +146,11 @@ impl Asked {
     }
 
     fn scope(&mut self, client: IpAddr) -> u8 {
-        self.first(client, 0, self.resolvers[0]).1
+        self.first(client.into(), 0, self.resolvers[0]).1
     }
 
-    fn order(&mut self, client: IpAddr) -> Order {
+    fn order(&mut self, client: impl Into<IpNet>) -> Order {
+        let client = client.into();
         self.resolvers.map(|resolver| {
             let mut down = 0;
             std::array::from_fn(|_| {
@@ -209,31 +212,23 @@ impl Block {
     }
 }
 
-/// A random address of a network that the databases tell from its neighbours.
-fn random_client(atlas: &Atlas, family: Family, rng: &mut Rng) -> IpAddr {
-    let random = match family {
-        Family::V4 => IpAddr::from(Ipv4Addr::from(rng.u32(..))),
-        // Half of global unicast that is in use, and all the rest.
-        Family::V6 => {
-            let high = [0x2001, 0x2400, 0x2600, 0x2800, 0x2a00, 0x2c00][rng.usize(..6)];
-            let bits = rng.u128(..) >> 4;
-            let within = bits & (u128::MAX >> 16) | (high | rng.u128(..16)) << 112;
-            IpAddr::from(Ipv6Addr::from(within))
+/// Random networks of a family, each network of the databases as likely as any other.
+fn random_networks(atlas: &Atlas, family: Family, n: usize, rng: &mut Rng) -> Vec<Network> {
+    let (mut seen, mut kept) = (0, Vec::with_capacity(n));
+    let mut keep = |_: &Loci, network: Network, _: LocusId| {
+        if network.family() != family {
+            return;
+        }
+        seen += 1;
+        // Reservoir sampling: the n-th network is kept with probability size / n.
+        if kept.len() < n {
+            kept.push(network);
+        } else if let Some(slot) = kept.get_mut(rng.usize(..seen)) {
+            *slot = network;
         }
     };
-    // A few networks further on: where the databases are fine-grained these are small, which
-    // random addresses seldom hit.
-    let mut address = random;
-    for _ in 0..rng.u32(..4) {
-        let network = atlas.locate(address).unwrap().network;
-        let Some(next) = network.end().checked_add(1) else { break };
-        let all = Network::all(family);
-        if !all.contains(Network::new(family, next.min(all.end()), family.bits())) {
-            break;
-        }
-        address = Network::new(family, next.min(all.end()), family.bits()).address();
-    }
-    address
+    atlas.walk(&mut keep).unwrap();
+    kept
 }
 
 /// IPv4 clients as IPv6 carries them.
@@ -262,8 +257,10 @@ fn holds_on(database: &Path, networks: u32) {
     let mut rng = Rng::with_seed(0x7871);
     for family in Family::ALL {
         let mut bits = 0;
-        for _ in 0..networks {
-            let client = random_client(&oracle.atlas, family, &mut rng);
+        let sample = random_networks(&oracle.atlas, family, networks as usize, &mut rng);
+        for network in sample {
+            let block = Block { family, start: network.start(), depth: network.depth() };
+            let client = block.address(block.start | rng.u128(..) & block.last());
             bits += u32::from(holds_for(client, &oracle, &mut asked, &mut rng));
             if let (IpAddr::V4(v4), 0) = (client, rng.u32(..8)) {
                 for client in carried(v4, &mut rng) {
@@ -279,7 +276,7 @@ fn holds_on(database: &Path, networks: u32) {
 /// All properties for one client; returns the scope.
 fn holds_for(client: IpAddr, oracle: &Oracle, asked: &mut Asked, rng: &mut Rng) -> u8 {
     let resolver = asked.resolvers[0];
-    let (region, scope) = asked.first(client, 0, resolver);
+    let (region, scope) = asked.first(client.into(), 0, resolver);
     assert!(
         oracle.allows(region, client, resolver),
         "{client} got {}, but: {:?}",
@@ -319,6 +316,95 @@ fn differs_in(block: Block, order: Order, asked: &mut Asked) -> bool {
     }
     panic!("too many leaves to look at in {block:?}");
 }
+
+// ---- Sources shorter than the leaf -----------------------------------------
+
+/// A few places in random networks, some inside others.
+fn random_database(rng: &mut Rng) -> Vec<u8> {
+    let places =
+        [("US", 39.0, -77.5), ("IE", 53.3, -6.3), ("SG", 1.3, 103.8), ("BR", -23.5, -46.6)];
+    let mut writer = MmdbWriter::new(24, 6);
+    let mut nets = Vec::new();
+    for _ in 0..60 {
+        let address = Ipv4Addr::new(rng.u8(20..24), rng.u8(..), rng.u8(..), rng.u8(..));
+        nets.push(IpNet::new(address.into(), rng.u8(9..30)).unwrap());
+        let high = [0x2400_u128, 0x2401, 0x2a00][rng.usize(..3)] << 112;
+        let address = Ipv6Addr::from(high | rng.u128(..) >> 16);
+        nets.push(IpNet::new(address.into(), rng.u8(17..60)).unwrap());
+    }
+    // Inner networks after outer ones, which would erase them.
+    nets.sort_by_key(IpNet::prefix_len);
+    for net in nets {
+        let (country, lat, lon) = places[rng.usize(..places.len())];
+        writer = writer.insert(&net.trunc().to_string(), ground::place(country, lat, lon));
+    }
+    writer.write()
+}
+
+/// Each leaf inside a block: its order and its depth.
+fn leaves(block: Block, asked: &mut Asked) -> Vec<(Order, Block)> {
+    let mut found = Vec::new();
+    let mut bits = block.start;
+    loop {
+        let address = block.address(bits);
+        let leaf = Block::around(address, asked.scope(address));
+        found.push((asked.order(address), leaf));
+        match leaf.last().checked_add(1) {
+            Some(next) if next <= block.last() => bits = next,
+            _ => return found,
+        }
+    }
+}
+
+/// DESIGN, ECS: who is in several leaves gets the label that covers most of the prefix, and
+/// the depth of a leaf that has it.
+#[test]
+fn a_source_shorter_than_the_leaf_gets_what_covers_most_of_it() {
+    let mut rng = Rng::with_seed(0x5157);
+    let mut inner = 0;
+    for _ in 0..4 {
+        let ground = Ground::new(&[("test.zone", ground::ZONE)]);
+        ground.write("geo.mmdb", random_database(&mut rng));
+        ground.write("meridian.toml", configuration(Path::new("geo.mmdb")));
+        let mut asked = Asked::new(ground.snapshot());
+        for _ in 0..40 {
+            let v4 = Ipv4Addr::new(rng.u8(20..24), rng.u8(..), rng.u8(..), 0).into();
+            let v6 = 0x2400_u128 << 112 | rng.u128(..) >> 15;
+            let v4 = Block::around(v4, rng.u8(4..24));
+            let v6 = Block::around(Ipv6Addr::from(v6).into(), rng.u8(8..40));
+            for block in [v4, v6] {
+                inner += u32::from(covers_most(block, &mut asked));
+            }
+        }
+    }
+    assert!(inner > 50, "enough of them were inner nodes: {inner}");
+}
+
+/// Whether the block was an inner node.
+fn covers_most(block: Block, asked: &mut Asked) -> bool {
+    let net = IpNet::new(block.address(block.start), block.depth).unwrap();
+    let (_, scope) = asked.first(net, 0, asked.resolvers[0]);
+    let inside = leaves(block, asked);
+    if scope <= block.depth {
+        assert_eq!(inside.len(), 1, "{net} is in a leaf of /{scope}");
+        return false;
+    }
+    assert!(inside.len() > 1, "{net} got /{scope}");
+    let order = asked.order(net);
+    // The size as a fraction of the block: of IPv6 no sum of sizes would fit.
+    let share = |order: Order| -> f64 {
+        let same = inside.iter().filter(|(of_leaf, _)| *of_leaf == order);
+        same.map(|(_, leaf)| 0.5_f64.powi(i32::from(leaf.depth - block.depth))).sum()
+    };
+    let most = inside.iter().map(|(order, _)| share(*order)).fold(0.0, f64::max);
+    assert!(share(order) >= most, "{net}: {} of it, but another has {most}", share(order));
+    let depths: Vec<u8> =
+        inside.iter().filter(|(of_leaf, _)| *of_leaf == order).map(|(_, l)| l.depth).collect();
+    assert!(depths.contains(&scope), "{net} got /{scope}, its leaves have {depths:?}");
+    true
+}
+
+// ---- Databases -------------------------------------------------------------
 
 #[test]
 fn on_the_country_database() {
