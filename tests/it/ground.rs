@@ -64,9 +64,14 @@ impl Ground {
 
     /// Everything admitted.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let (world, _) = World::build(self.config()).unwrap();
-        Snapshot { standing: Arc::new(Standing::all_admitted(&world)), world: Arc::new(world) }
+        all_admitted(self.config())
     }
+}
+
+/// The world of a configuration, with everything admitted.
+pub(crate) fn all_admitted(config: Config) -> Snapshot {
+    let (world, _) = World::build(config).unwrap();
+    Snapshot { standing: Arc::new(Standing::all_admitted(&world)), world: Arc::new(world) }
 }
 
 /// The same world with a standing of these services' regions, by position: (service, region).
@@ -74,11 +79,10 @@ pub(crate) fn with_standing(
     snapshot: &Snapshot,
     admission: impl Fn(&str, usize) -> Admission,
 ) -> Snapshot {
-    let world = Arc::clone(&snapshot.world);
-    let standing = world.services().iter().map(|service| {
+    let standing = snapshot.world.services().iter().map(|service| {
         ServiceStanding::new(service, |region| admission(&service.name, region.index()))
     });
-    Snapshot { standing: Arc::new(Standing::new(standing)), world: Arc::clone(&world) }
+    Snapshot { standing: Arc::new(Standing::new(standing)), world: Arc::clone(&snapshot.world) }
 }
 
 /// The country database that is shipped.

@@ -4,6 +4,7 @@
 
 mod allocations;
 mod asking;
+mod block;
 mod ground;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
