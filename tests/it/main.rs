@@ -9,6 +9,7 @@ mod ground;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
+mod properties;
 mod scopes;
 mod sources;
 mod tidy;
