@@ -129,7 +129,7 @@ fn query(label: &str, qtype: u8, subnet: Option<&[u8]>) -> Vec<u8> {
 fn ipv4(n: u32, octets: usize) -> Vec<u8> {
     let [a, b, c, _] = n.wrapping_mul(0x9e37_79b9).to_be_bytes();
     let bits = u8::try_from(octets * 8).expect("at most 32");
-    [&[0, 1, bits, 0][..], &[a % 223, b, c][..octets]].concat()
+    [0, 1, bits, 0].into_iter().chain([a % 223, b, c].into_iter().take(octets)).collect()
 }
 
 fn ipv6(n: u32) -> Vec<u8> {
