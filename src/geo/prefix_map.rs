@@ -31,6 +31,7 @@
 
 use std::cmp::Reverse;
 use std::fmt;
+use std::hint::black_box;
 
 /// What a leaf says; below 2²⁴.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -228,6 +229,9 @@ const NO_SHELVES: u32 = u32::MAX;
 /// however many leaves there are.
 const MANY: usize = 96;
 
+/// How many cache lines of leaves are read ahead: those of a bucket without shelves.
+const LINES: usize = 8;
+
 /// How many shelves such a bucket has: as many as six bits tell.
 const SHELVES: usize = 64;
 
@@ -304,6 +308,27 @@ impl<K: Key> PrefixMap<K> {
         let shelf = address.shelf();
         let before = |shelf: usize| shelves.get(shelf).map(|n| first + usize::from(*n));
         (before(shelf).unwrap_or(first), before(shelf + 1).unwrap_or(end))
+    }
+
+    /// Reads, for nothing, what a look-up of this address reads first: so that it comes
+    /// from memory while others are waited for. `step` 0 to 2, each needs what the one before
+    /// read.
+    #[inline]
+    pub fn anticipate(&self, address: K, step: u8) {
+        let bucket = address.bucket();
+        match step {
+            0 => _ = black_box(self.buckets.get(bucket).map(|bucket| bucket.first)),
+            1 => _ = black_box(self.candidates(address)),
+            _ => {
+                let (low, high) = self.candidates(address);
+                let within = self.leaves.get(low..high).unwrap_or_default();
+                // One leaf per cache line.
+                let per_line = (64 / size_of::<K::Entry>()).max(1);
+                for leaf in within.iter().step_by(per_line).take(LINES) {
+                    black_box(K::rest_of(leaf));
+                }
+            }
+        }
     }
 
     /// How many leaves there are.
@@ -547,6 +572,13 @@ impl PrefixMap6 {
             None => found,
             Some(deep) => self.lookup_deep(deep, low, source.saturating_sub(64)),
         }
+    }
+
+    /// See [`PrefixMap::anticipate`].
+    #[inline]
+    pub fn anticipate(&self, address: u128, step: u8) {
+        let [high, _] = halves(address);
+        self.upper.anticipate(high, step);
     }
 
     #[cold]

@@ -46,6 +46,7 @@ use crate::model::RecordType;
 use crate::model::limits;
 use crate::responder::answer::Answer;
 use crate::snapshot::Snapshot;
+use crate::steer::Hint;
 use crate::steer::NoTrace;
 use crate::steer::Trace;
 use crate::wire::ExtendedError;
@@ -56,6 +57,7 @@ use crate::wire::Rcode;
 use crate::wire::Reject;
 use crate::wire::Reply;
 use crate::wire::ScopePrefix;
+use crate::wire::glimpse_client_subnet;
 
 /// How a message came, and its answer goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -150,6 +152,22 @@ pub fn respond_traced<T: Trace>(
     view.worker.tally.count(Class::of(verdict.rcode));
     let length = out.finish(&query, verdict.rcode, verdict.scope, verdict.error, &extras);
     Outcome::Send(length)
+}
+
+/// Reads ahead what answering these messages will need of the maps. Changes nothing but how
+/// soon: the look-ups of a batch then wait for memory together instead of one after the other
+/// (a third of the user time per query over a City database, see `benches/wire`).
+pub fn anticipate<'r>(messages: impl Iterator<Item = (&'r [u8], IpAddr)>, snapshot: &Snapshot) {
+    let mut hints = [None; limits::BATCH];
+    for (hint, (message, peer)) in hints.iter_mut().zip(messages) {
+        *hint = Some(Hint::new(glimpse_client_subnet(message), peer));
+    }
+    // Whose map it will be is known once the name is; most nodes have one or two.
+    for step in 0..3 {
+        for map in snapshot.world.maps().iter().take(2) {
+            hints.iter().flatten().for_each(|hint| map.anticipate(*hint, step));
+        }
+    }
 }
 
 /// How a response ends.

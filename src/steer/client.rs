@@ -84,7 +84,38 @@ impl Block {
     }
 }
 
+/// An address that is likely to be looked up soon.
+#[derive(Clone, Copy, Debug)]
+pub enum Hint {
+    /// An IPv4 address.
+    V4(u32),
+    /// An IPv6 address.
+    V6(u128),
+}
+
+impl Hint {
+    /// What [`SteeringMap::locate`] will begin with.
+    pub fn new(subnet: Option<ClientSubnet>, resolver: IpAddr) -> Self {
+        let subnet = subnet.filter(|subnet| subnet.source.0 > 0);
+        match (subnet.and_then(|s| Some((s.family?, s.address))), resolver) {
+            (Some((Family::V4, address)), _) => Self::V4(u32::try_from(address).unwrap_or(0)),
+            (Some((Family::V6, address)), _) => Self::V6(address),
+            (None, IpAddr::V4(address)) => Self::V4(address.into()),
+            (None, IpAddr::V6(address)) => Self::V6(address.into()),
+        }
+    }
+}
+
 impl SteeringMap {
+    /// See [`crate::geo::PrefixMap::anticipate`].
+    #[inline]
+    pub fn anticipate(&self, hint: Hint, step: u8) {
+        match hint {
+            Hint::V4(address) => self.v4.anticipate(address, step),
+            Hint::V6(address) => self.v6.anticipate(address, step),
+        }
+    }
+
     /// Locates a client. At most three look-ups; no allocation.
     pub fn locate(&self, client: &Client) -> Located {
         let subnet = client.subnet.filter(|subnet| subnet.source.0 > 0);

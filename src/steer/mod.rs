@@ -48,6 +48,7 @@ pub use balanced::Lane;
 pub use balanced::MapOfService;
 pub use client::Block;
 pub use client::Client;
+pub use client::Hint;
 pub use client::Located;
 pub use client::LocatedBy;
 pub use compile::MapPlan;

@@ -44,6 +44,7 @@ pub use header::Opcode;
 pub use header::Rcode;
 pub use query::Query;
 pub use query::Reject;
+pub use query::glimpse_client_subnet;
 pub use question::Question;
 pub use reply::Extras;
 pub use reply::Full;

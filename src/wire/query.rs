@@ -1,10 +1,12 @@
 //! One message from the network, read and judged.
 
 use crate::model::RecordType;
+use crate::wire::ClientSubnet;
 use crate::wire::Edns;
 use crate::wire::Header;
 use crate::wire::Opcode;
 use crate::wire::Question;
+use crate::wire::edns::option;
 
 /// A well-formed standard query.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,33 @@ impl Query {
         let edns = opt_record(rest, header.counts).ok_or(broken)?;
         Ok(Self { header, question, edns })
     }
+}
+
+/// Guesses the client subnet of a message: right if it is a query with the OPT record
+/// straight after the question, as resolvers send it; else `None`, or wrong.
+#[inline]
+pub fn glimpse_client_subnet(message: &[u8]) -> Option<ClientSubnet> {
+    let mut rest = message.get(Header::LEN..)?;
+    while let Some((&length, tail)) = rest.split_first() {
+        rest = tail.get(usize::from(length)..)?;
+        if length == 0 {
+            break;
+        }
+    }
+    // Type and class; then the OPT record: the root, type 41, class, TTL, length.
+    let (&[_, _, _, _, 0, 0, 41, _, _, _, _, _, _, _, _], mut options) =
+        rest.split_first_chunk()?
+    else {
+        return None;
+    };
+    while let Some((&[c0, c1, l0, l1], tail)) = options.split_first_chunk() {
+        let (data, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes([l0, l1])))?;
+        if u16::from_be_bytes([c0, c1]) == option::CLIENT_SUBNET {
+            return ClientSubnet::parse(data);
+        }
+        options = tail;
+    }
+    None
 }
 
 /// Walks the records after the question. `None` if they are cut short, octets are left

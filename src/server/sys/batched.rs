@@ -85,6 +85,16 @@ impl Batch {
         }
     }
 
+    /// The datagrams that were received, with their senders.
+    pub(in crate::server) fn requests(&self) -> impl Iterator<Item = (&[u8], IpAddr)> {
+        self.inward.iter().zip(&self.peers).take(self.received).enumerate().filter_map(
+            |(at, (header, peer))| {
+                let length = (header.msg_len as usize).min(self.capacity.request);
+                Some((self.requests.slot(at)?.get(..length)?, peer.address()?))
+            },
+        )
+    }
+
     /// Calls `respond` with each datagram not yet seen, its sender and a buffer for the reply,
     /// of which as many octets are kept as it returns; none means no reply. If it panics, the
     /// next call goes on after that datagram.

@@ -44,6 +44,14 @@ impl Batch {
         }
     }
 
+    /// The datagram that was received, with its sender.
+    pub(in crate::server) fn requests(&self) -> impl Iterator<Item = (&[u8], IpAddr)> {
+        let request = |(length, peer): (usize, SocketAddr)| {
+            Some((self.request.get(..length)?, peer.ip().to_canonical()))
+        };
+        self.received.and_then(request).into_iter()
+    }
+
     /// Calls `respond` with each datagram not yet seen, its sender and a buffer for the reply,
     /// of which as many octets are kept as it returns; none means no reply. If it panics, the
     /// next call goes on after that datagram.
