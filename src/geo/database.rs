@@ -19,6 +19,7 @@ use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::Path;
 
+use crate::geo::codes;
 use crate::geo::data_section::DataError;
 use crate::geo::data_section::Decoder;
 use crate::geo::record;
@@ -28,7 +29,6 @@ use crate::geo::search_tree::SEPARATOR;
 use crate::geo::search_tree::SearchTree;
 use crate::geo::search_tree::TreeError;
 use crate::geo::search_tree::Width;
-use crate::model::Code;
 use crate::model::Diagnostic;
 use crate::model::Family;
 use crate::model::Place;
@@ -127,20 +127,20 @@ impl DatabaseError {
     pub fn diagnostic(&self) -> Diagnostic {
         let (code, help) = match self {
             Self::Foreign { .. } => (
-                "geoip-not-a-database",
+                codes::NOT_A_DATABASE,
                 "download the MMDB edition of the database, and unpack it if it came in an archive",
             ),
             Self::Metadata { .. } | Self::Record { .. } | Self::Tree { .. } => (
-                "geoip-damaged",
+                codes::DAMAGED,
                 "download the file again, compare its checksum with the vendor's, \
                  and put it in place by renaming it rather than by writing over the old one",
             ),
             Self::Read { .. } => (
-                "geoip-unreadable",
+                codes::UNREADABLE,
                 "check the path, which is relative to the configuration file, \
                  and that the user Meridian runs as may read it",
             ),
-            Self::Size { .. } => ("geoip-too-large", "name the .mmdb file itself"),
+            Self::Size { .. } => (codes::TOO_LARGE, "name the .mmdb file itself"),
         };
         let message = match self {
             Self::Read { source, .. } => format!("{self}: {source}"),
@@ -150,7 +150,7 @@ impl DatabaseError {
             | Self::Size { .. }
             | Self::Tree { .. } => self.to_string(),
         };
-        Diagnostic::new(Code(code), Severity::Error, message).help(help)
+        Diagnostic::new(code, Severity::Error, message).help(help)
     }
 }
 
@@ -438,7 +438,7 @@ mod tests {
     fn a_file_that_is_not_there_is_refused_with_the_cause() {
         let error = Database::open(Path::new("/nonexistent/geo.mmdb")).unwrap_err();
         let diagnostic = error.diagnostic();
-        assert_eq!(diagnostic.code, Code("geoip-unreadable"));
+        assert_eq!(diagnostic.code, codes::UNREADABLE);
         assert!(diagnostic.message.contains("No such file"), "{}", diagnostic.message);
     }
 

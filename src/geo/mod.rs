@@ -25,6 +25,7 @@
 
 mod atlas;
 mod carrier;
+mod codes;
 mod countries;
 mod data_section;
 mod database;
@@ -47,6 +48,7 @@ pub use atlas::Atlas;
 pub use atlas::Located;
 pub use atlas::Source;
 pub use carrier::Carrier;
+pub use codes::CODES;
 pub use countries::Countries;
 pub use data_section::DataError;
 pub use database::Database;

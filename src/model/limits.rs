@@ -61,7 +61,8 @@ pub const DIAGNOSTICS_PER_FILE: usize = 100;
 /// Open TCP connections per node; past that the oldest idle one is closed, or the new one.
 pub const TCP_CONNECTIONS: usize = 4096;
 
-/// Open TCP connections per client address.
+/// Open TCP connections per client address, so that one can't take all; past that its oldest
+/// idle one is closed, or the new one.
 pub const TCP_CONNECTIONS_PER_CLIENT: usize = 128;
 
 /// Tasks and threads at a time; past that a new one is refused. Room for every

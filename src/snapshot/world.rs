@@ -25,11 +25,8 @@ use crate::zone::BalancedOwner;
 use crate::zone::Zones;
 
 /// The problems that only show when a configuration is compiled.
-pub const CODES: &[(Code, &str)] = &[(
-    NEVER_FIRST,
-    "a region that no client is nearest to, by what the databases know: it gets clients only \
-     when others are down",
-)];
+pub const CODES: &[(Code, &str)] =
+    &[(NEVER_FIRST, "No client is nearest to a region, by what the databases know.")];
 
 const NEVER_FIRST: Code = Code("region-never-first");
 

@@ -14,53 +14,37 @@ use crate::model::Span;
 use crate::model::limits;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
-        $($(#[$doc])* pub(super) const $name: Code = Code($text);)+
+    ($($name:ident = $text:literal: $meaning:literal;)+) => {
+        $(
+            #[doc = $meaning]
+            pub(super) const $name: Code = Code($text);
+        )+
 
-        /// Every code that this room reports, for the manual and its test.
-        pub const CODES: &[Code] = &[$($name),+];
+        /// Every code that this room reports, with one line of explanation.
+        pub const CODES: &[(Code, &str)] = &[$(($name, $meaning)),+];
     };
 }
 
 codes! {
-    /// Another class than IN.
-    CLASS = "zone-class";
-    /// A CNAME beside other data, or two of them.
-    CNAME = "zone-cname";
-    /// A directive that does not exist or lacks its argument.
-    DIRECTIVE = "zone-directive";
-    /// A DNAME with data below it, or two of them.
-    DNAME = "zone-dname";
-    /// A file that can't be read.
-    FILE = "zone-file";
-    /// A name server of the zone or of a delegation without an address.
-    GLUE = "zone-glue";
-    /// An included file that may not be read.
-    INCLUDE = "zone-include";
-    /// More problems than are shown.
-    MORE = "zone-more";
-    /// No NS at the apex.
-    NS = "zone-ns";
-    /// An owner that is no name, or none at all.
-    OWNER = "zone-owner";
-    /// An owner outside the zone.
-    OUTSIDE = "zone-outside";
-    /// Record data that do not fit the type.
-    RDATA = "zone-rdata";
-    /// No SOA at the apex, several, or one elsewhere.
-    SOA = "zone-soa";
-    /// Parentheses or quotes that do not match.
-    SYNTAX = "zone-syntax";
-    /// NS, MX or SRV that lead to a CNAME.
-    TARGET = "zone-target";
-    /// No TTL, or too long a one.
-    TTL = "zone-ttl";
-    /// TTLs that differ in one RRset.
-    TTL_MIXED = "zone-ttl-mixed";
-    /// A type that does not exist or can't stand in a zone.
-    TYPE = "zone-type";
-    /// A type that has no meaning at a wildcard.
-    WILDCARD = "zone-wildcard";
+    CLASS = "zone-class": "Another class than IN.";
+    CNAME = "zone-cname": "A CNAME beside other data, or two of them.";
+    DIRECTIVE = "zone-directive": "A directive that does not exist or lacks its argument.";
+    DNAME = "zone-dname": "A DNAME with data below it, or two of them.";
+    FILE = "zone-file": "A file that can't be read.";
+    GLUE = "zone-glue": "A name server of the zone or of a delegation without an address.";
+    INCLUDE = "zone-include": "An included file that may not be read.";
+    MORE = "zone-more": "More problems than are shown.";
+    NS = "zone-ns": "No NS at the apex.";
+    OWNER = "zone-owner": "An owner that is no name, or none at all.";
+    OUTSIDE = "zone-outside": "An owner outside the zone.";
+    RDATA = "zone-rdata": "Record data that do not fit the type.";
+    SOA = "zone-soa": "No SOA at the apex, several, or one elsewhere.";
+    SYNTAX = "zone-syntax": "Parentheses or quotes that do not match.";
+    TARGET = "zone-target": "NS, MX or SRV that lead to a CNAME.";
+    TTL = "zone-ttl": "No TTL, or too long a one.";
+    TTL_MIXED = "zone-ttl-mixed": "TTLs that differ in one RRset.";
+    TYPE = "zone-type": "A type that does not exist or can't stand in a zone.";
+    WILDCARD = "zone-wildcard": "A type that has no meaning at a wildcard.";
 }
 
 /// One mistake at a range of octets of the text at hand.

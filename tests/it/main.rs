@@ -1,11 +1,21 @@
 //! The proof, in one binary: the list of modules is its table of contents.
 #![cfg(test)]
+// `forbid` would bind the allocator of `allocations` too.
 #![deny(unsafe_code)]
 
+mod allocations;
+mod asking;
+mod block;
+mod ground;
+mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
+mod properties;
 mod rfc;
 mod scenarios;
+mod scopes;
 mod sockets;
+mod sources;
+mod tidy;
 mod wire;
 mod world;

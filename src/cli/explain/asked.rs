@@ -51,10 +51,41 @@ pub(super) fn read(reply: &[u8]) -> Result<Answer, String> {
         _ => None,
     };
     Ok(Answer {
-        rcode: message.metadata.response_code.to_string(),
+        rcode: mnemonic(message.metadata.response_code.into()),
         authoritative: message.metadata.authoritative,
         records: message.answers.iter().map(ToString::to_string).collect(),
         authority: message.authorities.iter().map(ToString::to_string).collect(),
         scope,
     })
+}
+
+/// What RFC 1035, 4.1.1 and its successors call a response code, and `dig` shows.
+fn mnemonic(rcode: u16) -> String {
+    const MNEMONICS: [(u16, &str); 7] = [
+        (0, "NOERROR"),
+        (1, "FORMERR"),
+        (2, "SERVFAIL"),
+        (3, "NXDOMAIN"),
+        (4, "NOTIMP"),
+        (5, "REFUSED"),
+        (16, "BADVERS"),
+    ];
+    let known = MNEMONICS.iter().find(|(code, _)| *code == rcode);
+    known.map_or_else(|| format!("RCODE{rcode}"), |(_, name)| (*name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn response_codes_are_shown_as_dig_shows_them() {
+        let name: Name = "www.example.com".parse().unwrap();
+        let mut reply = message(&name, RecordType::A, None);
+        for (rcode, shown) in [(0, "NOERROR"), (3, "NXDOMAIN"), (5, "REFUSED"), (9, "RCODE9")] {
+            // QR; RCODE is in the low four bits of the next octet (RFC 1035, 4.1.1).
+            (reply[2], reply[3]) = (0x80, rcode);
+            assert_eq!(read(&reply).unwrap().rcode, shown);
+        }
+    }
 }

@@ -35,7 +35,7 @@ fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
         let head = if at == 0 { "admit" } else { "" };
         let open = if admitted.walk == "admitted" { "" } else { admitted.walk };
         let line = format!("tier {}  {:16} {}", admitted.tier, admitted.region, admitted.finding);
-        writeln!(out, "{head:8} {line} {open}")?;
+        writeln!(out, "{}", format!("{head:8} {line} {open}").trim_end())?;
     }
     if let Some(split) = &explanation.split {
         let region = split.region.as_deref().unwrap_or("-");
