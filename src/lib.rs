@@ -109,6 +109,7 @@ pub mod manual {
     //! | [`zones`] | what master files may hold |
     //! | [`ecs`] | client subnets: whose address decides, and for whom an answer holds |
     //! | [`operations`] | signals, reloading, exit codes, logs, room to plan for |
+    //! | [`rfc7871`] | what the RFC of client subnets asks for, row by row, and how we know |
     //! | [`systemd`] | the unit, and restarts without a lost query |
     //! | [`decisions`] | what was decided against something else, and why |
 
@@ -154,6 +155,10 @@ pub mod manual {
 
     pub mod operations {
         #![doc = include_str!("manual/operations.md")]
+    }
+
+    pub mod rfc7871 {
+        #![doc = include_str!("manual/rfc7871.md")]
     }
 
     pub mod systemd {

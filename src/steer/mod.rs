@@ -36,6 +36,7 @@ mod compile;
 mod decide;
 mod labels;
 mod rank;
+mod rule;
 mod split;
 mod trace;
 
@@ -63,7 +64,7 @@ pub use labels::Labels;
 pub use labels::Step;
 pub use rank::RankReason;
 pub use rank::Ranker;
-pub use rank::Whereabouts;
+pub use rule::Whereabouts;
 pub use split::Picks;
 pub use trace::Finding;
 pub use trace::NoTrace;

@@ -13,7 +13,6 @@ use ipnet::IpNet;
 use crate::geo::ChordSquared;
 use crate::geo::Nets;
 use crate::geo::Overlay;
-use crate::geo::TagId;
 use crate::geo::UnitVector;
 use crate::model::Place;
 use crate::model::Policy;
@@ -21,18 +20,10 @@ use crate::model::Rank;
 use crate::model::Region;
 use crate::model::RegionId;
 use crate::model::RegionSet;
-use crate::model::Rule;
 use crate::steer::MapPlan;
 use crate::steer::Step;
-
-/// What is known of a client when it is ranked.
-#[derive(Clone, Copy, Debug)]
-pub struct Whereabouts<'a> {
-    /// Where it is.
-    pub place: &'a Place,
-    /// The operator's nets and the rules' prefixes that cover it.
-    pub overlay: &'a Overlay,
-}
+use crate::steer::Whereabouts;
+use crate::steer::rule::RuleNets;
 
 /// Why a region has its position.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,13 +60,6 @@ pub struct Ranker<'a> {
     distances: Vec<f64>,
     /// Scratch: one tier.
     tier: Vec<(RegionId, f64)>,
-}
-
-/// The nets and tags of a rule, as an overlay tells them.
-#[derive(Clone, Debug, Default)]
-struct RuleNets {
-    prefixes: Vec<u32>,
-    tags: Vec<TagId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -119,13 +103,19 @@ impl<'a> Ranker<'a> {
         }
     }
 
+    /// Whether the operator says something of clients under this overlay: it is in a net, or
+    /// a rule of this policy names it. Rules of other policies say nothing here.
+    pub fn claims(&self, overlay: &Overlay) -> bool {
+        !overlay.tags().is_empty() || self.rules.iter().any(|nets| nets.covers(overlay))
+    }
+
     /// The policy's first rule that matches.
     pub fn matching_rule(&self, client: &Whereabouts<'_>) -> Option<usize> {
         self.policy
             .rules
             .iter()
             .zip(&self.rules)
-            .position(|(rule, nets)| rule_matches(rule, nets, client))
+            .position(|(rule, nets)| nets.matches(rule, client))
     }
 
     /// Ranks a client's place; `rule` is what [`Ranker::matching_rule`] says of it.
@@ -287,34 +277,12 @@ fn bias_factor(bias: i8) -> f64 {
     if bias >= 0 { kept } else { 1.0 / kept }
 }
 
-impl RuleNets {
-    fn new(rule: &Rule, nets: &Nets, prefixes: &[IpNet]) -> Self {
-        let position = |net: &IpNet| u32::try_from(prefixes.binary_search(net).ok()?).ok();
-        Self {
-            prefixes: rule.matches.nets.iter().filter_map(position).collect(),
-            tags: rule.matches.tags.iter().filter_map(|tag| nets.tag(tag)).collect(),
-        }
-    }
-}
-
-fn rule_matches(rule: &Rule, nets: &RuleNets, client: &Whereabouts<'_>) -> bool {
-    fn any<T: PartialEq>(wanted: &[T], found: Option<T>) -> bool {
-        wanted.is_empty() || found.is_some_and(|f| wanted.contains(&f))
-    }
-    let (wanted, place, overlay) = (&rule.matches, client.place, client.overlay);
-    any(&wanted.continents, place.continent)
-        && any(&wanted.countries, place.country)
-        && any(&wanted.subdivisions, place.subdivision)
-        && any(&wanted.asns, place.asn)
-        && (wanted.nets.is_empty() || nets.prefixes.iter().any(|p| overlay.covers(*p)))
-        && (wanted.tags.is_empty() || nets.tags.iter().any(|t| overlay.has_tag(*t)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Coordinates;
     use crate::model::Match;
+    use crate::model::Rule;
     use crate::model::Tie;
 
     const POINTS: [(&str, f64, f64); 4] =
