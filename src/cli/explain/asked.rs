@@ -11,6 +11,7 @@ use crate::cli::explain::explanation::Answer;
 use crate::model::Class;
 use crate::model::Name;
 use crate::model::RecordType;
+use crate::wire::Rcode;
 
 /// A query with an OPT record, and a client subnet if there is one.
 pub(super) fn message(name: &Name, qtype: RecordType, client: Option<IpNet>) -> Vec<u8> {
@@ -51,7 +52,7 @@ pub(super) fn read(reply: &[u8]) -> Result<Answer, String> {
         _ => None,
     };
     Ok(Answer {
-        rcode: message.metadata.response_code.to_string(),
+        rcode: Rcode(message.metadata.response_code.into()).to_string(),
         authoritative: message.metadata.authoritative,
         records: message.answers.iter().map(ToString::to_string).collect(),
         authority: message.authorities.iter().map(ToString::to_string).collect(),
