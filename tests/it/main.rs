@@ -5,10 +5,12 @@
 mod allocations;
 mod asking;
 mod block;
+mod cli;
 mod ground;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
+mod program;
 mod properties;
 mod scopes;
 mod sources;

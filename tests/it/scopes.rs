@@ -13,7 +13,6 @@ use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::path::Path;
-use std::sync::Arc;
 
 use fastrand::Rng;
 use ipnet::IpNet;
