@@ -10,6 +10,7 @@ mod ground;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
+mod node;
 mod program;
 mod properties;
 mod scopes;
