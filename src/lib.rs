@@ -1,4 +1,87 @@
-//! Meridian.
+//! Meridian: an authoritative DNS server that is a global load balancer.
+//!
+//! Delegate a subdomain to it; it answers each query for a balanced name with the address of
+//! the region that is best for that client. This page is the map of the code; how it behaves
+//! is in the [`manual`], how to start it in `README.md`.
+//!
+//! # Bird's eye
+//!
+//! Everything turns on one pure decision of five steps. Code, manual and `explain` use these
+//! five words and no others.
+//!
+//! ```text
+//!  query ─► locate ─► rank ─► admit ─► split ─► answer
+//!           who is    which    which    one of   RRset, TTL,
+//!           asking    regions  may      the ties  ECS scope
+//!           (ECS,     suit it, take it  by weight
+//!           else the  best              or by
+//!           resolver) first             sticky
+//!                                       hash
+//!           └─ compiled into ┘ └ standing ┘└─ drawn per query ─┘
+//!              one prefix map
+//!              at load
+//! ```
+//!
+//! The way of a query, and of what it reads:
+//!
+//! ```text
+//!  meridian.toml ─┐                                   cli: wires all of this, reloads
+//!  master files ──┼─► config ─► World::build ─► World ─┐
+//!  MMDB files ────┘    │         geo: walk            ├─► Snapshot ═one swap═► workers
+//!                      ▼         steer: rank, merge   │
+//!                 Diagnostic            Standing ─────┘
+//!
+//!  UDP  recvmmsg ─► ┌────────────────────────────────────────────────┐ ─► sendmmsg
+//!                   │ respond: wire ─► zone ─┬─► static data ─► wire │
+//!  TCP  read ─────► │                        └─► steer::decide ──┘   │ ─► write
+//!                   └────────────────────────────────────────────────┘
+//!  explain ───────►   the same, with a recorder                        ─► table, JSON
+//! ```
+//!
+//! # Code map
+//!
+//! A room imports from lower floors only; a test holds this table against the code.
+//!
+//! | floor | room | what lives there |
+//! |--:|---|---|
+//! | 0 | [`model`] | the nouns as plain values, their limits, diagnostics as data |
+//! | 0 | [`tasks`] | named, bounded, stoppable tasks and threads |
+//! | 1 | [`wire`] | the DNS message format: one query in, one response out, no allocation |
+//! | 1 | [`geo`] | MMDB files, places, the operator's nets, the prefix map |
+//! | 2 | [`zone`] | master files, and RFC 1034 lookups in what they compile to |
+//! | 2 | [`steer`] | the five steps, and the trace that explains them |
+//! | 3 | [`config`] | TOML to raw to checked, with every mistake |
+//! | 4 | [`snapshot`] | the compiled world and its standing, published by one swap |
+//! | 5 | [`responder`] | octets in, octets out |
+//! | 6 | [`server`] | UDP workers, TCP, sockets from systemd; the only `unsafe` code |
+//! | 7 | [`cli`] | subcommands; the only place that wires parts together |
+//! | – | [`manual`] | prose |
+//!
+//! # Invariants
+//!
+//! - The answer path takes no lock, allocates nothing, waits for nothing, logs nothing and
+//!   reads no clock. Randomness, time and what is known of the world are arguments.
+//! - One [`respond`](responder::respond) serves every transport, `explain`, tests and benches.
+//! - A reader takes one [`Snapshot`](snapshot::Snapshot) and never a second for the same query.
+//! - A scope is sound and tight, and does not depend on what is up: see [`manual::ecs`].
+//! - Which names and types exist depends on neither client nor health.
+//! - A file with an error never replaces a running configuration, and every mistake in it is
+//!   reported.
+//! - What input can make grow has a bound in [`model::limits`].
+//! - Normal results (NXDOMAIN, REFUSED, nothing admitted) are values, not errors.
+//!
+//! # Not here
+//!
+//! This version has no probes, no control API, no latency table, no DNSSEC signing, no
+//! zone transfers, no encrypted transports. Where the configuration has keys for them, they
+//! are checked, and [`manual::configuration`] says that they do nothing yet.
+//!
+//! # Start with
+//!
+//! 1. [`model::Service`] and [`model::Policy`]: what the operator says.
+//! 2. [`steer::decide`]: the decision, then [`steer::compile`]: what it looks things up in.
+//! 3. [`responder::respond`]: from octets to octets.
+//! 4. [`manual::decisions`]: why it is so.
 #![deny(unsafe_code)]
 
 pub mod cli;
@@ -12,3 +95,72 @@ pub mod steer;
 pub mod tasks;
 pub mod wire;
 pub mod zone;
+
+pub mod manual {
+    //! The manual: how Meridian behaves and why.
+    //!
+    //! Prose only, in files of `src/manual`: versioned with the code, its links checked, and
+    //! `cargo doc --open` shows it beside what it speaks of.
+    //!
+    //! | page | for |
+    //! |---|---|
+    //! | [`configuration`] | every key, its default, its range |
+    //! | [`diagnostics`] | what `meridian check` may say |
+    //! | [`zones`] | what master files may hold |
+    //! | [`ecs`] | client subnets: whose address decides, and for whom an answer holds |
+    //! | [`operations`] | signals, reloading, exit codes, logs, room to plan for |
+    //! | [`systemd`] | the unit, and restarts without a lost query |
+    //! | [`decisions`] | what was decided against something else, and why |
+
+    pub mod configuration {
+        #![doc = include_str!("manual/configuration.md")]
+    }
+
+    pub mod decisions {
+        //! Decisions: one page each, with what was chosen, why, and what it costs.
+
+        pub mod compiled_prefix_map {
+            #![doc = include_str!("manual/decisions/001-compiled-prefix-map.md")]
+        }
+
+        pub mod own_udp_workers {
+            #![doc = include_str!("manual/decisions/002-own-udp-workers.md")]
+        }
+
+        pub mod toml_walk {
+            #![doc = include_str!("manual/decisions/003-toml-walk.md")]
+        }
+
+        pub mod explain_runs_the_responder {
+            #![doc = include_str!("manual/decisions/004-explain-runs-the-responder.md")]
+        }
+
+        pub mod bias {
+            #![doc = include_str!("manual/decisions/005-bias.md")]
+        }
+
+        pub mod tags_add_up {
+            #![doc = include_str!("manual/decisions/006-tags-add-up.md")]
+        }
+    }
+
+    pub mod diagnostics {
+        #![doc = include_str!("manual/diagnostics.md")]
+    }
+
+    pub mod ecs {
+        #![doc = include_str!("manual/ecs.md")]
+    }
+
+    pub mod operations {
+        #![doc = include_str!("manual/operations.md")]
+    }
+
+    pub mod systemd {
+        #![doc = include_str!("manual/systemd.md")]
+    }
+
+    pub mod zones {
+        #![doc = include_str!("manual/zones.md")]
+    }
+}

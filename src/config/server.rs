@@ -15,17 +15,11 @@ use crate::config::value::Value;
 use crate::model::Diagnostic;
 use crate::model::limits;
 
-/// Most UDP workers; more than any machine has cores.
-const WORKERS: usize = 1024;
-
 /// Octets of an NSID; what an answer has room for beside records (RFC 5001 names no limit).
 const NSID: usize = 64;
 
 /// The least and the longest time an idle TCP connection may be kept.
 const TCP_IDLE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3600)];
-
-/// Most open TCP connections that can be asked for.
-const TCP_CONNECTIONS: usize = 1_000_000;
 
 /// How this node serves DNS.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,7 +62,9 @@ pub(super) fn read(mut section: Section<'_>) -> Server {
     if let Some(value) = section.value("listen", "[\"127.0.0.1:5300\", \"[::1]:5300\"]") {
         server.listen = listen(&section, &value);
     }
-    if let Some(workers) = section.value("workers", "0").and_then(|v| v.integer(0..=WORKERS)) {
+    if let Some(workers) =
+        section.value("workers", "0").and_then(|v| v.integer(0..=limits::WORKERS))
+    {
         server.workers = workers.value;
     }
     if let Some(value) = section.value("nsid", "\"fra1\"") {
@@ -80,7 +76,7 @@ pub(super) fn read(mut section: Section<'_>) -> Server {
         server.tcp_idle = idle.value;
     }
     if let Some(value) = section.value("tcp-connections", "4096")
-        && let Some(most) = value.integer(1..=TCP_CONNECTIONS)
+        && let Some(most) = value.integer(1..=limits::TCP_CONNECTIONS)
     {
         server.tcp_connections = most.value;
     }

@@ -128,7 +128,7 @@ impl Key for u64 {
 }
 
 /// Up to so many leaves are counted when a prefix is asked for; more are kept counted.
-const FEW: usize = 16;
+const FEW: usize = 64;
 
 /// The leaves of a space of [`Key::BITS`] bits.
 #[derive(Clone, Debug)]
@@ -137,8 +137,7 @@ pub struct PrefixMap<K: Key> {
     /// Small maps have none and are searched whole.
     buckets: Box<[u32]>,
     lows: Box<[K::Low]>,
-    depths: Box<[u8]>,
-    labels: LabelArray,
+    leaves: Leaves,
     /// The inner nodes with more than [`FEW`] leaves, by the leaf in their middle.
     middles: Box<[u32]>,
     /// For each of those, its label in the low 24 bits and the depth in the high 8.
@@ -151,11 +150,8 @@ impl<K: Key> PrefixMap<K> {
     #[inline]
     pub fn lookup(&self, address: K, source: u8) -> Found {
         let leaf = self.leaf_of(address);
-        let depth = self.depths.get(leaf).copied().unwrap_or(0);
-        if depth <= source {
-            return Found { label: self.labels.at(leaf), depth };
-        }
-        self.lookup_inner(leaf, address, source)
+        let found = self.leaves.at(leaf);
+        if found.depth <= source { found } else { self.lookup_inner(leaf, address, source) }
     }
 
     /// `address` begins the prefix, an inner node, and its first leaf.
@@ -163,9 +159,7 @@ impl<K: Key> PrefixMap<K> {
     fn lookup_inner(&self, first: usize, address: K, source: u8) -> Found {
         let end = self.leaf_of(address.last(source)) + 1;
         if end - first <= FEW {
-            let leaf = self.most_of_few(first, end);
-            let depth = self.depths.get(leaf).copied().unwrap_or(0);
-            return Found { label: self.labels.at(leaf), depth };
+            return self.leaves.at(self.most_of_few(first, end));
         }
         let middle = u32::try_from(self.leaf_of(address.middle(source))).unwrap_or(u32::MAX);
         let kept = self.middles.binary_search(&middle).ok().and_then(|at| self.most.get(at));
@@ -173,15 +167,24 @@ impl<K: Key> PrefixMap<K> {
         Found { label: LeafLabel(u32::from_be_bytes([0, a, b, c])), depth }
     }
 
-    /// The first leaf with the label that covers most of the leaves `first..end`.
+    /// The first leaf with the label that covers most of the leaves `first..end`; O(leaves ×
+    /// labels among them).
     fn most_of_few(&self, first: usize, end: usize) -> usize {
-        let share = |leaf: usize| 1_u128 << (K::BITS - self.depths.get(leaf).copied().unwrap_or(0));
-        let covered = |leaf: &usize| {
-            let label = self.labels.at(*leaf);
-            let same = (first..end).filter(|other| self.labels.at(*other) == label);
-            (same.map(share).sum::<u128>(), Reverse(label), Reverse(*leaf))
-        };
-        (first..end).max_by_key(covered).unwrap_or(first)
+        let mut tallies = [(LeafLabel(0), 0_u128, 0_usize); FEW];
+        let mut used = 0;
+        for leaf in first..end {
+            let Found { label, depth } = self.leaves.at(leaf);
+            let size = 1 << (K::BITS - depth);
+            let known = tallies.iter_mut().take(used).find(|tally| tally.0 == label);
+            if let Some((_, count, _)) = known {
+                *count += size;
+            } else if let Some(slot) = tallies.get_mut(used) {
+                *slot = (label, size, leaf);
+                used += 1;
+            }
+        }
+        let most = tallies.iter().take(used).max_by_key(|(label, n, _)| (*n, Reverse(*label)));
+        most.map_or(first, |(_, _, leaf)| *leaf)
     }
 
     /// The leaf that holds an address.
@@ -200,54 +203,53 @@ impl<K: Key> PrefixMap<K> {
 
     /// How many leaves there are.
     pub fn n_leaves(&self) -> usize {
-        self.depths.len()
+        self.lows.len()
     }
 
     /// Octets of memory that the map holds.
     pub fn memory(&self) -> usize {
         size_of_val(&*self.buckets)
             + size_of_val(&*self.lows)
-            + size_of_val(&*self.depths)
-            + self.labels.memory()
+            + self.leaves.memory()
             + size_of_val(&*self.middles)
             + size_of_val(&*self.most)
     }
 }
 
-/// Labels in two octets each; a third one only where there are more than 65,536.
+/// Depth and label of each leaf, side by side: one cache line tells both. Labels have two
+/// octets, and a third one only where there are more than 65,536.
 #[derive(Clone, Debug)]
-struct LabelArray {
-    low: Box<[u16]>,
+struct Leaves {
+    packed: Box<[[u8; 3]]>,
     high: Option<Box<[u8]>>,
 }
 
-impl LabelArray {
-    fn new(labels: &[LeafLabel]) -> Self {
-        let octets = |label: &LeafLabel| label.0.to_be_bytes();
-        let low = |label| {
-            let [_, _, a, b] = octets(label);
-            u16::from_be_bytes([a, b])
+impl Leaves {
+    fn new(depths: &[u8], labels: &[LeafLabel]) -> Self {
+        let pack = |(depth, label): (&u8, &LeafLabel)| {
+            let [_, _, a, b] = label.0.to_be_bytes();
+            [*depth, a, b]
         };
-        let high = |label| {
-            let [_, high, ..] = octets(label);
+        let high = |label: &LeafLabel| {
+            let [_, high, ..] = label.0.to_be_bytes();
             high
         };
         let wide = labels.iter().any(|label| high(label) != 0);
         Self {
-            low: labels.iter().map(low).collect(),
+            packed: depths.iter().zip(labels).map(pack).collect(),
             high: wide.then(|| labels.iter().map(high).collect()),
         }
     }
 
     #[inline]
-    fn at(&self, leaf: usize) -> LeafLabel {
-        let low = self.low.get(leaf).copied().unwrap_or(0);
+    fn at(&self, leaf: usize) -> Found {
+        let [depth, a, b] = self.packed.get(leaf).copied().unwrap_or_default();
         let high = self.high.as_ref().and_then(|high| high.get(leaf)).copied().unwrap_or(0);
-        LeafLabel(u32::from(high) << 16 | u32::from(low))
+        Found { label: LeafLabel(u32::from_be_bytes([0, high, a, b])), depth }
     }
 
     fn memory(&self) -> usize {
-        size_of_val(&*self.low) + self.high.as_ref().map_or(0, |high| high.len())
+        size_of_val(&*self.packed) + self.high.as_ref().map_or(0, |high| high.len())
     }
 }
 
@@ -323,8 +325,7 @@ impl<K: Key> PrefixMapBuilder<K> {
         PrefixMap {
             buckets: buckets.into(),
             lows: self.starts.iter().map(|start| start.low()).collect(),
-            depths: self.depths.into(),
-            labels: LabelArray::new(&self.labels),
+            leaves: Leaves::new(&self.depths, &self.labels),
             middles: middles.into(),
             most: most.into(),
         }

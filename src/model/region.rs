@@ -24,7 +24,7 @@ pub struct Region {
     /// Where it is; a region without location is never ranked by distance.
     pub location: Option<Coordinates>,
     /// Pulls clients in (positive) or pushes them away, in percent, -99..=99:
-    /// b > 0 scales the distance by (1 − b/100), b < 0 divides it by (1 + |b|/100).
+    /// b > 0 scales the distance by (1 − b/100), b < 0 divides it by (1 − |b|/100).
     pub bias: i8,
 }
 

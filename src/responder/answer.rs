@@ -48,14 +48,54 @@ impl<'n> Sought<'n> {
     }
 }
 
+/// As many names as a chain has links, each once.
+#[derive(Default)]
+struct Names<'n> {
+    names: [&'n [u8]; limits::CHAIN + 1],
+    len: usize,
+}
+
+impl<'n> Names<'n> {
+    /// Adds a name; false if it is there already.
+    fn add(&mut self, name: &'n [u8]) -> bool {
+        let is_new = !self.names.iter().take(self.len).any(|known| *known == name);
+        if let Some(slot) = self.names.get_mut(self.len).filter(|_| is_new) {
+            *slot = name;
+            self.len += 1;
+        }
+        is_new
+    }
+}
+
 /// How one step ended.
 pub(super) enum Step<'n> {
     /// The answer is complete.
     Done(Verdict),
     /// An alias leads to this name; the client's place may have chosen it.
     Follow(Sought<'n>, ScopePrefix),
-    /// A DNAME leads to a name that is in the scratch buffer, so many octets of it.
-    Substituted(usize, Option<NameAt>),
+    /// A DNAME, not yet written, leads to a name that is yet to be made.
+    Substitute(Dname<'n>),
+}
+
+/// A DNAME and its owner.
+#[derive(Clone, Copy)]
+pub(super) struct Dname<'n> {
+    owner: &'n [u8],
+    dname: Rrset<'n>,
+}
+
+/// The zone that a lookup ended in; `None` outside of all.
+fn zone_of<'n>(lookup: &Lookup<'n>) -> Option<Zone<'n>> {
+    match lookup {
+        Lookup::Outside => None,
+        Lookup::Answer { zone, .. }
+        | Lookup::Balanced { zone, .. }
+        | Lookup::Alias { zone, .. }
+        | Lookup::Redirect { zone, .. }
+        | Lookup::Referral { zone, .. }
+        | Lookup::NoData { zone, .. }
+        | Lookup::NxDomain { zone } => Some(*zone),
+    }
 }
 
 impl<T: Trace> Answer<'_, '_, T> {
@@ -63,98 +103,127 @@ impl<T: Trace> Answer<'_, '_, T> {
     pub(super) fn complete(mut self) -> Verdict {
         let query = self.query;
         let name = query.question.name();
-        let zones = self.snapshot.world.zones();
-        let Some(zone) = zones.zone_of(name) else {
+        let lookup = self.snapshot.world.zones().lookup(name, query.question.qtype);
+        let Some(zone) = zone_of(&lookup) else {
             return Verdict::refused("not in any zone served here");
         };
-        let mut sought = Sought { name, at: Some(NameAt::QuestionSuffix(name.len())) };
-        let mut scope = ScopePrefix::GLOBAL;
+        let sought = Sought { name, at: Some(NameAt::QuestionSuffix(name.len())) };
+        match self.step(zone, sought, lookup) {
+            Ok(Step::Done(verdict)) => verdict,
+            Ok(step) => self.follow(zone, sought, step),
+            Err(Full) => self.truncated(ScopePrefix::GLOBAL),
+        }
+    }
+
+    /// Goes on where aliases lead, as long as that is in the zone and not balanced.
+    #[cold]
+    fn follow<'n>(&mut self, zone: Zone<'n>, asked: Sought<'n>, first: Step<'n>) -> Verdict
+    where
+        Self: 'n,
+    {
+        let query = self.query;
+        let zones = self.snapshot.world.zones();
         // One buffer per link: a DNAME reads from the one before and writes to its own.
-        let mut scratch = [[0; limits::NAME]; limits::CHAIN];
-        for (links, buffer) in scratch.iter_mut().enumerate() {
-            let lookup = zones.lookup(sought.name, query.question.qtype);
-            let last = links + 1 == limits::CHAIN;
-            match self.step(zone, sought, lookup, links > 0, buffer) {
-                Ok(Step::Done(verdict)) => {
+        let mut substituted = [[0; limits::NAME]; limits::CHAIN];
+        let (mut sought, mut step) = (asked, first);
+        let mut scope = ScopePrefix::GLOBAL;
+        let (mut seen, mut dnames) = (Names::default(), Names::default());
+        seen.add(asked.name);
+        for buffer in &mut substituted {
+            sought = match step {
+                Step::Done(verdict) => {
                     return Verdict { scope: scope.max(verdict.scope), ..verdict };
                 }
-                Ok(_) if last => break,
-                Ok(Step::Follow(next, by)) => (sought, scope) = (next, scope.max(by)),
-                Ok(Step::Substituted(length, at)) => {
-                    sought = Sought { name: buffer.get(..length).unwrap_or_default(), at };
+                Step::Follow(next, by) => {
+                    scope = scope.max(by);
+                    next
                 }
-                Err(Full) => {
-                    self.out.truncate();
-                    self.out.authoritative();
-                    return Verdict { scope, ..Verdict::of(Rcode::NOERROR) };
+                Step::Substitute(dname) => {
+                    // One DNAME may serve several links, and stands once (RFC 2181, 5).
+                    let is_new = dnames.add(dname.owner);
+                    let written = if is_new { self.redirect(zone, sought, dname) } else { Ok(()) };
+                    match written.and_then(|()| self.substitute(sought, dname, buffer)) {
+                        Ok(Some((length, at))) => {
+                            Sought { name: buffer.get(..length).unwrap_or_default(), at }
+                        }
+                        Ok(None) => return Verdict { scope, ..Verdict::of(Rcode::YXDOMAIN) },
+                        Err(Full) => return self.truncated(scope),
+                    }
                 }
+            };
+            // The CNAME of a DNAME may be what was asked for. Of a loop all records are there.
+            if query.question.qtype == RecordType::CNAME || !seen.add(sought.name) {
+                break;
+            }
+            let lookup = zones.lookup(sought.name, query.question.qtype);
+            let here = zone_of(&lookup).is_some_and(|found| found.number() == zone.number());
+            // What depends on the client must not be cached under an alias's scope.
+            if !here || matches!(lookup, Lookup::Balanced { .. }) {
+                break;
+            }
+            step = match self.step(zone, sought, lookup) {
+                Ok(step) => step,
+                Err(Full) => return self.truncated(scope),
+            };
+        }
+        match step {
+            // The chain ended just where the last link is allowed to be.
+            Step::Done(verdict) => Verdict { scope: scope.max(verdict.scope), ..verdict },
+            // The resolver follows the rest by itself.
+            Step::Follow(..) | Step::Substitute(_) => {
+                Verdict { scope, ..Verdict::of(Rcode::NOERROR) }
             }
         }
-        // The resolver follows the rest by itself.
+    }
+
+    fn truncated(&mut self, scope: ScopePrefix) -> Verdict {
+        self.out.truncate();
         Verdict { scope, ..Verdict::of(Rcode::NOERROR) }
     }
 
-    /// One step of the chain. `aliased`: this is not the name that was asked for.
+    /// One step of the chain.
     fn step<'n>(
         &mut self,
         zone: Zone<'n>,
         sought: Sought<'n>,
         lookup: Lookup<'n>,
-        aliased: bool,
-        scratch: &mut [u8; limits::NAME],
     ) -> Result<Step<'n>, Full>
     where
         Self: 'n,
     {
         let noerror = Ok(Step::Done(Verdict::of(Rcode::NOERROR)));
-        // A chain is followed inside the zone only.
-        let found_in = match lookup {
-            Lookup::Outside => None,
-            Lookup::Answer { zone, .. }
-            | Lookup::Balanced { zone, .. }
-            | Lookup::Alias { zone, .. }
-            | Lookup::Redirect { zone, .. }
-            | Lookup::Referral { zone, .. }
-            | Lookup::NoData { zone, .. }
-            | Lookup::NxDomain { zone } => Some(zone),
-        };
-        if aliased && found_in.is_none_or(|found| found.number() != zone.number()) {
-            return noerror;
-        }
         match lookup {
             Lookup::Outside => Ok(Step::Done(Verdict::refused("not in any zone served here"))),
-            Lookup::Answer { zone, rrset, .. } => {
+            Lookup::Answer { rrset, .. } => {
                 self.out.authoritative();
                 self.rrset(Section::Answer, sought.owner(), zone, rrset)?;
                 self.optional_addresses(zone, rrset);
                 noerror
             }
-            // What depends on the client must not be cached under an alias's scope.
-            Lookup::Balanced { .. } if aliased => noerror,
             Lookup::Balanced { service, answers, .. } => {
                 self.out.authoritative();
                 self.balanced(zone, sought, service, answers)
             }
-            Lookup::Alias { zone, cname, .. } => {
+            Lookup::Alias { cname, .. } => {
                 self.out.authoritative();
                 self.rrset(Section::Answer, sought.owner(), zone, cname)?;
                 let length = cname.rdatas().next().map_or(0, |rdata| rdata.octets.len());
                 let at = self.last_rdata(length);
                 Ok(Step::Follow(Sought { name: cname.target(), at }, ScopePrefix::GLOBAL))
             }
-            Lookup::Redirect { zone, owner, dname } => {
+            Lookup::Redirect { owner, dname, .. } => {
                 self.out.authoritative();
-                self.redirect(zone, sought, owner, dname, scratch)
+                Ok(Step::Substitute(Dname { owner, dname }))
             }
-            Lookup::Referral { zone, cut, ns, ds } => {
+            Lookup::Referral { cut, ns, ds, .. } => {
                 self.referral(zone, cut, ns, ds)?;
                 noerror
             }
-            Lookup::NoData { zone, .. } => {
+            Lookup::NoData { .. } => {
                 self.negative(zone)?;
                 noerror
             }
-            Lookup::NxDomain { zone } => {
+            Lookup::NxDomain { .. } => {
                 self.negative(zone)?;
                 Ok(Step::Done(Verdict::of(Rcode::NXDOMAIN)))
             }
@@ -188,36 +257,37 @@ impl<T: Trace> Answer<'_, '_, T> {
         (offset < 1 << 14).then_some(NameAt::Offset(offset))
     }
 
-    /// RFC 6672, 3.1: the DNAME, and the CNAME that follows from it.
-    fn redirect<'n>(
+    /// RFC 6672, 3.1: the DNAME itself.
+    fn redirect(
         &mut self,
-        zone: Zone<'n>,
+        zone: Zone<'_>,
         sought: Sought<'_>,
-        owner: &[u8],
-        dname: Rrset<'n>,
-        scratch: &mut [u8; limits::NAME],
-    ) -> Result<Step<'n>, Full> {
-        let owner_at = match sought.at {
+        Dname { owner, dname }: Dname<'_>,
+    ) -> Result<(), Full> {
+        let owner = match sought.at {
             Some(NameAt::QuestionSuffix(_)) => Owner::At(NameAt::QuestionSuffix(owner.len())),
             Some(NameAt::Offset(_)) | None => Owner::Name(owner),
         };
-        self.rrset(Section::Answer, owner_at, zone, dname)?;
+        self.rrset(Section::Answer, owner, zone, dname)
+    }
+
+    /// RFC 6672, 2.2 and 3.1: the CNAME that follows from a DNAME, its target in `buffer`.
+    /// `None` if that is too long for a name.
+    fn substitute(
+        &mut self,
+        sought: Sought<'_>,
+        Dname { owner, dname }: Dname<'_>,
+        buffer: &mut [u8; limits::NAME],
+    ) -> Result<Option<(usize, Option<NameAt>)>, Full> {
         let kept = sought.name.len().saturating_sub(owner.len());
         let labels = sought.name.get(..kept).unwrap_or_default();
         let length = kept + dname.target().len();
-        let Some(target) = scratch.get_mut(..length) else {
-            return Ok(Step::Done(Verdict::of(Rcode::YXDOMAIN)));
-        };
+        let Some(target) = buffer.get_mut(..length) else { return Ok(None) };
         let (front, back) = target.split_at_mut(kept);
         front.copy_from_slice(labels);
         back.copy_from_slice(dname.target());
-        if self.query.question.qtype == RecordType::CNAME {
-            // Asked for the CNAME itself: it is the answer, not to be followed.
-            self.cname(sought.owner(), dname.ttl(), target)?;
-            return Ok(Step::Done(Verdict::of(Rcode::NOERROR)));
-        }
         self.cname(sought.owner(), dname.ttl(), target)?;
-        Ok(Step::Substituted(length, self.last_rdata(length)))
+        Ok(Some((length, self.last_rdata(length))))
     }
 
     pub(super) fn cname(&mut self, owner: Owner<'_>, ttl: Ttl, target: &[u8]) -> Result<(), Full> {

@@ -134,9 +134,11 @@ impl<T: Trace> Walk<'_, T> {
 
     /// Draws one of a tier's pools; one of weight 0 only if there is no other.
     fn draw_pool(&mut self, at: usize, tier: &[Step], least: Admission) -> Option<usize> {
-        for step in tier {
-            let finding = self.finding(step.region, least);
-            self.trace.considered(at, step.region, finding);
+        if T::OBSERVES {
+            for step in tier {
+                let finding = self.finding(step.region, least);
+                self.trace.considered(at, step.region, finding);
+            }
         }
         let (service, standing, lane) = (self.service, self.standing, self.lane);
         let pools = tier.iter().filter_map(move |step| {

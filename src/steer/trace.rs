@@ -9,6 +9,9 @@ use crate::steer::Located;
 /// An observer of one decision. Every method does nothing unless it is implemented, so
 /// that a query, which passes [`NoTrace`], pays nothing.
 pub trait Trace {
+    /// Whether anybody looks: what is only found out to be told is left out otherwise.
+    const OBSERVES: bool = true;
+
     /// The client was found in the map, or not looked up (`label` of everybody).
     fn located(&mut self, _located: &Located) {}
     /// A label is walked, taking regions of this admission or better.
@@ -42,4 +45,6 @@ pub enum Finding {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoTrace;
 
-impl Trace for NoTrace {}
+impl Trace for NoTrace {
+    const OBSERVES: bool = false;
+}

@@ -4,6 +4,8 @@ mod cases;
 mod folder;
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use proptest::prelude::*;
 
@@ -17,6 +19,7 @@ use crate::config::render;
 use crate::config::tests::folder::Folder;
 use crate::model::AllDown;
 use crate::model::Severity;
+use crate::model::limits;
 
 /// The example of the manual.
 const EXAMPLE: &str = include_str!("example.toml");
@@ -58,6 +61,59 @@ fn the_manual_lists_every_code() {
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(sorted.len(), CODES.len(), "each code once");
+}
+
+/// Every key that the code reads stands in the manual's reference, in backticks.
+#[test]
+fn the_manual_lists_every_key() {
+    let manual = include_str!("../../manual/configuration.md");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config");
+    let mut keys = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.is_file() {
+            continue;
+        }
+        let text = fs::read_to_string(path).unwrap();
+        for read in [".value(\"", ".required(\"", ".section(\"", ".named(\"", ".elements(\""] {
+            let found = text.split(read).skip(1).filter_map(|rest| rest.split_once('"'));
+            keys.extend(found.map(|(key, _)| key.to_owned()));
+        }
+    }
+    assert!(keys.len() > 30, "the keys were found: {keys:?}");
+    let is_listed = |key: &String| {
+        let words =
+            |code: &str| code.split(|c: char| !c.is_alphanumeric() && c != '-').any(|w| w == key);
+        manual.split('`').skip(1).step_by(2).any(words)
+    };
+    let unlisted: Vec<_> = keys.iter().filter(|key| !is_listed(key)).collect();
+    assert!(unlisted.is_empty(), "not in the manual: {unlisted:?}");
+}
+
+/// What operators start from: without a warning, and shown by the README as it is.
+#[test]
+fn the_shipped_example_is_clean() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = top.join("zones/meridian.toml");
+    let loaded = load(&path);
+    assert_eq!(codes(&loaded), Vec::<&str>::new());
+    assert!(loaded.config.is_some());
+    let readme = fs::read_to_string(top.join("README.md")).unwrap();
+    assert!(readme.contains(fs::read_to_string(path).unwrap().trim_end()), "README.md");
+}
+
+#[test]
+fn no_more_is_asked_for_than_the_server_gives() {
+    let folder = Folder::new();
+    let most = [("workers", limits::WORKERS), ("tcp-connections", limits::TCP_CONNECTIONS)];
+    for (key, most) in most {
+        let problems = |n: usize| {
+            let text = format!("[server]\n{key} = {n}\n{}", cases::MINIMAL);
+            codes(&load_str(&text, folder.path()))
+        };
+        assert!(!problems(most).contains(&"out-of-range"), "{key}");
+        assert!(problems(most + 1).contains(&"out-of-range"), "{key}");
+    }
 }
 
 #[test]

@@ -1,0 +1,41 @@
+//! RFC 8914: extended errors.
+
+use meridian::steer::Admission;
+
+use crate::wire::Ask;
+use crate::wire::REFUSED;
+use crate::wire::SERVFAIL;
+use crate::world::example;
+
+#[test]
+fn s4_21_a_name_outside_every_zone_is_not_authoritative() {
+    let reply = example().ask(&Ask::new("www.example.net", "A").edns());
+    assert_eq!(reply.rcode, REFUSED);
+    assert_eq!(reply.extended_error().unwrap().0, 20);
+}
+
+#[test]
+fn s2_no_opt_no_extended_error() {
+    let reply = example().ask(&Ask::new("www.example.net", "A"));
+    assert_eq!((reply.rcode, reply.opt), (REFUSED, None));
+}
+
+#[test]
+fn s3_a_good_answer_has_none() {
+    let stage = example();
+    for name in ["www.example.com", "geo.example.com", "no.example.com"] {
+        assert_eq!(stage.ask(&Ask::new(name, "A").edns()).extended_error(), None);
+    }
+}
+
+#[test]
+fn s4_1_what_has_no_code_is_said_in_words() {
+    let mut stage = example();
+    for region in ["us", "eu"] {
+        stage.set("down", region, Admission::Down);
+    }
+    let reply = stage.ask(&Ask::new("down.example.com", "A").edns());
+    let (code, text) = reply.extended_error().unwrap();
+    assert_eq!((reply.rcode, code), (SERVFAIL, 0));
+    assert!(text.contains("down"), "{text}");
+}
