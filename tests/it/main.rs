@@ -6,6 +6,7 @@ mod allocations;
 mod asking;
 mod block;
 mod cli;
+mod corpus;
 mod ground;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
@@ -17,6 +18,7 @@ mod rfc;
 mod running;
 mod scenarios;
 mod scopes;
+mod seeds;
 mod sockets;
 mod sources;
 mod tidy;
