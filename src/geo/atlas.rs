@@ -79,6 +79,7 @@ pub struct Source<'a> {
 pub(super) enum Situation {
     AskResolver,
     Carried(Carrier),
+    Claimed(Place),
     Known(Place),
 }
 
@@ -137,7 +138,7 @@ impl Atlas {
         let situation = self.situate(patch, sources.iter().filter_map(|source| source.place));
         let (place, ask_resolver) = match situation {
             Situation::AskResolver | Situation::Carried(_) => (Place::default(), true),
-            Situation::Known(place) => (place, false),
+            Situation::Claimed(place) | Situation::Known(place) => (place, false),
         };
         let overlay = self.overlays.overlay(patch.overlay);
         Ok(Located { network: network(depth), place, ask_resolver, carrier, overlay, sources })
@@ -157,10 +158,13 @@ impl Atlas {
         let place = merge(places);
         let placed =
             place.country.is_some() || place.continent.is_some() || place.coordinates.is_some();
-        if patch.ground == Ground::Special && !covered && !placed {
-            return Situation::AskResolver;
+        if patch.ground == Ground::Global || placed {
+            Situation::Known(self.countries.complete(place))
+        } else if covered {
+            Situation::Claimed(place)
+        } else {
+            Situation::AskResolver
         }
-        Situation::Known(self.countries.complete(place))
     }
 }
 

@@ -49,6 +49,15 @@ pub enum Locus {
     AskResolver,
     /// Where the IPv4 addresses inside are.
     Carried(Carrier),
+    /// In a special-purpose block of which no database says anything, but which the
+    /// operator's nets or prefixes of rules cover. A policy whose rules name none of these
+    /// prefixes knows no more of it than of [`Locus::AskResolver`], unless it is in a net.
+    Claimed {
+        /// What is known all the same: perhaps an autonomous system.
+        place: PlaceId,
+        /// The operator's nets and the rules' prefixes that cover it.
+        overlay: OverlayId,
+    },
     /// At a place, of which everything may be unknown, under an overlay.
     Known {
         /// The place.

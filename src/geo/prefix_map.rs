@@ -48,7 +48,10 @@ pub struct Found {
 /// Leading bits of addresses as a number: `u32` for IPv4, `u64` for half of IPv6.
 pub trait Key: Copy + Ord + fmt::Debug + Send + Sync + 'static {
     /// What the leaves of one bucket are told apart by.
-    type Low: Copy + Ord + fmt::Debug + Send + Sync + 'static;
+    type Low: Copy + Ord;
+    /// A leaf: where it begins in its bucket, its depth, and two octets of its label, side
+    /// by side, so that a cache line tells all of it.
+    type Entry: Copy + Default + fmt::Debug + Send + Sync + 'static;
     /// How many bits there are.
     const BITS: u8;
     /// How many buckets the index has.
@@ -58,8 +61,18 @@ pub trait Key: Copy + Ord + fmt::Debug + Send + Sync + 'static {
 
     /// The bucket of an address, below `BUCKETS`; grows with the address.
     fn bucket(self) -> usize;
+    /// Whether the addresses of a bucket have the bits before their shelf in common.
+    fn has_shelves(bucket: usize) -> bool;
+    /// The six bits that follow those of the bucket.
+    fn shelf(self) -> usize;
     /// The part that its bucket does not tell.
     fn low(self) -> Self::Low;
+    /// The leaf that begins here.
+    fn pack(self, depth: u8, label: [u8; 2]) -> Self::Entry;
+    /// Where a leaf begins.
+    fn low_of(entry: &Self::Entry) -> Self::Low;
+    /// The depth and the two octets of the label.
+    fn rest_of(entry: &Self::Entry) -> [u8; 3];
     /// The first address of a prefix's upper half.
     fn middle(self, depth: u8) -> Self;
     /// The last address of a prefix.
@@ -70,6 +83,7 @@ pub trait Key: Copy + Ord + fmt::Debug + Send + Sync + 'static {
 
 impl Key for u32 {
     type Low = u16;
+    type Entry = [u8; 5];
     const BITS: u8 = 32;
     const BUCKETS: usize = 1 << 16;
     const ZERO: Self = 0;
@@ -78,9 +92,34 @@ impl Key for u32 {
         (self >> 16) as usize
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
+    fn has_shelves(_: usize) -> bool {
+        true
+    }
+
+    #[inline]
+    fn shelf(self) -> usize {
+        (self >> 10 & 0x3f) as usize
+    }
+
+    #[inline]
     fn low(self) -> u16 {
-        self as u16
+        let [_, _, a, b] = self.to_be_bytes();
+        u16::from_be_bytes([a, b])
+    }
+
+    fn pack(self, depth: u8, [c, d]: [u8; 2]) -> [u8; 5] {
+        let [a, b] = self.low().to_be_bytes();
+        [a, b, depth, c, d]
+    }
+
+    #[inline]
+    fn low_of(&[a, b, ..]: &[u8; 5]) -> u16 {
+        u16::from_be_bytes([a, b])
+    }
+
+    #[inline]
+    fn rest_of(&[.., depth, a, b]: &[u8; 5]) -> [u8; 3] {
+        [depth, a, b]
     }
 
     fn middle(self, depth: u8) -> Self {
@@ -98,6 +137,7 @@ impl Key for u32 {
 
 impl Key for u64 {
     type Low = Self;
+    type Entry = [u8; 11];
     const BITS: u8 = 64;
     // One each for what is below and above.
     const BUCKETS: usize = (1 << 16) + 2;
@@ -110,8 +150,33 @@ impl Key for u64 {
         (first_19 + 1).saturating_sub(1 << 16).min(Self::BUCKETS - 1)
     }
 
+    fn has_shelves(bucket: usize) -> bool {
+        bucket != 0 && bucket != Self::BUCKETS - 1
+    }
+
+    #[inline]
+    fn shelf(self) -> usize {
+        usize::try_from(self >> 39 & 0x3f).unwrap_or(0)
+    }
+
+    #[inline]
     fn low(self) -> Self {
         self
+    }
+
+    fn pack(self, depth: u8, [i, j]: [u8; 2]) -> [u8; 11] {
+        let [a, b, c, d, e, f, g, h] = self.to_be_bytes();
+        [a, b, c, d, e, f, g, h, depth, i, j]
+    }
+
+    #[inline]
+    fn low_of(&[a, b, c, d, e, f, g, h, ..]: &[u8; 11]) -> Self {
+        Self::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    #[inline]
+    fn rest_of(&[.., depth, a, b]: &[u8; 11]) -> [u8; 3] {
+        [depth, a, b]
     }
 
     fn middle(self, depth: u8) -> Self {
@@ -133,16 +198,38 @@ const FEW: usize = 64;
 /// The leaves of a space of [`Key::BITS`] bits.
 #[derive(Clone, Debug)]
 pub struct PrefixMap<K: Key> {
-    /// Per bucket, the position of the first leaf that begins in it or later; and the end.
-    /// Small maps have none and are searched whole.
-    buckets: Box<[u32]>,
-    lows: Box<[K::Low]>,
-    leaves: Leaves,
+    /// In order of addresses, and one more that is where the last one ends. Small maps
+    /// have none and are searched whole.
+    buckets: Box<[Bucket]>,
+    /// Of the buckets with more than [`MANY`] leaves: how many of them begin before each
+    /// of [`SHELVES`] equal parts.
+    shelves: Box<[[u16; SHELVES]]>,
+    leaves: Box<[K::Entry]>,
+    /// The third octet of each label, if there are that many labels.
+    high: Option<Box<[u8]>>,
     /// The inner nodes with more than [`FEW`] leaves, by the leaf in their middle.
     middles: Box<[u32]>,
     /// For each of those, its label in the low 24 bits and the depth in the high 8.
     most: Box<[u32]>,
 }
+
+/// A part of the space.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    /// The position of the first leaf that begins in it or later.
+    first: u32,
+    /// Position of its shelves, [`NO_SHELVES`] if it has few leaves.
+    shelves: u32,
+}
+
+const NO_SHELVES: u32 = u32::MAX;
+
+/// A bucket with more leaves has shelves: a look-up then reads two or three cache lines,
+/// however many leaves there are.
+const MANY: usize = 96;
+
+/// How many shelves such a bucket has: as many as six bits tell.
+const SHELVES: usize = 64;
 
 impl<K: Key> PrefixMap<K> {
     /// Finds what is known of a client from the first `source` bits of its address, the
@@ -150,7 +237,7 @@ impl<K: Key> PrefixMap<K> {
     #[inline]
     pub fn lookup(&self, address: K, source: u8) -> Found {
         let leaf = self.leaf_of(address);
-        let found = self.leaves.at(leaf);
+        let found = self.at(leaf);
         if found.depth <= source { found } else { self.lookup_inner(leaf, address, source) }
     }
 
@@ -159,7 +246,7 @@ impl<K: Key> PrefixMap<K> {
     fn lookup_inner(&self, first: usize, address: K, source: u8) -> Found {
         let end = self.leaf_of(address.last(source)) + 1;
         if end - first <= FEW {
-            return self.leaves.at(self.most_of_few(first, end));
+            return self.at(self.most_of_few(first, end));
         }
         let middle = u32::try_from(self.leaf_of(address.middle(source))).unwrap_or(u32::MAX);
         let kept = self.middles.binary_search(&middle).ok().and_then(|at| self.most.get(at));
@@ -173,7 +260,7 @@ impl<K: Key> PrefixMap<K> {
         let mut tallies = [(LeafLabel(0), 0_u128, 0_usize); FEW];
         let mut used = 0;
         for leaf in first..end {
-            let Found { label, depth } = self.leaves.at(leaf);
+            let Found { label, depth } = self.at(leaf);
             let size = 1 << (K::BITS - depth);
             let known = tallies.iter_mut().take(used).find(|tally| tally.0 == label);
             if let Some((_, count, _)) = known {
@@ -187,69 +274,51 @@ impl<K: Key> PrefixMap<K> {
         most.map_or(first, |(_, _, leaf)| *leaf)
     }
 
+    #[inline]
+    fn at(&self, leaf: usize) -> Found {
+        let [depth, a, b] = self.leaves.get(leaf).map(K::rest_of).unwrap_or_default();
+        let high = self.high.as_ref().and_then(|high| high.get(leaf)).copied().unwrap_or(0);
+        Found { label: LeafLabel(u32::from_be_bytes([0, high, a, b])), depth }
+    }
+
     /// The leaf that holds an address.
     #[inline]
     fn leaf_of(&self, address: K) -> usize {
-        let bucket = address.bucket();
-        let (low, high) = match self.buckets.get(bucket..bucket + 2) {
-            Some(&[low, high]) => (low as usize, high as usize),
-            _ => (0, self.lows.len()),
-        };
-        let within = self.lows.get(low..high).unwrap_or_default();
+        let (low, high) = self.candidates(address);
+        let within = self.leaves.get(low..high).unwrap_or_default();
         let key = address.low();
-        // None: a leaf that began in an earlier bucket reaches into this one.
-        (low + within.partition_point(|start| *start <= key)).saturating_sub(1)
+        // None: a leaf that began in an earlier bucket or shelf reaches into this one.
+        (low + within.partition_point(|leaf| K::low_of(leaf) <= key)).saturating_sub(1)
+    }
+
+    /// The leaves that begin in the same bucket or shelf as an address.
+    #[inline]
+    fn candidates(&self, address: K) -> (usize, usize) {
+        let bucket = address.bucket();
+        let Some(&[here, next]) = self.buckets.get(bucket..).and_then(|rest| rest.first_chunk())
+        else {
+            return (0, self.leaves.len());
+        };
+        let (first, end) = (here.first as usize, next.first as usize);
+        let Some(shelves) = self.shelves.get(here.shelves as usize) else { return (first, end) };
+        let shelf = address.shelf();
+        let before = |shelf: usize| shelves.get(shelf).map(|n| first + usize::from(*n));
+        (before(shelf).unwrap_or(first), before(shelf + 1).unwrap_or(end))
     }
 
     /// How many leaves there are.
     pub fn n_leaves(&self) -> usize {
-        self.lows.len()
+        self.leaves.len()
     }
 
     /// Octets of memory that the map holds.
     pub fn memory(&self) -> usize {
         size_of_val(&*self.buckets)
-            + size_of_val(&*self.lows)
-            + self.leaves.memory()
+            + size_of_val(&*self.shelves)
+            + size_of_val(&*self.leaves)
+            + self.high.as_ref().map_or(0, |high| high.len())
             + size_of_val(&*self.middles)
             + size_of_val(&*self.most)
-    }
-}
-
-/// Depth and label of each leaf, side by side: one cache line tells both. Labels have two
-/// octets, and a third one only where there are more than 65,536.
-#[derive(Clone, Debug)]
-struct Leaves {
-    packed: Box<[[u8; 3]]>,
-    high: Option<Box<[u8]>>,
-}
-
-impl Leaves {
-    fn new(depths: &[u8], labels: &[LeafLabel]) -> Self {
-        let pack = |(depth, label): (&u8, &LeafLabel)| {
-            let [_, _, a, b] = label.0.to_be_bytes();
-            [*depth, a, b]
-        };
-        let high = |label: &LeafLabel| {
-            let [_, high, ..] = label.0.to_be_bytes();
-            high
-        };
-        let wide = labels.iter().any(|label| high(label) != 0);
-        Self {
-            packed: depths.iter().zip(labels).map(pack).collect(),
-            high: wide.then(|| labels.iter().map(high).collect()),
-        }
-    }
-
-    #[inline]
-    fn at(&self, leaf: usize) -> Found {
-        let [depth, a, b] = self.packed.get(leaf).copied().unwrap_or_default();
-        let high = self.high.as_ref().and_then(|high| high.get(leaf)).copied().unwrap_or(0);
-        Found { label: LeafLabel(u32::from_be_bytes([0, high, a, b])), depth }
-    }
-
-    fn memory(&self) -> usize {
-        size_of_val(&*self.packed) + self.high.as_ref().map_or(0, |high| high.len())
     }
 }
 
@@ -304,32 +373,59 @@ impl<K: Key> PrefixMapBuilder<K> {
 
     /// Counts the large inner nodes and makes the index. O(n log n) in the leaves.
     pub fn finish(self) -> PrefixMap<K> {
-        let buckets = self.buckets();
-        self.finish_with(buckets)
+        let (buckets, shelves) = self.index();
+        self.finish_with(buckets, shelves)
     }
 
-    fn buckets(&self) -> Vec<u32> {
-        let mut leaf = 0;
-        let mut buckets = Vec::with_capacity(K::BUCKETS + 1);
-        for bucket in 0..=K::BUCKETS {
-            while self.starts.get(leaf).is_some_and(|start| start.bucket() < bucket) {
-                leaf += 1;
+    #[expect(clippy::indexing_slicing, reason = "positions come from the array's own length")]
+    fn index(&self) -> (Vec<Bucket>, Vec<[u16; SHELVES]>) {
+        let (mut buckets, mut shelves) = (Vec::with_capacity(K::BUCKETS + 1), Vec::new());
+        let mut first = 0;
+        for bucket in 0..K::BUCKETS {
+            let here = self.starts[first..].iter().take_while(|s| s.bucket() == bucket).count();
+            let mut entry = Bucket { first: position(first), shelves: NO_SHELVES };
+            // More than that could not be numbered in two octets.
+            if here > MANY && here <= usize::from(u16::MAX) && K::has_shelves(bucket) {
+                entry.shelves = position(shelves.len());
+                shelves.push(shelves_of(&self.starts[first..first + here]));
             }
-            buckets.push(position(leaf));
+            buckets.push(entry);
+            first += here;
         }
-        buckets
+        buckets.push(Bucket { first: position(first), shelves: NO_SHELVES });
+        (buckets, shelves)
     }
 
-    fn finish_with(self, buckets: Vec<u32>) -> PrefixMap<K> {
+    fn finish_with(self, buckets: Vec<Bucket>, shelves: Vec<[u16; SHELVES]>) -> PrefixMap<K> {
         let (middles, most) = Majority::new(&self).solve_all();
+        let high = |label: &LeafLabel| {
+            let [_, high, ..] = label.0.to_be_bytes();
+            high
+        };
+        let pack = |((start, depth), label): ((&K, &u8), &LeafLabel)| {
+            let [_, _, a, b] = label.0.to_be_bytes();
+            start.pack(*depth, [a, b])
+        };
+        let wide = self.labels.iter().any(|label| high(label) != 0);
         PrefixMap {
             buckets: buckets.into(),
-            lows: self.starts.iter().map(|start| start.low()).collect(),
-            leaves: Leaves::new(&self.depths, &self.labels),
+            shelves: shelves.into(),
+            leaves: self.starts.iter().zip(&self.depths).zip(&self.labels).map(pack).collect(),
+            high: wide.then(|| self.labels.iter().map(high).collect()),
             middles: middles.into(),
             most: most.into(),
         }
     }
+}
+
+/// For each part of a bucket, how many of its leaves begin before it.
+fn shelves_of<K: Key>(starts: &[K]) -> [u16; SHELVES] {
+    let mut shelves = [0; SHELVES];
+    for (shelf, before) in shelves.iter_mut().enumerate() {
+        let n = starts.partition_point(|start| start.shelf() < shelf);
+        *before = u16::try_from(n).unwrap_or(u16::MAX);
+    }
+    shelves
 }
 
 fn position(leaf: usize) -> u32 {
@@ -529,7 +625,11 @@ impl PrefixMap6Builder {
             upper: self.upper.finish(),
             first_deep,
             // What is told apart here all lies in one bucket.
-            lower: self.lower.into_iter().map(|map| map.finish_with(Vec::new())).collect(),
+            lower: self
+                .lower
+                .into_iter()
+                .map(|map| map.finish_with(Vec::new(), Vec::new()))
+                .collect(),
         }
     }
 }
@@ -627,6 +727,58 @@ mod tests {
                 let first = cells.iter().find(|c| within(c.0, source) && c.2 == got.label.0);
                 let first = map.lookup(first.unwrap().0, 32);
                 prop_assert_eq!(first.depth, got.depth);
+            }
+        }
+    }
+
+    /// The whole space, with 256 leaves of `base`/`depth` whose labels differ in turn.
+    fn crowded<K: Key>(base: K, depth: u8) -> (PrefixMap<K>, Vec<(K, u32)>) {
+        let mut leaves: Vec<(K, u8, u32)> = Vec::new();
+        let mut node = K::ZERO;
+        for bit in 0..depth {
+            let upper = node.middle(bit);
+            let inside = base >= upper;
+            leaves.push((if inside { node } else { upper }, bit + 1, 100 + u32::from(bit)));
+            node = if inside { upper } else { node };
+        }
+        let mut starts = vec![node];
+        for bit in depth..depth + 8 {
+            starts = starts.into_iter().flat_map(|s| [s, s.middle(bit)]).collect();
+        }
+        let cells: Vec<(K, u32)> = starts.into_iter().zip((0..3).cycle()).collect();
+        leaves.extend(cells.iter().map(|(start, label)| (*start, depth + 8, *label)));
+        leaves.sort_unstable();
+        let mut builder = PrefixMapBuilder::default();
+        for (start, depth, label) in leaves {
+            builder.push(start, depth, LeafLabel(label));
+        }
+        (builder.finish(), cells)
+    }
+
+    /// Buckets with shelves, and those that can't have any.
+    #[test]
+    fn crowded_buckets_are_searched_right() {
+        fn check<K: Key>(base: K, depth: u8) {
+            let (map, cells) = crowded(base, depth);
+            for (start, label) in cells {
+                for address in [start, start.last(depth + 8)] {
+                    assert_eq!(
+                        map.lookup(address, K::BITS),
+                        found(label, depth + 8),
+                        "{address:?}"
+                    );
+                }
+            }
+            let before = map.lookup(K::ZERO, K::BITS);
+            assert!(before.label.0 >= 100 || base == K::ZERO, "{before:?}");
+        }
+        check(10_u32 << 24 | 1 << 16, 16);
+        check(10_u32 << 24 | 1 << 16, 18);
+        check(10_u32 << 24, 12);
+        check(0_u32, 16);
+        for top in [0x2a00_u64, 0x2001, 0x3fff, 0, 0x1fff, 0x4000, 0xfd00, 0xffff] {
+            for depth in [16, 19, 32, 40, 56] {
+                check(top << 48, depth);
             }
         }
     }

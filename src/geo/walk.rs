@@ -211,6 +211,9 @@ impl<'a, const K: usize, V: Visitor> Walk<'a, K, V> {
         let locus = match self.atlas.situate(patch, places.into_iter().flatten()) {
             Situation::AskResolver => Locus::AskResolver,
             Situation::Carried(carrier) => Locus::Carried(carrier),
+            Situation::Claimed(place) => {
+                Locus::Claimed { place: self.interner.place(place), overlay: patch.overlay }
+            }
             Situation::Known(place) => {
                 Locus::Known { place: self.interner.place(place), overlay: patch.overlay }
             }

@@ -170,7 +170,10 @@ impl<'a> MapBuilder<'a> {
         let label = match loci.locus(id) {
             Locus::AskResolver => LabelId::ASK_RESOLVER,
             Locus::Carried(_) => LabelId::EMBEDDED,
-            Locus::Known { place, overlay } => {
+            Locus::Claimed { overlay, .. } if !self.ranker.claims(loci.overlay(overlay)) => {
+                LabelId::ASK_RESOLVER
+            }
+            Locus::Claimed { place, overlay } | Locus::Known { place, overlay } => {
                 self.rank(loci.place(place), overlay, loci.overlay(overlay)).leaf()
             }
         };

@@ -119,6 +119,13 @@ impl<'a> Ranker<'a> {
         }
     }
 
+    /// Whether the operator says something of clients under this overlay: it is in a net, or
+    /// a rule of this policy names it. Rules of other policies say nothing here.
+    pub fn claims(&self, overlay: &Overlay) -> bool {
+        let names = |rule: &RuleNets| rule.prefixes.iter().any(|prefix| overlay.covers(*prefix));
+        !overlay.tags().is_empty() || self.rules.iter().any(names)
+    }
+
     /// The policy's first rule that matches.
     pub fn matching_rule(&self, client: &Whereabouts<'_>) -> Option<usize> {
         self.policy

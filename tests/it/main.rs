@@ -1,4 +1,5 @@
 //! The proof, in one binary: the list of modules is its table of contents.
+#![cfg(test)]
 // `forbid` would bind the allocator of `allocations` too.
 #![deny(unsafe_code)]
 

@@ -188,7 +188,7 @@ fn random_networks(atlas: &Atlas, n: usize, rng: &mut Rng) -> [[Vec<Network>; 2]
     let mut offer = |loci: &Loci, network: Network, locus: LocusId| {
         let is_located = match loci.locus(locus) {
             Locus::Known { place, .. } => loci.place(place).coordinates.is_some(),
-            Locus::AskResolver | Locus::Carried(_) => false,
+            Locus::AskResolver | Locus::Carried(_) | Locus::Claimed { .. } => false,
         };
         let size = if is_located { n } else { n / 5 };
         let of_family = &mut reservoirs[network.family().index()];

@@ -80,7 +80,7 @@ impl Drop for Running {
 }
 
 fn ours(at: SocketAddr, from: Option<IpAddr>) -> SocketAddr {
-    SocketAddr::new(from.unwrap_or(at.ip()), 0)
+    SocketAddr::new(from.unwrap_or_else(|| at.ip()), 0)
 }
 
 fn ask_udp(at: SocketAddr, from: Option<IpAddr>, query: &[u8]) -> Vec<u8> {

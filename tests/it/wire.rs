@@ -161,7 +161,7 @@ pub(crate) fn subnet_octets(prefix: &str) -> Vec<u8> {
         IpAddr::V6(address) => (2, address.octets().to_vec()),
     };
     octets.truncate(usize::from(source).div_ceil(8));
-    if let Some(last) = octets.last_mut().filter(|_| source % 8 != 0) {
+    if let Some(last) = octets.last_mut().filter(|_| !source.is_multiple_of(8)) {
         *last &= 0xff << (8 - source % 8);
     }
     [vec![0, family, source, 0], octets].concat()

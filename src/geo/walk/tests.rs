@@ -59,7 +59,7 @@ fn assert_located(atlas: &Atlas, loci: &Loci, network: Network, locus: Locus) {
     match locus {
         Locus::AskResolver => assert!(located.ask_resolver, "{network}"),
         Locus::Carried(carrier) => assert_eq!(located.carrier, Some(carrier), "{network}"),
-        Locus::Known { place, overlay } => {
+        Locus::Claimed { place, overlay } | Locus::Known { place, overlay } => {
             assert_eq!(located.network, network);
             assert_eq!(&located.place, loci.place(place), "{network}");
             assert_eq!(located.overlay, loci.overlay(overlay), "{network}");
@@ -293,7 +293,7 @@ proptest! {
             match locus {
                 Locus::AskResolver => prop_assert!(located.ask_resolver),
                 Locus::Carried(carrier) => prop_assert_eq!(located.carrier, Some(*carrier)),
-                Locus::Known { place, .. } => {
+                Locus::Claimed { place, .. } | Locus::Known { place, .. } => {
                     prop_assert_eq!(located.network, *network);
                     prop_assert_eq!(&located.place, loci.place(*place));
                 }
