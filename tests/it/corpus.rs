@@ -8,6 +8,7 @@ use std::fs;
 use crate::ground;
 use crate::sources;
 
+#[expect(unreachable_pub, reason = "for the fuzz targets it is a library")]
 #[path = "../fuzz/src/lib.rs"]
 mod judges;
 

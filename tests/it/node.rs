@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Instant;
 
 use hickory_server::proto::op::ResponseCode;
 use meridian::model::RecordType;
@@ -24,6 +23,7 @@ use crate::running::DEADLINE;
 use crate::running::Node;
 use crate::running::configuration;
 use crate::running::free_port;
+use crate::running::now;
 use crate::running::tcp;
 use crate::running::udp;
 
@@ -37,13 +37,13 @@ fn first(answer: &Answer) -> String {
 
 /// Asks until the answer is as wanted.
 fn until(node: &Node, ask: &Ask, wanted: &str) {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = now() + DEADLINE;
     loop {
         let found = first(&udp(node.v4(), ask));
         if found == wanted {
             return;
         }
-        assert!(Instant::now() < deadline, "still {found}, not {wanted}");
+        assert!(now() < deadline, "still {found}, not {wanted}");
         thread::yield_now();
     }
 }

@@ -31,6 +31,12 @@ use crate::ground;
 use crate::ground::Ground;
 use crate::program;
 
+/// The time, for a deadline.
+#[expect(clippy::disallowed_methods, reason = "processes and sockets live in real time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
 /// Nothing here takes so long on the slowest machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -76,10 +82,10 @@ impl Node {
 
     /// Waits for a line of the log that has this in it; returns all since the last wait.
     pub(crate) fn wait_for(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = now() + DEADLINE;
         let mut seen = String::new();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(now());
             match self.log.recv_timeout(left) {
                 Ok(line) => {
                     writeln!(seen, "{line}").unwrap();
@@ -144,12 +150,12 @@ pub(crate) fn configuration(port: u16, rest: &str) -> String {
 }
 
 fn ended(process: &mut Child) -> Option<i32> {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = now() + DEADLINE;
     loop {
         if let Some(status) = process.try_wait().unwrap() {
             return status.code();
         }
-        assert!(Instant::now() < deadline, "it does not end");
+        assert!(now() < deadline, "it does not end");
         thread::yield_now();
     }
 }
