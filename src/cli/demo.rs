@@ -19,6 +19,7 @@ use crate::cli::node::Node;
 use crate::cli::node::listen;
 use crate::cli::node::prepare;
 use crate::cli::serve;
+use crate::cli::watch::Look;
 
 /// The regions and the loopback addresses that stand for their load balancers.
 const REGIONS: [(&str, [u8; 4]); 3] =
@@ -37,7 +38,7 @@ pub(super) fn run(options: &Demo) -> Exit {
         }
     };
     let path = folder.0.join("meridian.toml");
-    let Some(prepared) = prepare(&path) else { return Exit::Usage };
+    let Some(prepared) = prepare(&path, &Look::new()) else { return Exit::Usage };
     serve::serve(&path, |path| {
         let listeners = listen(&prepared)?;
         let node = Node::start(path, prepared, listeners)?;

@@ -17,6 +17,7 @@ use crate::geo::Atlas;
 use crate::geo::Database;
 use crate::geo::Located;
 use crate::geo::Nets;
+use crate::model::Family;
 use crate::model::Place;
 use crate::snapshot;
 
@@ -102,7 +103,7 @@ fn print_located(atlas: &Atlas, address: IpAddr, located: &Located<'_>) {
         println!("  a special-purpose block: such clients are steered by their resolver");
     }
     if let Some(carrier) = located.carrier {
-        println!("  located by the IPv4 address inside ({carrier:?})");
+        println!("  located by the IPv4 address inside {}", carrier.block());
     }
     let tags = tags(atlas, located);
     if !tags.is_empty() {
@@ -140,7 +141,7 @@ fn info(atlas: &Atlas, as_json: bool) -> Exit {
                     "type": info.database_type,
                     "description": info.description,
                     "built": info.build_epoch,
-                    "families": info.families.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>(),
+                    "families": info.families.iter().map(|family| name(*family)).collect::<Vec<_>>(),
                     "nodes": info.node_count,
                     "record_bits": info.record_size,
                     "languages": info.languages,
@@ -153,8 +154,9 @@ fn info(atlas: &Atlas, as_json: bool) -> Exit {
             println!("{label}");
             println!("  type         {}", info.database_type);
             println!("  description  {}", info.description.as_deref().unwrap_or("-"));
-            println!("  built        {} (seconds since 1970)", info.build_epoch);
-            println!("  families     {:?}", info.families);
+            println!("  built        {}", date(info.build_epoch));
+            let families: Vec<&str> = info.families.iter().map(|family| name(*family)).collect();
+            println!("  families     {}", families.join(", "));
             println!("  nodes        {} of {} bits each", info.node_count, 2 * info.record_size);
         }
     }
@@ -163,4 +165,54 @@ fn info(atlas: &Atlas, as_json: bool) -> Exit {
         return Exit::Negative;
     }
     Exit::Done
+}
+
+const fn name(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    }
+}
+
+/// The day of a Unix time, as ISO 8601 writes it.
+fn date(seconds: u64) -> String {
+    let mut days = seconds / 86_400;
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let mut year = 1970;
+    // A damaged file may say anything; years past this are as good as any.
+    while days >= 365 + u64::from(is_leap(year)) && year < 9999 {
+        days -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    format!("{year}-{month:02}-{:02}", days + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_counted_through_leap_years() {
+        for (seconds, expected) in [
+            (0, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_700_000_000, "2023-11-14"),
+            (1_735_603_200, "2024-12-31"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(date(seconds), expected);
+        }
+    }
 }

@@ -20,6 +20,8 @@ use tokio::time::interval;
 
 use crate::cli::chain;
 use crate::cli::color;
+use crate::cli::watch;
+use crate::cli::watch::Look;
 use crate::cli::watch::Watched;
 use crate::config;
 use crate::config::Format;
@@ -50,19 +52,28 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Prepared {
     world: World,
     server: config::Server,
-    files: Vec<PathBuf>,
+    seen: Look,
 }
 
 /// Loads and compiles. What is wrong goes to standard error; `None` if it can't be used.
-pub(super) fn prepare(path: &Path) -> Option<Prepared> {
+///
+/// `before` is how the files that are known were before: what changes while they are read
+/// is a change. Of others the first look is right after they were read.
+pub(super) fn prepare(path: &Path, before: &Look) -> Option<Prepared> {
     let Loaded { config, diagnostics, sources } = config::load(path);
     report(&diagnostics, &sources);
     let config = config?;
-    let (server, files) = (config.server.clone(), config.files.clone());
+    let server = config.server.clone();
+    let mut seen = watch::look(config.files.iter().cloned());
+    for (file, stamp) in &mut seen {
+        if let Some(before) = before.get(file) {
+            *stamp = *before;
+        }
+    }
     match World::build(config) {
         Ok((world, warnings)) => {
             report(&warnings, &sources);
-            Some(Prepared { world, server, files })
+            Some(Prepared { world, server, seen })
         }
         Err(error) => {
             tracing::error!("{}", chain(&error));
@@ -88,6 +99,28 @@ pub(super) struct Node {
     watched: Watched,
 }
 
+/// What an operator or a service manager tells a node.
+pub(super) struct Signals {
+    hangup: Signal,
+    /// SIGTERM and SIGINT.
+    stop: [Signal; 2],
+}
+
+impl Signals {
+    /// From here on none of them ends the process by itself. To be taken before anybody is
+    /// told that the node is ready, and sends one. Must run inside a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If signals can't be had.
+    pub(super) fn take() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            stop: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
+        })
+    }
+}
+
 impl Node {
     /// Starts answering. Must run inside a Tokio runtime.
     ///
@@ -101,8 +134,7 @@ impl Node {
     ) -> Result<Self, String> {
         let tasks = Tasks::new();
         let notify = Notify::from_environment();
-        let mut watched = Watched::default();
-        watched.begin(prepared.files);
+        let watched = Watched::new(prepared.seen);
         let settings = Settings {
             tcp_idle: prepared.server.tcp_idle,
             tcp_connections: prepared.server.tcp_connections,
@@ -126,20 +158,13 @@ impl Node {
     }
 
     /// Runs until SIGTERM or SIGINT, reloading when asked or when files change.
-    ///
-    /// # Errors
-    ///
-    /// If signals can't be had.
-    pub(super) async fn run(mut self) -> std::io::Result<()> {
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut stop = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    pub(super) async fn run(mut self, signals: Signals) {
+        let Signals { mut hangup, mut stop } = signals;
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            let [terminate, interrupt] = &mut stop;
             let reload = tokio::select! {
-                () = received(terminate) => break,
-                () = received(interrupt) => break,
+                () = told_to(&mut stop) => break,
                 () = received(&mut hangup) => true,
                 _ = look.tick() => {
                     self.publisher.reclaim();
@@ -149,8 +174,7 @@ impl Node {
             if reload {
                 tokio::select! {
                     () = self.reload() => {}
-                    () = received(terminate) => break,
-                    () = received(interrupt) => break,
+                    () = told_to(&mut stop) => break,
                 }
             }
         }
@@ -159,14 +183,15 @@ impl Node {
         if let Stopped::Late(left) = self.tasks.stop(STOP_DEADLINE).await {
             tracing::warn!(?left, "did not end in time");
         }
-        Ok(())
     }
 
     /// Loads and compiles aside, then publishes by one swap. On any error all stays as it is.
     async fn reload(&mut self) {
         self.notify.reloading();
-        let path = self.path.clone();
-        let prepared = match server::in_background(&self.tasks, "reload", move || prepare(&path)) {
+        let (path, before) = (self.path.clone(), self.watched.look());
+        let known = before.clone();
+        let load = move || prepare(&path, &known);
+        let prepared = match server::in_background(&self.tasks, "reload", load) {
             Ok(receiver) => receiver.await.ok().flatten(),
             Err(error) => {
                 tracing::error!("{}", chain(&error));
@@ -175,14 +200,18 @@ impl Node {
         };
         match prepared {
             Some(prepared) => self.take(prepared).await,
-            None => tracing::error!("the configuration was not taken; the one before stays"),
+            None => {
+                // What was reported once is not reported again until a file changes.
+                self.watched = Watched::new(before);
+                tracing::error!("the configuration was not taken; the one before stays");
+            }
         }
         self.notify.ready("answering");
     }
 
     async fn take(&mut self, prepared: Prepared) {
         self.publisher.publish(snapshot(prepared.world));
-        self.watched.begin(prepared.files);
+        self.watched = Watched::new(prepared.seen);
         match self.server.relisten(&prepared.server.listen).await {
             Ok(changes) => {
                 for address in changes.removed {
@@ -219,6 +248,13 @@ pub(super) fn listen(prepared: &Prepared) -> Result<Listeners, String> {
 fn snapshot(world: World) -> Snapshot {
     let standing = Arc::new(Standing::all_admitted(&world));
     Snapshot { world: Arc::new(world), standing }
+}
+
+async fn told_to([terminate, interrupt]: &mut [Signal; 2]) {
+    tokio::select! {
+        () = received(terminate) => {}
+        () = received(interrupt) => {}
+    }
 }
 
 async fn received(signal: &mut Signal) {

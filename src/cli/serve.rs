@@ -10,13 +10,15 @@ use crate::cli::Exit;
 use crate::cli::arguments::Serve;
 use crate::cli::color;
 use crate::cli::node::Node;
+use crate::cli::node::Signals;
 use crate::cli::node::listen;
 use crate::cli::node::prepare;
+use crate::cli::watch::Look;
 
 pub(super) fn run(options: &Serve) -> Exit {
     log();
     let path = &options.configured.config;
-    let Some(prepared) = prepare(path) else { return Exit::Usage };
+    let Some(prepared) = prepare(path, &Look::new()) else { return Exit::Usage };
     serve(path, |path| {
         let listeners = listen(&prepared)?;
         Node::start(path, prepared, listeners)
@@ -27,6 +29,13 @@ pub(super) fn run(options: &Serve) -> Exit {
 pub(super) fn serve(path: &Path, start: impl FnOnce(&Path) -> Result<Node, String>) -> Exit {
     let Some(runtime) = runtime() else { return Exit::Negative };
     runtime.block_on(async {
+        let signals = match Signals::take() {
+            Ok(signals) => signals,
+            Err(error) => {
+                tracing::error!("failed to listen to signals: {error}");
+                return Exit::Negative;
+            }
+        };
         let node = match start(path) {
             Ok(node) => node,
             Err(problem) => {
@@ -34,13 +43,8 @@ pub(super) fn serve(path: &Path, start: impl FnOnce(&Path) -> Result<Node, Strin
                 return Exit::Negative;
             }
         };
-        match node.run().await {
-            Ok(()) => Exit::Done,
-            Err(error) => {
-                tracing::error!("failed to wait for signals: {error}");
-                Exit::Negative
-            }
-        }
+        node.run(signals).await;
+        Exit::Done
     })
 }
 

@@ -30,8 +30,9 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
 }
 
 fn location_in(mut section: Section<'_>) -> Option<Coordinates> {
-    let lat = section.required("lat", "53.34").and_then(|value| value.number(-90.0..=90.0));
-    let lon = section.required("lon", "-6.27").and_then(|value| value.number(-180.0..=180.0));
+    let lat = section.required("lat", "53.34").and_then(|value| value.degrees(-90.0..=90.0, 53.34));
+    let lon =
+        section.required("lon", "-6.27").and_then(|value| value.degrees(-180.0..=180.0, -6.27));
     section.close();
     Coordinates::new(lat?.value, lon?.value)
 }

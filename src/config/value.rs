@@ -124,17 +124,19 @@ impl<'a> Value<'a> {
         self.fault(fault.help(format!("write `{} = {nearest}`, or less far out", self.written())))
     }
 
-    /// A number, whole or not, in a range.
-    pub(super) fn number(&self, range: RangeInclusive<f64>) -> Option<At<f64>> {
+    /// A number of degrees in a range.
+    pub(super) fn degrees(&self, range: RangeInclusive<f64>, example: f64) -> Option<At<f64>> {
         let (DeValue::Integer(_) | DeValue::Float(_)) = self.value else {
             return self.wrong_type("a number");
         };
         let text = self.number_text();
         let value = text.parse::<f64>().ok().filter(|n| range.contains(n));
         let expected = || format!("{} to {}", range.start(), range.end());
-        value
-            .map(|value| At { value, span: self.span })
-            .or_else(|| self.fault(Fault::new(codes::OUT_OF_RANGE, expected()).found(text.clone())))
+        value.map(|value| At { value, span: self.span }).or_else(|| {
+            let fault = Fault::new(codes::OUT_OF_RANGE, expected()).found(text.clone());
+            let form = format!("write degrees, such as `{} = {example}`", self.written());
+            self.fault(fault.help(form))
+        })
     }
 
     /// The elements of an array.

@@ -1,5 +1,7 @@
 //! The twelve octets that every message begins with (RFC 1035, 4.1.1).
 
+use std::fmt;
+
 /// A response code, the four header bits and the eight of EDNS in one.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Rcode(pub u16);
@@ -21,6 +23,23 @@ impl Rcode {
     pub const YXDOMAIN: Self = Self(6);
     /// RFC 6891, 9.
     pub const BADVERS: Self = Self(16);
+}
+
+impl fmt::Display for Rcode {
+    /// The mnemonic of the IANA registry (RFC 6895, 2.3), `RCODE23` for those never sent here.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::NOERROR => "NOERROR",
+            Self::FORMERR => "FORMERR",
+            Self::SERVFAIL => "SERVFAIL",
+            Self::NXDOMAIN => "NXDOMAIN",
+            Self::NOTIMP => "NOTIMP",
+            Self::REFUSED => "REFUSED",
+            Self::YXDOMAIN => "YXDOMAIN",
+            Self::BADVERS => "BADVERS",
+            Self(code) => return write!(f, "RCODE{code}"),
+        })
+    }
 }
 
 /// A kind of query.

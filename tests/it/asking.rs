@@ -158,19 +158,19 @@ impl Answer {
 
     /// The addresses of the answer section.
     pub(crate) fn addresses(&self) -> Vec<IpAddr> {
-        let address = |data: &RData| match data {
-            RData::A(a) => Some(IpAddr::V4(a.0)),
-            RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
-            _ => None,
+        let address = |data: &RData| {
+            if let RData::A(a) = data {
+                return Some(IpAddr::V4(a.0));
+            }
+            if let RData::AAAA(aaaa) = data { Some(IpAddr::V6(aaaa.0)) } else { None }
         };
         self.0.answers.iter().filter_map(|record| address(&record.data)).collect()
     }
 
     /// The scope prefix length of the client subnet option, if it is there.
     pub(crate) fn scope(&self) -> Option<u8> {
-        match self.0.edns.as_ref()?.options().get(EdnsCode::Subnet)? {
-            EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
-            _ => None,
-        }
+        let option = self.0.edns.as_ref()?.options().get(EdnsCode::Subnet)?;
+        let EdnsOption::Subnet(subnet) = option else { return None };
+        Some(subnet.scope_prefix())
     }
 }

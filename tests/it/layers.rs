@@ -34,7 +34,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("server", &["config", "model", "responder", "snapshot", "tasks"]),
     (
         "cli",
-        &["config", "geo", "model", "responder", "server", "snapshot", "steer", "tasks", "zone"],
+        &[
+            "config",
+            "geo",
+            "model",
+            "responder",
+            "server",
+            "snapshot",
+            "steer",
+            "tasks",
+            "wire",
+            "zone",
+        ],
     ),
 ];
 

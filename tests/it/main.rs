@@ -6,14 +6,20 @@
 mod allocations;
 mod asking;
 mod block;
+mod cli;
+mod corpus;
 mod ground;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
+mod node;
+mod program;
 mod properties;
 mod rfc;
+mod running;
 mod scenarios;
 mod scopes;
+mod seeds;
 mod sockets;
 mod sources;
 mod tidy;

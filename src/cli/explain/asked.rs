@@ -11,6 +11,7 @@ use crate::cli::explain::explanation::Answer;
 use crate::model::Class;
 use crate::model::Name;
 use crate::model::RecordType;
+use crate::wire::Rcode;
 
 /// A query with an OPT record, and a client subnet if there is one.
 pub(super) fn message(name: &Name, qtype: RecordType, client: Option<IpNet>) -> Vec<u8> {
@@ -51,27 +52,12 @@ pub(super) fn read(reply: &[u8]) -> Result<Answer, String> {
         _ => None,
     };
     Ok(Answer {
-        rcode: mnemonic(message.metadata.response_code.into()),
+        rcode: Rcode(message.metadata.response_code.into()).to_string(),
         authoritative: message.metadata.authoritative,
         records: message.answers.iter().map(ToString::to_string).collect(),
         authority: message.authorities.iter().map(ToString::to_string).collect(),
         scope,
     })
-}
-
-/// What RFC 1035, 4.1.1 and its successors call a response code, and `dig` shows.
-fn mnemonic(rcode: u16) -> String {
-    const MNEMONICS: [(u16, &str); 7] = [
-        (0, "NOERROR"),
-        (1, "FORMERR"),
-        (2, "SERVFAIL"),
-        (3, "NXDOMAIN"),
-        (4, "NOTIMP"),
-        (5, "REFUSED"),
-        (16, "BADVERS"),
-    ];
-    let known = MNEMONICS.iter().find(|(code, _)| *code == rcode);
-    known.map_or_else(|| format!("RCODE{rcode}"), |(_, name)| (*name).to_owned())
 }
 
 #[cfg(test)]

@@ -33,13 +33,21 @@ fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
     }
     for (at, admitted) in explanation.admit.iter().flatten().enumerate() {
         let head = if at == 0 { "admit" } else { "" };
-        let open = if admitted.walk == "admitted" { "" } else { admitted.walk };
-        let line = format!("tier {}  {:16} {}", admitted.tier, admitted.region, admitted.finding);
-        writeln!(out, "{}", format!("{head:8} {line} {open}").trim_end())?;
+        write!(out, "{head:8} tier {}  ", admitted.tier)?;
+        write!(out, "{:16} {}", admitted.region, admitted.finding)?;
+        match admitted.walk {
+            "admitted" => writeln!(out)?,
+            open => writeln!(out, ", {open}")?,
+        }
     }
     if let Some(split) = &explanation.split {
-        let region = split.region.as_deref().unwrap_or("-");
-        writeln!(out, "{:8} {region}: {} ({})", "split", split.endpoints.join(" "), split.how)?;
+        match &split.region {
+            Some(region) => {
+                let endpoints = split.endpoints.join(" ");
+                writeln!(out, "{:8} {region}: {endpoints} ({})", "split", split.how)?;
+            }
+            None => writeln!(out, "{:8} {}", "split", split.how)?,
+        }
     }
     write_answer(out, explanation)
 }
