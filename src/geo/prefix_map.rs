@@ -202,7 +202,7 @@ pub struct PrefixMap<K: Key> {
     /// In order of addresses, and one more that is where the last one ends. Small maps
     /// have none and are searched whole.
     buckets: Box<[Bucket]>,
-    /// Of the buckets with more than [`MANY`] leaves: how many of them begin before each
+    /// Of the buckets with more than [`many`] leaves: how many of them begin before each
     /// of [`SHELVES`] equal parts.
     shelves: Box<[[u16; SHELVES]]>,
     leaves: Box<[K::Entry]>,
@@ -225,12 +225,19 @@ struct Bucket {
 
 const NO_SHELVES: u32 = u32::MAX;
 
+/// How many cache lines of leaves a look-up may have to choose from, and are read ahead.
+const LINES: usize = 8;
+
+/// Leaves in a cache line.
+const fn per_line<K: Key>() -> usize {
+    64 / size_of::<K::Entry>()
+}
+
 /// A bucket with more leaves has shelves: a look-up then reads two or three cache lines,
 /// however many leaves there are.
-const MANY: usize = 96;
-
-/// How many cache lines of leaves are read ahead: those of a bucket without shelves.
-const LINES: usize = 8;
+const fn many<K: Key>() -> usize {
+    LINES * per_line::<K>()
+}
 
 /// How many shelves such a bucket has: as many as six bits tell.
 const SHELVES: usize = 64;
@@ -323,8 +330,7 @@ impl<K: Key> PrefixMap<K> {
                 let (low, high) = self.candidates(address);
                 let within = self.leaves.get(low..high).unwrap_or_default();
                 // One leaf per cache line.
-                let per_line = (64 / size_of::<K::Entry>()).max(1);
-                for leaf in within.iter().step_by(per_line).take(LINES) {
+                for leaf in within.iter().step_by(per_line::<K>()).take(LINES) {
                     black_box(K::rest_of(leaf));
                 }
             }
@@ -410,7 +416,7 @@ impl<K: Key> PrefixMapBuilder<K> {
             let here = self.starts[first..].iter().take_while(|s| s.bucket() == bucket).count();
             let mut entry = Bucket { first: position(first), shelves: NO_SHELVES };
             // More than that could not be numbered in two octets.
-            if here > MANY && here <= usize::from(u16::MAX) && K::has_shelves(bucket) {
+            if here > many::<K>() && here <= usize::from(u16::MAX) && K::has_shelves(bucket) {
                 entry.shelves = position(shelves.len());
                 shelves.push(shelves_of(&self.starts[first..first + here]));
             }

@@ -57,7 +57,10 @@ macro_rules! contract {
                     }
                     let mut answered = 0;
                     while answered < 3 {
-                        answered += batch.receive(&server).unwrap();
+                        let received = batch.receive(&server).unwrap();
+                        assert_eq!(batch.requests().count(), received);
+                        assert!(batch.requests().all(|(text, _)| text.len() == 3));
+                        answered += received;
                         batch.answer(|request, peer, reply| {
                             assert_eq!(peer, address.parse::<IpAddr>().unwrap());
                             echo(request, peer, reply)
