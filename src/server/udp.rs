@@ -64,6 +64,7 @@ impl UdpWorker {
         let mut batch = Batch::new(CAPACITY, wildcard);
         let mut worker = fresh_worker();
         let mut full_batches = 0_u32;
+        let mut unlooked = 0_u32;
         loop {
             let received = match batch.receive(&self.socket) {
                 Ok(received) => received,
@@ -79,18 +80,26 @@ impl UdpWorker {
                     self.counters.udp_send_failures.add(result.failed as u64);
                 }
             }
-            // A batch that was not full emptied the queue: a good moment to stop, and to
-            // afford looking at the token. Under full load it is looked at now and then.
+            // A batch that was not full emptied the queue: a good moment to stop. The token has
+            // a lock inside, so it is looked at when there is nothing to do, and now and then.
             full_batches = if received == limits::BATCH { full_batches + 1 } else { 0 };
-            if full_batches.is_multiple_of(FULL_BATCHES) && stop.is_cancelled() {
-                return;
+            unlooked += 1;
+            let may_stop = full_batches.is_multiple_of(FULL_BATCHES);
+            if may_stop && (received == 0 || unlooked >= UNLOOKED_BATCHES) {
+                unlooked = 0;
+                if stop.is_cancelled() {
+                    return;
+                }
             }
         }
     }
 
     fn answer(&self, batch: &mut Batch, worker: &mut Worker) {
         let snapshot = self.subscriber.load();
-        responder::anticipate(batch.requests(), &snapshot);
+        // Only a hint: should it ever panic, the queries are answered all the same.
+        drop(catch_unwind(AssertUnwindSafe(|| {
+            responder::anticipate(batch.requests(), &snapshot);
+        })));
         loop {
             let mut view = View { snapshot: &snapshot, worker };
             let answered = catch_unwind(AssertUnwindSafe(|| {
@@ -131,6 +140,10 @@ const CAPACITY: Capacity = Capacity {
     request: limits::UDP_QUERY,
     reply: limits::UDP_PAYLOAD as usize,
 };
+
+/// After so many batches without a pause the token is looked at: within three seconds at the
+/// slowest rate that leaves no pause of 100 ms.
+const UNLOOKED_BATCHES: u32 = 32;
 
 /// After so many full batches in a row the token is looked at, and obeyed.
 const FULL_BATCHES: u32 = 64;
