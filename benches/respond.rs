@@ -4,7 +4,7 @@
 //! one that `MERIDIAN_CITY_MMDB` names; without one over the country database that is shipped.
 //!
 //! For counts of instructions that do not depend on the machine's mood:
-//! `valgrind --tool=callgrind --toggle-collect='*respond_traced*' PROGRAM --bench geo_ecs4`.
+//! `valgrind --tool=callgrind --toggle-collect=meridian::responder::respond PROGRAM --bench geo_ecs4`.
 #![expect(clippy::print_stdout, reason = "a benchmark")]
 
 use std::net::IpAddr;

@@ -142,6 +142,11 @@ impl<T: Trace> Walk<'_, T> {
             }
         }
         let (service, standing, lane) = (self.service, self.standing, self.lane);
+        if let [only] = tier {
+            let position = service.pool_in(only.region)?;
+            let pool = service.pools.get(position)?;
+            return (has_lane(pool, lane) && standing.pool(position) >= least).then_some(position);
+        }
         let pools = tier.iter().filter_map(move |step| {
             let position = service.pool_in(step.region)?;
             let pool = service.pools.get(position)?;

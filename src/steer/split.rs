@@ -93,6 +93,10 @@ impl Picks {
         answers: u8,
     ) -> Self {
         let mut picks = Self::default();
+        if endpoints.len() == 1 {
+            picks.push(0);
+            return picks;
+        }
         let mut taken = 0_u128;
         for _ in 0..answers.min(limits::ANSWERS) {
             let left = |(at, _): &(usize, &BalancedEndpoint)| taken & 1 << at == 0;

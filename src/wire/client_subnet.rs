@@ -51,22 +51,38 @@ impl ClientSubnet {
         if address.len() != usize::from(source).div_ceil(8) {
             return None;
         }
-        let mut value = 0;
-        for octet in address {
-            value = value << 8 | u128::from(*octet);
-        }
-        let sent_bits = u32::from(source).next_multiple_of(8);
-        let surplus = sent_bits - u32::from(source);
-        if value & ((1 << surplus) - 1) != 0 {
+        let address = match (family, address) {
+            (Some(Family::V4), address) => u128::from(u32::from_be_bytes(padded(address))),
+            (_, address) => u128::from_be_bytes(padded(address)),
+        };
+        let sent = u128::MAX.checked_shl(u32::from(bits - source)).unwrap_or(0);
+        if address & !sent & low_bits(bits) != 0 {
             return None;
         }
-        let address = value.checked_shl(u32::from(bits) - sent_bits).unwrap_or(0);
         Some(Self { family_code, family, source: SourcePrefix(source), address })
     }
 
     /// Octets of the option in the response, header included.
     pub(crate) fn wire_len(&self) -> usize {
         4 + 4 + usize::from(self.source.0).div_ceil(8)
+    }
+}
+
+/// The octets that were sent, and zeros. There are at most `N` of them.
+fn padded<const N: usize>(octets: &[u8]) -> [u8; N] {
+    let mut padded = [0; N];
+    // A loop over a handful of octets is cheaper than a call to copy them.
+    for (to, from) in padded.iter_mut().zip(octets) {
+        *to = *from;
+    }
+    padded
+}
+
+/// So many ones from the right.
+const fn low_bits(bits: u8) -> u128 {
+    match bits {
+        128 => u128::MAX,
+        bits => (1 << bits) - 1,
     }
 }
 

@@ -159,31 +159,34 @@ impl<'b> Reply<'b> {
     ///
     /// [`Full`] if it does not fit; nothing is written then.
     pub fn record(&mut self, section: Section, record: &Record<'_>) -> Result<(), Full> {
-        let pointer;
-        let owner = match record.owner {
-            Owner::At(name) => {
-                pointer = self.name_pointer(name);
-                &pointer[..]
-            }
-            Owner::Name(name) => name,
-        };
         let rdata_len = u16::try_from(record.rdata.len()).map_err(|_| Full)?;
         let [t0, t1] = record.rtype.0.to_be_bytes();
         let [c0, c1] = record.class.0.to_be_bytes();
         let [s0, s1, s2, s3] = record.ttl.secs().to_be_bytes();
         let [l0, l1] = rdata_len.to_be_bytes();
-        let fixed = [t0, t1, c0, c1, s0, s1, s2, s3, l0, l1];
-        let end = self.len + owner.len() + fixed.len() + record.rdata.len();
+        // Two octets of a pointer, or the last two of a name, and the fixed fields in one.
+        let (name, [n0, n1]) = match record.owner {
+            Owner::At(name) => (&[][..], self.name_pointer(name)),
+            Owner::Name(name) => match name.split_last_chunk() {
+                Some((front, last)) => (front, *last),
+                // The root has one octet: a pointer to the question's is as good.
+                None => (&[][..], self.pointer_to_suffix(1)),
+            },
+        };
+        let fixed = [n0, n1, t0, t1, c0, c1, s0, s1, s2, s3, l0, l1];
+        let end = self.len + name.len() + fixed.len() + record.rdata.len();
         if end > self.limit {
             return Err(Full);
         }
         let at = self.buffer.get_mut(self.len..end).ok_or(Full)?;
-        let (owner_at, at) = at.split_at_mut(owner.len());
-        let (fixed_at, rdata_at) = at.split_at_mut(fixed.len());
-        owner_at.copy_from_slice(owner);
-        fixed_at.copy_from_slice(&fixed);
+        let (name_at, at) = at.split_at_mut(name.len());
+        let (fixed_at, rdata_at) = at.split_first_chunk_mut().ok_or(Full)?;
+        if !name.is_empty() {
+            name_at.copy_from_slice(name);
+        }
+        *fixed_at = fixed;
         rdata_at.copy_from_slice(record.rdata);
-        if let Some((apex, slots)) = record.apex {
+        if let Some((apex, slots)) = record.apex.filter(|(_, slots)| !slots.is_empty()) {
             // Only now: the borrow of the buffer had to end.
             let pointer = self.name_pointer(apex);
             let rdata_at = self.buffer.get_mut(end - record.rdata.len()..end).ok_or(Full)?;
@@ -256,10 +259,9 @@ impl<'b> Reply<'b> {
 
 fn write_header(buffer: &mut [u8], id: u16, flags: u16, counts: [u16; 4]) -> usize {
     let Some(header) = buffer.first_chunk_mut::<{ Header::LEN }>() else { return 0 };
-    let [a, b, c, d] = counts;
-    for (at, word) in header.chunks_exact_mut(2).zip([id, flags, a, b, c, d]) {
-        at.copy_from_slice(&word.to_be_bytes());
-    }
+    let [[i0, i1], [f0, f1]] = [id, flags].map(u16::to_be_bytes);
+    let [[a, b], [c, d], [e, f], [g, h]] = counts.map(u16::to_be_bytes);
+    *header = [i0, i1, f0, f1, a, b, c, d, e, f, g, h];
     Header::LEN
 }
 
@@ -281,21 +283,21 @@ fn write_opt(
 ) {
     let data_len = u16::try_from(octets.len().saturating_sub(11)).unwrap_or(0);
     let mut out = Out(octets);
-    out.put(&[0]);
-    out.put(&RecordType::OPT.0.to_be_bytes());
-    out.put(&limits::UDP_PAYLOAD.to_be_bytes());
-    // Extended RCODE, version 0, DO as sent, all other flags 0 (RFC 6891, 6.1.4).
+    let [p0, p1] = limits::UDP_PAYLOAD.to_be_bytes();
     let [_, upper] = (rcode.0 >> 4).to_be_bytes();
-    out.put(&[upper, 0, if edns.dnssec_ok { 0x80 } else { 0 }, 0]);
-    out.put(&data_len.to_be_bytes());
+    let dnssec_ok = if edns.dnssec_ok { 0x80 } else { 0 };
+    let [l0, l1] = data_len.to_be_bytes();
+    // The root, TYPE 41, our payload size, the upper half of the RCODE, version 0, DO as
+    // sent and all other flags 0 (RFC 6891, 6.1.4).
+    out.put(&[0, 0, 41, p0, p1, upper, 0, dnssec_ok, 0, l0, l1]);
     if let Some(subnet) = &edns.client_subnet {
-        let address_len = usize::from(subnet.source.0).div_ceil(8);
-        out.option(option::CLIENT_SUBNET, 4 + address_len);
-        out.put(&subnet.family_code.to_be_bytes());
-        out.put(&[subnet.source.0, scope.0]);
+        let address_len = subnet.source.0.div_ceil(8);
+        let [f0, f1] = subnet.family_code.to_be_bytes();
+        let [o0, o1] = option::CLIENT_SUBNET.to_be_bytes();
+        out.put(&[o0, o1, 0, 4 + address_len, f0, f1, subnet.source.0, scope.0]);
         let bits = u32::from(subnet.family.map_or(0, |family| family.bits()));
         let aligned = subnet.address.checked_shl(128 - bits).unwrap_or(0).to_be_bytes();
-        out.put(aligned.get(..address_len).unwrap_or_default());
+        out.put(aligned.get(..usize::from(address_len)).unwrap_or_default());
     }
     if let Some(id) = extras.nsid.filter(|_| edns.nsid) {
         out.option(option::NSID, id.len());

@@ -15,6 +15,7 @@ mod mmdb_writer;
 mod node;
 mod program;
 mod properties;
+mod resolver;
 mod rfc;
 mod running;
 mod scenarios;
