@@ -18,6 +18,7 @@ use crate::cli::chain;
 use crate::cli::node::Node;
 use crate::cli::node::listen;
 use crate::cli::node::prepare;
+use crate::cli::output::show;
 use crate::cli::serve;
 use crate::cli::watch::Look;
 
@@ -38,7 +39,7 @@ pub(super) fn run(options: &Demo) -> Exit {
         }
     };
     let path = folder.0.join("meridian.toml");
-    let Some(prepared) = prepare(&path, &Look::new()) else { return Exit::Usage };
+    let Ok(prepared) = prepare(&path, &Look::new()) else { return Exit::Usage };
     serve::serve(&path, |path| {
         let listeners = listen(&prepared)?;
         let node = Node::start(path, prepared, listeners)?;
@@ -46,7 +47,8 @@ pub(super) fn run(options: &Demo) -> Exit {
             let website = website(region, Ipv4Addr::from(address));
             node.tasks().spawn(format!("http {region}"), website).map_err(|e| chain(&e))?;
         }
-        println!("{}", introduction(options.port));
+        // Nobody has to read it.
+        let _exit = show(&introduction(options.port), Exit::Done);
         Ok(node)
     })
 }
@@ -129,6 +131,7 @@ Three regions on loopback. Where a client is decides what it gets; try
   curl http://127.0.2.1:{HTTP_PORT}/                                       # what the VIP serves
 
 IP Geolocation by DB-IP, https://db-ip.com. Ctrl-C stops and leaves nothing behind.
+
 "
     )
 }

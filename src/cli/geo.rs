@@ -1,6 +1,7 @@
 //! `meridian geo`: what the databases and the operator's nets know.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,9 +13,12 @@ use crate::cli::arguments::Databases;
 use crate::cli::arguments::Geo;
 use crate::cli::chain;
 use crate::cli::node::report;
+use crate::cli::output::fail;
+use crate::cli::output::show;
 use crate::config;
 use crate::geo::Atlas;
 use crate::geo::Database;
+use crate::geo::DatabaseInfo;
 use crate::geo::Located;
 use crate::geo::Nets;
 use crate::model::Family;
@@ -42,7 +46,7 @@ fn with_atlas(from: &Databases, show: impl FnOnce(&Atlas) -> Exit) -> Exit {
     match from.database.iter().map(open).collect() {
         Ok(databases) => show(&Atlas::new(databases, Nets::default(), &[])),
         Err(error) => {
-            eprintln!("meridian: {}", chain(&error));
+            fail(&chain(&error));
             Exit::Usage
         }
     }
@@ -52,16 +56,17 @@ fn lookup(atlas: &Atlas, address: IpAddr, as_json: bool) -> Exit {
     let located = match atlas.locate(address) {
         Ok(located) => located,
         Err(error) => {
-            eprintln!("meridian: {}", chain(&error));
+            fail(&chain(&error));
             return Exit::Negative;
         }
     };
-    if as_json {
-        println!("{:#}", located_json(atlas, address, &located));
+    let text = if as_json {
+        format!("{:#}\n", located_json(atlas, address, &located))
     } else {
-        print_located(atlas, address, &located);
-    }
-    if located.place == Place::default() { Exit::Negative } else { Exit::Done }
+        located_text(atlas, address, &located)
+    };
+    let exit = if located.place == Place::default() { Exit::Negative } else { Exit::Done };
+    show(&text, exit)
 }
 
 fn located_json(atlas: &Atlas, address: IpAddr, located: &Located<'_>) -> Value {
@@ -97,22 +102,42 @@ fn place_json(place: &Place) -> Value {
     })
 }
 
-fn print_located(atlas: &Atlas, address: IpAddr, located: &Located<'_>) {
-    println!("{address}  {}  {}", located.network, place_text(&located.place));
+fn located_text(atlas: &Atlas, address: IpAddr, located: &Located<'_>) -> String {
+    let mut lines = vec![format!("{address}  {}  {}", located.network, place_text(&located.place))];
     if located.ask_resolver {
-        println!("  a special-purpose block: such clients are steered by their resolver");
+        lines.push(
+            "  a special-purpose block: such clients are steered by their resolver".to_owned(),
+        );
     }
     if let Some(carrier) = located.carrier {
-        println!("  located by the IPv4 address inside {}", carrier.block());
+        lines.push(format!("  located by the IPv4 address inside {}", carrier.block()));
     }
     let tags = tags(atlas, located);
     if !tags.is_empty() {
-        println!("  tags: {}", tags.join(", "));
+        lines.push(format!("  tags: {}", tags.join(", ")));
     }
     for source in &located.sources {
         let place = source.place.as_ref().map_or_else(|| "no record".to_owned(), place_text);
-        println!("  {}  {}  {place}", source.database.label(), source.network);
+        lines.push(format!("  {}  {}  {place}", source.database.label(), source.network));
     }
+    lines.extend(credit(located).map(|credit| format!("\n{credit}")));
+    lines.join("\n") + "\n"
+}
+
+/// The line that the licence of a database asks for where its results show (CC BY 4.0).
+pub(super) fn credit(located: &Located<'_>) -> Option<&'static str> {
+    let mut known = located.sources.iter().filter(|source| source.place.is_some());
+    let is_credited = known.any(|source| is_db_ip(source.database));
+    is_credited.then_some("IP Geolocation by DB-IP, https://db-ip.com")
+}
+
+/// Whether the database, or its file for one that does not say, is named after DB-IP.
+fn is_db_ip(database: &Database) -> bool {
+    let info = database.info();
+    let file = Path::new(database.label()).file_name().and_then(|name| name.to_str());
+    let words = [Some(info.database_type.as_str()), info.description.as_deref(), file];
+    let names = |text: &str| text.to_ascii_lowercase().replace('-', "").contains("dbip");
+    words.into_iter().flatten().any(names)
 }
 
 fn tags(atlas: &Atlas, located: &Located<'_>) -> Vec<String> {
@@ -133,38 +158,45 @@ fn place_text(place: &Place) -> String {
 
 fn info(atlas: &Atlas, as_json: bool) -> Exit {
     let infos = atlas.databases().iter().map(|database| (database.label(), database.info()));
-    if as_json {
-        let all: Vec<Value> = infos
-            .map(|(label, info)| {
-                json!({
-                    "file": label,
-                    "type": info.database_type,
-                    "description": info.description,
-                    "built": info.build_epoch,
-                    "families": info.families.iter().map(|family| name(*family)).collect::<Vec<_>>(),
-                    "nodes": info.node_count,
-                    "record_bits": info.record_size,
-                    "languages": info.languages,
-                })
-            })
-            .collect();
-        println!("{:#}", Value::Array(all));
+    let text = if as_json {
+        format!("{:#}\n", Value::Array(infos.map(|(file, info)| info_json(file, info)).collect()))
     } else {
-        for (label, info) in infos {
-            println!("{label}");
-            println!("  type         {}", info.database_type);
-            println!("  description  {}", info.description.as_deref().unwrap_or("-"));
-            println!("  built        {}", date(info.build_epoch));
-            let families: Vec<&str> = info.families.iter().map(|family| name(*family)).collect();
-            println!("  families     {}", families.join(", "));
-            println!("  nodes        {} of {} bits each", info.node_count, 2 * info.record_size);
-        }
-    }
-    if atlas.databases().is_empty() {
-        eprintln!("meridian: no GeoIP database is configured");
-        return Exit::Negative;
-    }
-    Exit::Done
+        infos.map(|(file, info)| info_text(file, info)).collect()
+    };
+    let exit = if atlas.databases().is_empty() {
+        fail("no GeoIP database is configured");
+        Exit::Negative
+    } else {
+        Exit::Done
+    };
+    show(&text, exit)
+}
+
+fn info_json(file: &str, info: &DatabaseInfo) -> Value {
+    json!({
+        "file": file,
+        "type": info.database_type,
+        "description": info.description,
+        "built": info.build_epoch,
+        "families": info.families.iter().map(|family| name(*family)).collect::<Vec<_>>(),
+        "nodes": info.node_count,
+        "record_bits": info.record_size,
+        "languages": info.languages,
+    })
+}
+
+fn info_text(file: &str, info: &DatabaseInfo) -> String {
+    let families: Vec<&str> = info.families.iter().map(|family| name(*family)).collect();
+    format!(
+        "{file}\n  type         {}\n  description  {}\n  built        {}\n  \
+         families     {}\n  nodes        {} of {} bits each\n",
+        info.database_type,
+        info.description.as_deref().unwrap_or("-"),
+        date(info.build_epoch),
+        families.join(", "),
+        info.node_count,
+        2 * info.record_size,
+    )
 }
 
 const fn name(family: Family) -> &'static str {
@@ -201,6 +233,27 @@ fn date(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn db_ip_is_credited_by_whatever_name() {
+        let octets = include_bytes!("../../geoip/dbip-country-lite.mmdb");
+        let address = IpAddr::from([81, 2, 69, 1]);
+        for (label, credited) in [
+            ("geoip/dbip-country-lite.mmdb", true),
+            ("dbip/DB-IP.mmdb", true),
+            ("dbip/country.mmdb", false),
+        ] {
+            let database = Database::from_bytes(octets.to_vec(), label).unwrap();
+            let atlas = Atlas::new(vec![Arc::new(database)], Nets::default(), &[]);
+            let located = atlas.locate(address).unwrap();
+            assert_eq!(credit(&located).is_some(), credited, "{label}");
+            let text = located_text(&atlas, address, &located);
+            assert_eq!(
+                text.ends_with("\n\nIP Geolocation by DB-IP, https://db-ip.com\n"),
+                credited
+            );
+        }
+    }
 
     #[test]
     fn days_are_counted_through_leap_years() {

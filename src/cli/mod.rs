@@ -7,7 +7,6 @@
 //!
 //! [`main`], then `serve`.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 mod arguments;
 mod check;
@@ -16,6 +15,7 @@ mod documents;
 mod explain;
 mod geo;
 mod node;
+mod output;
 mod recorder;
 mod serve;
 mod watch;

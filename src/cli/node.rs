@@ -20,6 +20,7 @@ use tokio::time::interval;
 
 use crate::cli::chain;
 use crate::cli::color;
+use crate::cli::output::complain;
 use crate::cli::watch;
 use crate::cli::watch::Look;
 use crate::cli::watch::Watched;
@@ -55,29 +56,30 @@ pub(super) struct Prepared {
     seen: Look,
 }
 
-/// Loads and compiles. What is wrong goes to standard error; `None` if it can't be used.
+/// Loads and compiles. What is wrong goes to standard error; if it can't be used, the files
+/// of which one is to change before it can.
 ///
 /// `before` is how the files that are known were before: what changes while they are read
 /// is a change. Of others the first look is right after they were read.
-pub(super) fn prepare(path: &Path, before: &Look) -> Option<Prepared> {
-    let Loaded { config, diagnostics, sources } = config::load(path);
+pub(super) fn prepare(path: &Path, before: &Look) -> Result<Prepared, Look> {
+    let Loaded { config, diagnostics, sources, files } = config::load(path);
     report(&diagnostics, &sources);
-    let config = config?;
-    let server = config.server.clone();
-    let mut seen = watch::look(config.files.iter().cloned());
+    let mut seen = watch::look(files);
     for (file, stamp) in &mut seen {
         if let Some(before) = before.get(file) {
             *stamp = *before;
         }
     }
+    let Some(config) = config else { return Err(seen) };
+    let server = config.server.clone();
     match World::build(config) {
         Ok((world, warnings)) => {
             report(&warnings, &sources);
-            Some(Prepared { world, server, seen })
+            Ok(Prepared { world, server, seen })
         }
         Err(error) => {
-            tracing::error!("{}", chain(&error));
-            None
+            report(&[error.diagnostic()], &sources);
+            Err(seen)
         }
     }
 }
@@ -85,7 +87,7 @@ pub(super) fn prepare(path: &Path, before: &Look) -> Option<Prepared> {
 /// Errors and warnings, drawn, on standard error.
 pub(super) fn report(problems: &[Diagnostic], sources: &Sources) {
     if !problems.is_empty() {
-        eprint!("{}", config::render(problems, sources, Format::Full, color()));
+        complain(&config::render(problems, sources, Format::Full, color()));
     }
 }
 
@@ -192,17 +194,19 @@ impl Node {
         let known = before.clone();
         let load = move || prepare(&path, &known);
         let prepared = match server::in_background(&self.tasks, "reload", load) {
-            Ok(receiver) => receiver.await.ok().flatten(),
+            Ok(receiver) => receiver.await.unwrap_or_else(|_| Err(Look::new())),
             Err(error) => {
                 tracing::error!("{}", chain(&error));
-                None
+                Err(Look::new())
             }
         };
         match prepared {
-            Some(prepared) => self.take(prepared).await,
-            None => {
-                // What was reported once is not reported again until a file changes.
-                self.watched = Watched::new(before);
+            Ok(prepared) => self.take(prepared).await,
+            Err(mut seen) => {
+                // What was reported once is not reported again until a file changes: one
+                // that was known, or one that only the refused configuration names.
+                seen.extend(before);
+                self.watched = Watched::new(seen);
                 tracing::error!("the configuration was not taken; the one before stays");
             }
         }

@@ -18,7 +18,7 @@ use crate::cli::watch::Look;
 pub(super) fn run(options: &Serve) -> Exit {
     log();
     let path = &options.configured.config;
-    let Some(prepared) = prepare(path, &Look::new()) else { return Exit::Usage };
+    let Ok(prepared) = prepare(path, &Look::new()) else { return Exit::Usage };
     serve(path, |path| {
         let listeners = listen(&prepared)?;
         Node::start(path, prepared, listeners)
@@ -66,7 +66,9 @@ pub(super) fn log() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(color())
-        .with_target(false);
+        .with_target(false)
+        // It would report that standard error is gone to standard error, and panic.
+        .log_internal_errors(false);
     // A second call, in a test, keeps the first.
     drop(subscriber.try_init());
 }

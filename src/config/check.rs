@@ -69,13 +69,12 @@ pub(super) fn check(
         regions: regions.iter().map(|at| at.span).collect(),
         policies: policies.iter().map(|checked| checked.span).collect(),
         services: raw.services.iter().map(|written| written.name.span).collect(),
+        databases: raw.geoip.iter().flat_map(|geoip| &geoip.value).map(|at| at.span).collect(),
     };
-    let databases = raw.geoip.iter().flat_map(|geoip| &geoip.value);
     Config {
         server: raw.server.map(|at| at.value).unwrap_or_default(),
         control: raw.control.map_or_else(server::default_control, |at| at.value),
         zones: gathered.zones.into_iter().map(|z| (z.apex.value, z.records)).collect(),
-        files: databases.map(|at| at.value.clone()).collect(),
         databases: gathered.databases,
         nets: raw.nets.tagged.into_iter().map(|(net, tag)| (net, tag.value)).collect(),
         regions: regions.into_iter().map(|at| at.value).collect(),

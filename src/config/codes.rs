@@ -54,7 +54,6 @@ codes! {
     DUPLICATE_LISTEN = "duplicate-listen": "An address is listed twice in `listen`.";
     NSID_TOO_LONG = "nsid-too-long": "The NSID is longer than 64 octets.";
     // Geography.
-    DATABASE_BROKEN = "database-broken": "A GeoIP database can't be used.";
     NO_DATABASE = "no-database": "Clients are to be located, but there is no GeoIP database.";
     UNUSED_TAG = "unused-tag": "No rule uses a tag of the operator's networks.";
     UNKNOWN_TAG = "unknown-tag": "A rule uses a tag that no network has.";

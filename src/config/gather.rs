@@ -1,7 +1,5 @@
 //! Reads what the configuration names: zones, databases, files of networks.
 
-use std::error::Error;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -81,23 +79,10 @@ fn databases(raw: &Raw, problems: &mut Vec<Diagnostic>) -> Vec<Arc<Database>> {
         }
         match Database::open(&path.value) {
             Ok(database) => databases.push(Arc::new(database)),
-            Err(error) => problems.push(broken(path, &error)),
+            Err(error) => problems.push(error.diagnostic().label(path.span, "named here")),
         }
     }
     databases
-}
-
-fn broken(path: &At<PathBuf>, error: &dyn Error) -> Diagnostic {
-    let mut why = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        why = format!("{why}: {cause}");
-        source = cause.source();
-    }
-    let message = format!("can't use this GeoIP database: {why}");
-    Diagnostic::error(codes::DATABASE_BROKEN, path.span, message)
-        .label(path.span, "expected a MaxMind DB file (`.mmdb`)")
-        .help("download the file again, or name another one")
 }
 
 fn nets(

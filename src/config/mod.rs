@@ -107,8 +107,6 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Monitors in the order of the files.
     pub monitors: Vec<Monitor>,
-    /// Every file that was read, and folders in which new ones may appear: what to watch.
-    pub files: Vec<PathBuf>,
     /// Where things are written, for diagnostics of rooms above.
     pub places: Places,
 }
@@ -122,6 +120,8 @@ pub struct Places {
     pub policies: Vec<Option<Span>>,
     /// The name of each service.
     pub services: Vec<Span>,
+    /// The path of each database.
+    pub databases: Vec<Span>,
 }
 
 /// What loading came to.
@@ -132,6 +132,9 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// The files that the diagnostics point into.
     pub sources: Sources,
+    /// Every file that was read or could not be, and folders in which new ones may appear:
+    /// what to watch, also when there is no configuration.
+    pub files: Vec<PathBuf>,
 }
 
 /// Loads a configuration from its main file. Blocks on reading files; not for the query path.
@@ -144,7 +147,8 @@ pub fn load(path: &Path) -> Loaded {
                 _ => format!("create `{}`, or name another file with `-c`", path.display()),
             };
             let diagnostics = vec![Diagnostic { help: Some(help), ..problem }];
-            Loaded { config: None, diagnostics, sources: Sources::default() }
+            let files = vec![path.to_owned()];
+            Loaded { config: None, diagnostics, sources: Sources::default(), files }
         }
     }
 }
@@ -159,7 +163,7 @@ fn load_text(path: &Path, text: Arc<str>) -> Loaded {
     let main = sources.add(path, Arc::clone(&text));
     let mut raw = Raw::default();
     let (mut diagnostics, mut reliable) = read(main, &text, path, true, &mut raw);
-    let mut folders = Vec::new();
+    let mut files = Vec::new();
     let identity = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut seen = HashSet::from([identity(path)]);
     for pattern in std::mem::take(&mut raw.include) {
@@ -168,13 +172,14 @@ fn load_text(path: &Path, text: Arc<str>) -> Loaded {
             Err(problem) => {
                 diagnostics.push(problem);
                 reliable = false;
+                files.push(pattern.value);
                 continue;
             }
         };
         if included.paths.is_empty() {
             diagnostics.push(no_match(&pattern));
         }
-        folders.extend(included.folder);
+        files.extend(included.folder);
         for path in included.paths {
             // A pattern may match the main file, or what an earlier one did.
             if !seen.insert(identity(&path)) {
@@ -190,23 +195,23 @@ fn load_text(path: &Path, text: Arc<str>) -> Loaded {
                 Err(problem) => {
                     diagnostics.push(problem);
                     reliable = false;
+                    files.push(at.value);
                 }
             }
         }
     }
+    files.extend(raw.files().cloned());
     // Names that a broken file would have defined are not unknown: say nothing of them.
     let mut config = reliable.then(|| {
         let gathered = gather::gather(&raw, &mut sources, &mut diagnostics);
         let start = Span { source: main, start: 0, end: 0 };
-        let mut config = check::check(raw, gathered, start, &mut diagnostics);
-        config.files.extend(sources.paths().map(Path::to_owned));
-        config.files.extend(folders);
-        config
+        check::check(raw, gathered, start, &mut diagnostics)
     });
+    files.extend(sources.paths().map(Path::to_owned));
     if diagnostics.iter().any(|problem| problem.severity == Severity::Error) {
         config = None;
     }
-    Loaded { config, diagnostics: ordered(diagnostics), sources }
+    Loaded { config, diagnostics: ordered(diagnostics), sources, files }
 }
 
 /// Reads one file into `raw`; false if keys of it may be missing.

@@ -48,6 +48,13 @@ pub(super) struct Raw {
 }
 
 impl Raw {
+    /// The zones, databases and lists of networks that are named.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let zones = self.zones.iter().filter_map(|zone| zone.file.as_ref());
+        let databases = self.geoip.iter().flat_map(|geoip| &geoip.value);
+        zones.chain(databases).chain(&self.nets.files).map(|at| &at.value)
+    }
+
     /// Adds a file. Only the main file may include others.
     pub(super) fn add(&mut self, mut root: Section<'_>, is_main: bool) {
         self.add_include(&mut root, is_main);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::config::codes;
 use crate::config::notation;
+use crate::config::reader;
 use crate::config::reader::At;
 use crate::config::reader::Fault;
 use crate::config::section::Section;
@@ -107,6 +108,10 @@ fn listen(section: &Section<'_>, value: &Value<'_>) -> Vec<SocketAddr> {
             continue;
         }
         all.push(address);
+    }
+    if let Some(over) = all.get(limits::LISTEN_ADDRESSES) {
+        let (found, most) = (all.len(), limits::LISTEN_ADDRESSES);
+        section.reader().report(reader::too_many(over.span, "addresses", found, most));
     }
     all.into_iter().map(|at| at.value).collect()
 }

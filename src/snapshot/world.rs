@@ -1,9 +1,11 @@
 //! What was configured, compiled for queries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::geo::Atlas;
+use crate::geo::Database;
 use crate::geo::DatabaseError;
 use crate::geo::Nets;
 use crate::model::Code;
@@ -12,6 +14,7 @@ use crate::model::Family;
 use crate::model::Rank;
 use crate::model::RegionSet;
 use crate::model::Service;
+use crate::model::Span;
 use crate::snapshot::plan::Plans;
 use crate::snapshot::plan::PoolTables;
 use crate::steer::Balanced;
@@ -34,8 +37,32 @@ const NEVER_FIRST: Code = Code("region-never-first");
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A database that opened turned out to be damaged.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
+    #[error("a database is damaged")]
+    Database {
+        /// What is wrong with it.
+        source: DatabaseError,
+        /// Where the configuration names it.
+        at: Option<Span>,
+    },
+}
+
+impl BuildError {
+    fn of(source: DatabaseError, config: &Config) -> Self {
+        let is_it = |database: &Arc<Database>| database.label() == source.label();
+        let position = config.databases.iter().position(is_it);
+        let at = position.and_then(|position| config.places.databases.get(position).copied());
+        Self::Database { source, at }
+    }
+
+    /// The problem as the operator sees it.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let Self::Database { source, at } = self;
+        let problem = source.diagnostic();
+        match at {
+            Some(at) => problem.label(*at, "named here"),
+            None => problem,
+        }
+    }
 }
 
 /// What a map was compiled for.
@@ -72,7 +99,8 @@ impl World {
         let atlas = atlas(&config);
         let prefixes = rule_prefixes(&config.policies);
         let plans = Plans::new(&config.policies, &config.services);
-        let maps = compile(&atlas, &config.regions, &plans.maps, &prefixes)?;
+        let maps = compile(&atlas, &config.regions, &plans.maps, &prefixes)
+            .map_err(|error| BuildError::of(error, &config))?;
         drop(atlas);
         let warnings = never_first(&config, &plans, &maps);
         let mut tables = PoolTables::default();

@@ -63,7 +63,8 @@ pub fn decide<T: Trace>(
 ) -> Decision {
     let client = if service.ecs { *client } else { Client { subnet: None, ..*client } };
     let mut located = map.locate(&client);
-    if map.is_uniform() {
+    // Sticky blocks are told apart under one order too, and from clients whose resolver decides.
+    if map.is_uniform() && !service.sticky {
         located.scope = ScopePrefix::GLOBAL;
     }
     let by_subnet = located.by == crate::steer::LocatedBy::Subnet;
@@ -123,7 +124,7 @@ impl<T: Trace> Walk<'_, T> {
         let tiers = steps.chunk_by(|_, next| !next.opens_tier);
         for (at, tier) in tiers.enumerate() {
             if let Some(pool) = self.draw_pool(at, tier, least) {
-                if self.service.pools.get(pool).is_some_and(|p| p.weight > 0) {
+                if self.service.pools.get(pool).is_some_and(|p| weight(p, self.lane) > 0) {
                     return self.draw_endpoints(pool, least);
                 }
                 standby = standby.or(Some(pool));
@@ -153,7 +154,7 @@ impl<T: Trace> Walk<'_, T> {
             fits.then_some((position, pool))
         });
         let candidates =
-            pools.clone().map(|(_, p)| Candidate { weight: p.weight, identity: p.identity });
+            pools.clone().map(|(_, p)| Candidate { weight: weight(p, lane), identity: p.identity });
         let nth = self.chooser.choose(candidates)?;
         pools.clone().nth(nth).map(|(position, _)| position)
     }
@@ -169,10 +170,11 @@ impl<T: Trace> Walk<'_, T> {
             Finding::NoFamily
         } else if admission < least {
             Finding::NotAdmitted(admission)
-        } else if pool.weight == 0 {
-            Finding::Standby
         } else {
-            Finding::Candidate(pool.weight)
+            match weight(pool, self.lane) {
+                0 => Finding::Standby,
+                weight => Finding::Candidate(weight),
+            }
         }
     }
 
@@ -188,4 +190,10 @@ impl<T: Trace> Walk<'_, T> {
 
 fn has_lane(pool: &BalancedPool, lane: usize) -> bool {
     pool.lanes.get(lane).is_some_and(|lane| lane.len > 0)
+}
+
+/// The pool's share of a draw in this family: none if all its endpoints there have weight 0.
+fn weight(pool: &BalancedPool, lane: usize) -> u32 {
+    let is_weighted = pool.lanes.get(lane).is_some_and(|lane| lane.weight > 0);
+    if is_weighted { pool.weight } else { 0 }
 }

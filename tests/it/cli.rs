@@ -73,6 +73,29 @@ fn explain_shows_the_five_steps() {
     }
 }
 
+/// `meridian explain … | head -1`: no panic, and the exit code is that of the command.
+#[test]
+fn nobody_has_to_read_what_is_printed() {
+    let ground = Ground::usual();
+    for (words, code) in [
+        ("explain www.test --client 20.1.1.0/24", 0),
+        ("explain nobody.test", 1),
+        ("geo lookup 20.1.1.1", 0),
+        ("geo info --json", 0),
+        ("check", 0),
+        ("check -c none.toml", 2),
+        ("completions bash", 0),
+        ("man", 0),
+    ] {
+        let (reader, stdout) = std::io::pipe().unwrap();
+        drop(reader);
+        let stderr = stdout.try_clone().unwrap();
+        let mut command = program::meridian(ground.folder());
+        command.args(words.split_whitespace()).stdout(stdout).stderr(stderr);
+        assert_eq!(command.status().unwrap().code(), Some(code), "{words}");
+    }
+}
+
 /// DESIGN 1: `explain` can't disagree with the answer.
 #[test]
 fn explain_is_the_answer() {

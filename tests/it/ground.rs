@@ -57,7 +57,7 @@ impl Ground {
 
     /// The checked configuration of `meridian.toml`.
     pub(crate) fn config(&self) -> Config {
-        let Loaded { config, diagnostics, sources } = config::load(&self.path("meridian.toml"));
+        let Loaded { config, diagnostics, sources, .. } = config::load(&self.path("meridian.toml"));
         let drawn = config::render(&diagnostics, &sources, Format::Full, false);
         config.unwrap_or_else(|| panic!("the ground has mistakes:\n{drawn}"))
     }

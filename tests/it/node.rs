@@ -102,6 +102,17 @@ fn a_changed_file_is_taken_without_a_signal() {
     until(&node, &www(), "203.0.113.3");
 }
 
+/// A file that only the refused configuration names is watched as well.
+#[test]
+fn mending_a_new_file_is_enough() {
+    let mut node = Node::start();
+    node.ground.write("new.zone", "broken\n");
+    node.configure(&format!("{}\n[zone.\"new.test\"]\nfile = \"new.zone\"\n", ground::USUAL));
+    node.wait_for("the one before stays");
+    node.ground.write("new.zone", "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.7\n");
+    until(&node, &Ask::new("ns.new.test", RecordType::A), "192.0.2.7");
+}
+
 /// Issue 2, "Errors": a diagnostic, the old state kept.
 #[test]
 fn what_is_broken_is_reported_and_not_taken() {
@@ -118,9 +129,9 @@ fn what_is_broken_is_reported_and_not_taken() {
         ("meridian.toml", b"[server\n", "error[toml-syntax]"),
         ("meridian.toml", b"[service.www]\nnam = \"x\"\n", "error[unknown-key]"),
         ("test.zone", b"@ IN SOA broken\n", "error[zone-"),
-        ("geo.mmdb", b"<html>", "error[database-broken]"),
-        ("geo.mmdb", &database[..database.len() / 2], "error[database-broken]"),
-        ("geo.mmdb", &damaged, "damaged"),
+        ("geo.mmdb", b"<html>", "error[geoip-not-a-database]"),
+        ("geo.mmdb", &database[..database.len() / 2], "error[geoip-not-a-database]"),
+        ("geo.mmdb", &damaged, "error[geoip-damaged]"),
     ];
     for (file, contents, expected) in broken {
         node.ground.write(file, contents);

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::arguments::Explain;
 use crate::cli::chain;
 use crate::cli::explain::asked;
+use crate::cli::geo::credit;
 use crate::cli::recorder::Recorder;
 use crate::geo::Atlas;
 use crate::geo::Located;
@@ -54,6 +55,12 @@ pub(super) struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) split: Option<Split>,
     pub(super) answer: Answer,
+    /// What is owed to whoever made the databases; in the text form.
+    #[serde(skip)]
+    pub(super) credit: Option<&'static str>,
+    /// Whether `resolver` is the client itself, for want of another.
+    #[serde(skip)]
+    pub(super) client_asks: bool,
 }
 
 /// Step 1: where the client is.
@@ -145,6 +152,8 @@ pub(super) fn explain(
         admit: None,
         split: None,
         answer: asked::read(reply)?,
+        credit: None,
+        client_asks: options.resolver.is_none(),
     };
     let asked = snapshot.world.zones().lookup(options.name.as_wire(), options.qtype);
     let (crate::zone::Lookup::Balanced { service, .. }, Some(by)) =
@@ -165,6 +174,7 @@ pub(super) fn explain(
     let located = ground.atlas.locate(address).map_err(|error| chain(&error))?;
     explanation.service = Some(service.name.clone());
     explanation.policy = ground.policies.get(service.policy).map(|policy| policy.name.clone());
+    explanation.credit = credit(&located);
     explanation.locate = Some(locate(by, address, &located, &ground.atlas));
     explanation.rank = Some(rank(ground, snapshot, compiled.map, recorder, &located));
     explanation.admit = Some(admit(ground, recorder));

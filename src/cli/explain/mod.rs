@@ -26,6 +26,8 @@ use crate::cli::explain::explanation::Explanation;
 use crate::cli::explain::explanation::Ground;
 use crate::cli::node::any_error;
 use crate::cli::node::report;
+use crate::cli::output::fail;
+use crate::cli::output::show;
 use crate::cli::recorder::Recorder;
 use crate::config;
 use crate::config::Config;
@@ -45,7 +47,7 @@ use crate::steer::Admission;
 use crate::steer::ServiceStanding;
 
 pub(super) fn run(options: &Explain) -> Exit {
-    let Loaded { config, diagnostics, sources } = config::load(&options.configured.config);
+    let Loaded { config, diagnostics, sources, .. } = config::load(&options.configured.config);
     if any_error(&diagnostics) {
         report(&diagnostics, &sources);
     }
@@ -53,11 +55,11 @@ pub(super) fn run(options: &Explain) -> Exit {
     match explain(options, config) {
         Ok(explanation) => {
             let text = if options.json { explanation.json() } else { table::draw(&explanation) };
-            println!("{text}");
-            if explanation.answered() { Exit::Done } else { Exit::Negative }
+            let exit = if explanation.answered() { Exit::Done } else { Exit::Negative };
+            show(&format!("{text}\n"), exit)
         }
         Err(problem) => {
-            eprintln!("meridian: {problem}");
+            fail(&problem);
             Exit::Usage
         }
     }

@@ -17,6 +17,9 @@ pub(super) fn draw(explanation: &Explanation) -> String {
 fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
     let Explanation { name, qtype, client, resolver, .. } = explanation;
     match client {
+        Some(client) if explanation.client_asks => {
+            writeln!(out, "{name} {qtype} for client {client}, which itself asks")?;
+        }
         Some(client) => writeln!(out, "{name} {qtype} for client {client} by resolver {resolver}")?,
         None => writeln!(out, "{name} {qtype} for resolver {resolver}")?,
     }
@@ -49,7 +52,11 @@ fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
             None => writeln!(out, "{:8} {}", "split", split.how)?,
         }
     }
-    write_answer(out, explanation)
+    write_answer(out, explanation)?;
+    match explanation.credit {
+        Some(credit) => writeln!(out, "\n{credit}"),
+        None => Ok(()),
+    }
 }
 
 fn write_locate(out: &mut String, locate: &Locate) -> std::fmt::Result {

@@ -95,7 +95,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "[server]\nnsid = \"0123456789012345678901234567890123456789012345678901234567890123456789\"\n",
     ),
     // Geography.
-    ("database-broken", "", "[geoip]\ndatabases = [\"geoip/broken.mmdb\"]\n"),
+    ("geoip-not-a-database", "", "[geoip]\ndatabases = [\"geoip/broken.mmdb\"]\n"),
     (
         "no-database",
         "[region.us]\n[region.eu]\n\n[policy.global]\nrank = [\"priority\"]",

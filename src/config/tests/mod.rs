@@ -47,6 +47,10 @@ fn every_code_has_a_file_that_shows_it() {
         shown.insert(code);
     }
     let listed: BTreeSet<&str> = CODES.iter().map(|(code, _)| code.0).collect();
+    // What is wrong inside a database is said by `geo`, in its own words.
+    let (of_geo, shown): (BTreeSet<_>, _) =
+        shown.into_iter().partition(|c| c.starts_with("geoip-"));
+    assert_eq!(of_geo, BTreeSet::from(["geoip-not-a-database"]));
     assert_eq!(shown, listed);
 }
 
@@ -117,12 +121,23 @@ fn no_more_is_asked_for_than_the_server_gives() {
 }
 
 #[test]
+fn a_node_is_told_to_listen_at_no_more_addresses_than_it_can() {
+    let folder = Folder::new();
+    let problems = |n: usize| {
+        let all: Vec<String> = (0..n).map(|port| format!("127.0.0.1:{}", 5300 + port)).collect();
+        codes(&load_str(&format!("[server]\nlisten = {all:?}\n{}", cases::MINIMAL), folder.path()))
+    };
+    assert!(!problems(limits::LISTEN_ADDRESSES).contains(&"too-many"));
+    assert!(problems(limits::LISTEN_ADDRESSES + 1).contains(&"too-many"));
+}
+
+#[test]
 fn the_example_loads() {
     let folder = Folder::new();
     let loaded = load_str(EXAMPLE, folder.path());
     let drawn = folder.strip(&render(&loaded.diagnostics, &loaded.sources, Format::Full, false));
     insta::assert_snapshot!("example", drawn);
-    let config = loaded.config.unwrap();
+    let (config, files) = (loaded.config.unwrap(), loaded.files);
     let names: Vec<&str> = config.regions.iter().map(|region| region.name.as_str()).collect();
     assert_eq!(names, ["us-east", "eu-west", "ap-southeast"]);
     assert_eq!((config.databases.len(), config.zones.len()), (1, 1));
@@ -135,10 +150,10 @@ fn the_example_loads() {
     assert_eq!(service.all_down, AllDown::FailOpen);
     assert_eq!(service.pools[1].endpoints[0].weight.0, 2);
     assert!(matches!(config.monitors[0].probe, Probe::Http(_)));
-    assert!(config.files.iter().any(|path| path.ends_with("zones/gslb.example.com.zone")));
-    assert!(config.files.iter().any(|path| path.ends_with("geoip/dbip-country-lite.mmdb")));
-    assert!(config.files.iter().any(|path| path.ends_with("meridian.toml")));
-    assert!(config.files.iter().any(|path| path.ends_with("services")));
+    assert!(files.iter().any(|path| path.ends_with("zones/gslb.example.com.zone")));
+    assert!(files.iter().any(|path| path.ends_with("geoip/dbip-country-lite.mmdb")));
+    assert!(files.iter().any(|path| path.ends_with("meridian.toml")));
+    assert!(files.iter().any(|path| path.ends_with("services")));
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! What commands print.
+//!
+//! `println!` panics when nobody reads any more (`meridian explain … | head -1`), and would
+//! take a reload with it when standard error is gone. Here whoever hung up has read enough.
+
+use std::io;
+use std::io::ErrorKind;
+use std::io::Write;
+
+use crate::cli::Exit;
+
+/// Writes to standard output; the end of the command, unless that fails for another reason
+/// than that nobody reads any more.
+pub(super) fn show(text: &str, exit: Exit) -> Exit {
+    write(&mut io::stdout().lock(), text, exit)
+}
+
+/// Writes to standard error. If that is gone there is nobody to tell.
+pub(super) fn complain(text: &str) {
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
+/// A problem that ends a command, on one line of standard error.
+pub(super) fn fail(problem: &str) {
+    complain(&format!("meridian: {problem}\n"));
+}
+
+fn write(out: &mut impl Write, text: &str, exit: Exit) -> Exit {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => exit,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => exit,
+        Err(error) => {
+            fail(&format!("failed to write: {error}"));
+            Exit::Negative
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails as told.
+    struct Broken(ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn who_hangs_up_has_read_enough() {
+        let mut read = Vec::new();
+        assert_eq!(write(&mut read, "a\n", Exit::Done), Exit::Done);
+        assert_eq!(read, b"a\n");
+        for exit in [Exit::Done, Exit::Negative] {
+            assert_eq!(write(&mut Broken(ErrorKind::BrokenPipe), "a\n", exit), exit);
+        }
+        assert_eq!(write(&mut Broken(ErrorKind::StorageFull), "a\n", Exit::Done), Exit::Negative);
+    }
+}
