@@ -21,6 +21,7 @@ use crate::cli::node::prepare;
 use crate::cli::output::show;
 use crate::cli::serve;
 use crate::cli::watch::Look;
+use crate::server;
 
 /// The regions and the loopback addresses that stand for their load balancers.
 const REGIONS: [(&str, [u8; 4]); 3] =
@@ -30,6 +31,7 @@ const REGIONS: [(&str, [u8; 4]); 3] =
 const HTTP_PORT: u16 = 8080;
 
 pub(super) fn run(options: &Demo) -> Exit {
+    server::settle_heap();
     serve::log();
     let folder = match Folder::make(options.port) {
         Ok(folder) => folder,

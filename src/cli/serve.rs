@@ -14,8 +14,10 @@ use crate::cli::node::Signals;
 use crate::cli::node::listen;
 use crate::cli::node::prepare;
 use crate::cli::watch::Look;
+use crate::server;
 
 pub(super) fn run(options: &Serve) -> Exit {
+    server::settle_heap();
     log();
     let path = &options.configured.config;
     let Ok(prepared) = prepare(path, &Look::new()) else { return Exit::Usage };

@@ -296,6 +296,12 @@ pub fn in_background<R: Send + 'static>(
     Ok(receiver)
 }
 
+/// Sets the heap up for a process that replaces large worlds. To be called first of all, before
+/// there is a second thread.
+pub fn settle_heap() {
+    sys::settle_heap();
+}
+
 /// Returns memory that was freed to the system.
 pub fn trim_heap() {
     sys::trim_heap();

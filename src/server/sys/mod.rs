@@ -38,6 +38,7 @@ pub(in crate::server) use options::report_destination;
 pub(in crate::server) use portable::Batch;
 
 pub(in crate::server) use process::give_way;
+pub(in crate::server) use process::settle_heap;
 pub(in crate::server) use process::trim_heap;
 
 /// How much a batch holds.

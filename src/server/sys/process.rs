@@ -18,3 +18,17 @@ pub(in crate::server) fn trim_heap() {
         libc::malloc_trim(0);
     }
 }
+
+/// Has large blocks mapped by themselves, so that freeing one returns it, and one heap for
+/// all threads. By default glibc learns from the first world that is freed to keep such
+/// blocks in a heap per thread, where each reload leaves other holes.
+///
+/// To be called before there is a second thread.
+pub(in crate::server) fn settle_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    for (parameter, value) in [(libc::M_MMAP_THRESHOLD, 128 * 1024), (libc::M_ARENA_MAX, 1)] {
+        // SAFETY: takes no pointers; nobody else allocates while it is called.
+        let accepted = unsafe { libc::mallopt(parameter, value) };
+        debug_assert_eq!(accepted, 1, "both parameters are documented");
+    }
+}
