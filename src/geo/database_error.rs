@@ -65,7 +65,7 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    /// What the database is called: [`Database::label`].
+    /// What the database is called: [`label`](crate::geo::Database::label).
     pub fn label(&self) -> &str {
         match self {
             Self::Foreign { label, .. }
