@@ -156,7 +156,7 @@ pub fn respond_traced<T: Trace>(
 
 /// Reads ahead what answering these messages will need of the maps. Changes nothing but how
 /// soon: the look-ups of a batch then wait for memory together instead of one after the other
-/// (a third of the user time per query over a City database, see `benches/wire`).
+/// (a fifth of the user time per query over a City database, see `benches/wire`).
 pub fn anticipate<'r>(messages: impl Iterator<Item = (&'r [u8], IpAddr)>, snapshot: &Snapshot) {
     let mut hints = [None; limits::BATCH];
     for (hint, (message, peer)) in hints.iter_mut().zip(messages) {
