@@ -111,19 +111,9 @@ impl Loci {
         LocusId(number(self.loci.len() - 1))
     }
 
-    /// How many loci there are so far.
-    pub const fn n_loci(&self) -> usize {
-        self.loci.len()
-    }
-
     /// How many places there are so far.
     pub const fn n_places(&self) -> usize {
         self.places.len()
-    }
-
-    /// How many overlays there are; known before the walk.
-    pub fn n_overlays(&self) -> usize {
-        self.overlays.len()
     }
 }
 

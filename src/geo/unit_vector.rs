@@ -1,7 +1,5 @@
 //! Points on the globe as vectors, for ranking many by distance.
 
-use std::f64::consts::FRAC_PI_2;
-
 use crate::model::Coordinates;
 
 /// A point on a sphere of radius 1.
@@ -39,12 +37,6 @@ impl UnitVector {
 }
 
 impl ChordSquared {
-    /// The chord between points `km` kilometres apart; half a great circle at most.
-    pub fn from_km(km: f64) -> Self {
-        let half_angle = (km / Coordinates::EARTH_RADIUS_KM / 2.0).clamp(0.0, FRAC_PI_2);
-        Self(4.0 * half_angle.sin().powi(2))
-    }
-
     /// The length of the great circle, in kilometres.
     pub fn km(self) -> f64 {
         2.0 * Coordinates::EARTH_RADIUS_KM * (self.0.sqrt() / 2.0).min(1.0).asin()
@@ -103,7 +95,6 @@ mod tests {
             let chord = UnitVector::from(a).chord_squared(b.into());
             let km = a.distance_km(b);
             prop_assert!((chord.km() - km).abs() < 1e-3, "{} {}", chord.km(), km);
-            prop_assert!((ChordSquared::from_km(km).value() - chord.value()).abs() < 1e-9);
             let back = Coordinates::from(UnitVector::from(a));
             prop_assert!(back.distance_km(a) < 1e-3);
         }

@@ -1,7 +1,5 @@
 //! How long an answer may be kept.
 
-use std::time::Duration;
-
 /// A time to live in whole seconds, at most 2³¹−1 (RFC 2181, 8).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Ttl(u32);
@@ -16,11 +14,6 @@ impl Ttl {
     /// Returns the TTL, or `None` past [`Ttl::MAX`].
     pub const fn from_secs(seconds: u32) -> Option<Self> {
         if seconds <= Self::MAX.0 { Some(Self(seconds)) } else { None }
-    }
-
-    /// Whole seconds of a duration, cut to [`Ttl::MAX`].
-    pub fn from_duration(duration: Duration) -> Self {
-        Self(u32::try_from(duration.as_secs()).map_or(Self::MAX.0, |s| s.min(Self::MAX.0)))
     }
 
     /// Seconds.

@@ -47,11 +47,6 @@ impl Publisher {
         self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
         self.retired.len()
     }
-
-    /// What is published now.
-    pub fn current(&self) -> Arc<Snapshot> {
-        self.current.load_full()
-    }
 }
 
 impl Subscriber {

@@ -61,11 +61,6 @@ impl SteeringMap {
         &self.labels
     }
 
-    /// The order of preference of clients of whom nothing is known.
-    pub fn unlocated(&self) -> LabelId {
-        self.unlocated
-    }
-
     /// Whether all clients have the same order of preference.
     pub fn is_uniform(&self) -> bool {
         self.labels.len() == 1
