@@ -107,6 +107,8 @@ fn regions(points: &[(f64, f64)]) -> Vec<Region> {
         name: format!("r{at}"),
         location: Coordinates::new(*lat, *lon),
         bias: 0,
+        monitor: None,
+        min_pools: 0,
     };
     points.iter().enumerate().map(region).collect()
 }

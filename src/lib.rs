@@ -86,8 +86,12 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
+pub mod engine;
 pub mod geo;
+pub mod health;
 pub mod model;
+pub mod prober;
 pub mod responder;
 pub mod server;
 pub mod snapshot;

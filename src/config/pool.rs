@@ -67,7 +67,11 @@ fn weight(section: &mut Section<'_>, default: Weight, at: Span) -> At<Weight> {
 fn endpoint(item: &Value<'_>) -> Option<At<Endpoint>> {
     let Some(mut section) = item.as_section() else {
         let target = item.parsed(notation::target)?;
-        return Some(target.map(|target| Endpoint { target, weight: ENDPOINT_WEIGHT }));
+        return Some(target.map(|target| Endpoint {
+            target,
+            weight: ENDPOINT_WEIGHT,
+            probe: None,
+        }));
     };
     let weight = weight(&mut section, ENDPOINT_WEIGHT, item.span).value;
     let address = section.value("address", "\"192.0.2.10\"");
@@ -83,7 +87,7 @@ fn endpoint(item: &Value<'_>) -> Option<At<Endpoint>> {
     };
     section.close();
     let target = target?;
-    Some(target.map(|target| Endpoint { target, weight }))
+    Some(target.map(|target| Endpoint { target, weight, probe: None }))
 }
 
 fn only_address(text: &str) -> Result<IpAddr, Fault> {
@@ -129,7 +133,7 @@ pub(super) fn check(
         problems.push(problem.help(help));
     }
     let endpoints = written.endpoints.iter().map(|at| at.value.clone()).collect();
-    Some(Pool { region, weight: written.weight.value, endpoints })
+    Some(Pool { region, weight: written.weight.value, min_healthy: 50, endpoints })
 }
 
 fn without_weight(written: &Written, service: &At<String>) -> Option<Diagnostic> {

@@ -25,7 +25,7 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
     let monitor = section.value("monitor", "\"web\"").and_then(|value| value.text());
     section.close();
     let bias = bias.map_or(0, |at| at.value);
-    let region = Region { name: name.value, location, bias };
+    let region = Region { name: name.value, location, bias, monitor: None, min_pools: 0 };
     Written { region: At { value: region, span: name.span }, monitor }
 }
 

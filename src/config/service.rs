@@ -172,6 +172,10 @@ pub(super) fn check<'a>(
         answers: written.answers.as_ref().map_or(1, |at| at.value),
         sticky: written.sticky,
         all_down: AllDown::FailOpen,
+        monitors: None,
+        ramp: std::time::Duration::ZERO,
+        failback: crate::model::Failback::Automatic,
+        panic: 0,
         pools,
     };
     service.all_down = families::all_down(written, &service, problems);

@@ -11,8 +11,10 @@
 
 pub mod limits;
 
+mod admin;
 mod coordinates;
 mod diagnostic;
+mod monitor;
 mod name;
 mod place;
 mod policy;
@@ -21,14 +23,19 @@ mod region;
 mod service;
 mod ttl;
 
+pub use admin::{AdminState, AdminTarget};
 pub use coordinates::Coordinates;
 pub use diagnostic::{Code, Diagnostic, Label, Severity, SourceId, Sources, Span};
+pub use monitor::{
+    BodyMatch, DnsProbe, ExecProbe, GrpcProbe, HttpProbe, Monitor, MonitorId, Monitors, Probe,
+    ProbeAt, ProbeHost, TcpProbe, TlsOptions, TlsProbe,
+};
 pub use name::{Name, NameError};
 pub use place::{Asn, Continent, Country, Place, Subdivision};
 pub use policy::{Match, Policy, Rank, Rule, Tie};
 pub use record_type::{Class, RecordType};
-pub use region::{Region, RegionId, RegionSet};
-pub use service::{AllDown, Endpoint, Pool, Service, Target, Weight};
+pub use region::{Region, RegionId, RegionMonitor, RegionSet};
+pub use service::{AllDown, Endpoint, Failback, Pool, Service, Target, Weight};
 pub use ttl::Ttl;
 
 /// An address family; the wire names them by number (RFC 7871, 6).

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::model::Coordinates;
+use crate::model::MonitorId;
+use crate::model::ProbeAt;
 use crate::model::limits;
 
 /// A region by its position in the configuration; below [`limits::REGIONS`].
@@ -26,6 +28,19 @@ pub struct Region {
     /// Pulls clients in (positive) or pushes them away, in percent, -99..=99:
     /// b > 0 scales the distance by (1 − b/100), b < 0 divides it by (1 − |b|/100).
     pub bias: i8,
+    /// A monitor of its own, whose verdict takes the whole region out.
+    pub monitor: Option<RegionMonitor>,
+    /// Percent of its pools that must be up; below, the region is down. 0 = whatever they are.
+    pub min_pools: u8,
+}
+
+/// What tells whether a region as such is up.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RegionMonitor {
+    /// Which monitor.
+    pub monitor: MonitorId,
+    /// Where; the monitor has a place of its own if the region says none.
+    pub at: ProbeAt,
 }
 
 /// A set of regions; a bitmap, so that equality and intersection cost nothing.

@@ -3,9 +3,12 @@
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
 use crate::model::Family;
+use crate::model::Monitors;
 use crate::model::Name;
+use crate::model::ProbeAt;
 use crate::model::RegionId;
 use crate::model::RegionSet;
 use crate::model::Ttl;
@@ -41,6 +44,8 @@ pub struct Endpoint {
     pub target: Target,
     /// Its share among the endpoints of its pool; default 1.
     pub weight: Weight,
+    /// Where it is probed, if not at itself.
+    pub probe: Option<ProbeAt>,
 }
 
 /// A service's endpoints in one region.
@@ -50,6 +55,9 @@ pub struct Pool {
     pub region: RegionId,
     /// Its share among pools of the same tier; default 100.
     pub weight: Weight,
+    /// Percent of its weight that must be up, per address family, 0..=100; below, the pool is
+    /// down. Default 50.
+    pub min_healthy: u8,
     /// At least one.
     pub endpoints: Vec<Endpoint>,
 }
@@ -77,6 +85,16 @@ pub enum AllDown {
     ServFail,
 }
 
+/// Who lets an endpoint that was down have clients again.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Failback {
+    /// Its verdict.
+    #[default]
+    Automatic,
+    /// An operator, by undraining it.
+    Manual,
+}
+
 /// A balanced name, or several, with a policy and one pool per region.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
@@ -96,6 +114,15 @@ pub struct Service {
     pub sticky: bool,
     /// What to answer when nothing is admitted.
     pub all_down: AllDown,
+    /// What says whether its endpoints are up; always up without.
+    pub monitors: Option<Monitors>,
+    /// How long an endpoint that came back takes to get all its clients; zero: at once.
+    pub ramp: Duration,
+    /// Who lets endpoints come back.
+    pub failback: Failback,
+    /// Percent of its weight that must be up, per address family, 0..=100; below, verdicts are
+    /// ignored rather than the last endpoints drowned. Default 0: never.
+    pub panic: u8,
     /// At least one, at most one per region, in the order of the file.
     pub pools: Vec<Pool>,
 }

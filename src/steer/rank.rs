@@ -294,6 +294,8 @@ mod tests {
             name: name.into(),
             location: at(lat, lon),
             bias: 0,
+            monitor: None,
+            min_pools: 0,
         };
         POINTS.into_iter().map(region).collect()
     }

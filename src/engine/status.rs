@@ -1,0 +1,175 @@
+//! What a node knows, as the API and the command line show it.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::AdminState;
+use crate::model::AdminTarget;
+
+/// All of it, at one moment.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Status {
+    /// When this was so.
+    pub at: Timestamp,
+    /// Since when the node runs.
+    pub started: Timestamp,
+    /// How often the configuration was taken, the first time included.
+    pub generation: u64,
+    /// The regions, in the order of the configuration.
+    pub regions: Vec<RegionStatus>,
+    /// The services, in the order of the configuration.
+    pub services: Vec<ServiceStatus>,
+    /// The checks, in the order in which the services name them.
+    pub checks: Vec<CheckStatus>,
+    /// The admin states that are set, and the maintenance that goes on.
+    pub admin: Vec<AdminStatus>,
+}
+
+/// Up, down, or not known.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+    /// Never probed.
+    Unknown,
+}
+
+/// One region.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RegionStatus {
+    /// The operator's name for it.
+    pub region: String,
+    /// What its own monitor and, where `min-pools` is set, its pools come to; up without either.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// What an operator wants of it.
+    pub admin: AdminState,
+    /// Pools of services in it that are up.
+    pub pools_up: usize,
+    /// Pools of services in it.
+    pub pools: usize,
+    /// The check of its own monitor.
+    pub check: Option<String>,
+}
+
+/// One service.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ServiceStatus {
+    /// The operator's name for it.
+    pub service: String,
+    /// Its owner names.
+    pub names: Vec<String>,
+    /// What it answers with.
+    pub state: ServiceState,
+    /// Its pools, in the order of the configuration.
+    pub pools: Vec<PoolStatus>,
+}
+
+/// What a service answers with.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceState {
+    /// With everything it has.
+    Up,
+    /// Some of it is out.
+    Degraded,
+    /// Too little is up: verdicts are ignored.
+    Panic,
+    /// Nothing is admitted: its `all-down` rule answers.
+    AllDown,
+}
+
+/// One service's pool in one region.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct PoolStatus {
+    /// The region.
+    pub region: String,
+    /// Up while enough of its endpoints are, in some address family.
+    pub verdict: Verdict,
+    /// Whether it gets clients, by whatever reason, in some address family.
+    pub admitted: bool,
+    /// Why, where it is not simply up.
+    pub reason: String,
+    /// What an operator wants of it.
+    pub admin: AdminState,
+    /// The TTL of its answers now, in seconds.
+    pub ttl: u32,
+    /// Its endpoints, in the order of the configuration.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct EndpointStatus {
+    /// The address or host name.
+    pub endpoint: String,
+    /// What its checks come to; up without any.
+    pub verdict: Verdict,
+    /// Since when; nothing if never probed.
+    pub since: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
+    /// What an operator wants of it.
+    pub admin: AdminState,
+    /// The share of its clients that it gets, in percent: 0 is none, 1 to 99 a ramp.
+    pub share: u8,
+    /// Its checks.
+    pub checks: Vec<String>,
+}
+
+/// One check.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CheckStatus {
+    /// What it is known by.
+    pub check: String,
+    /// The monitor.
+    pub monitor: String,
+    /// What the vantages come to.
+    pub verdict: Verdict,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// What the last outcome said: empty for a success.
+    pub reason: String,
+    /// When the last outcome came; what stands is of before if that is long ago.
+    pub last: Option<Timestamp>,
+    /// How long the last probe took, in microseconds.
+    pub took_us: u64,
+    /// Failures that count; at the monitor's `fall` it is down.
+    pub failures: u8,
+    /// Until when it is held down at the least, because it kept flipping.
+    pub held_until: Option<Timestamp>,
+    /// Why it can't be probed, where that is so.
+    pub unable: Option<String>,
+    /// When the certificate that was presented last ends.
+    pub certificate_ends: Option<Timestamp>,
+    /// Probes with an outcome since the node started.
+    pub successes_total: u64,
+    /// Probes with an outcome since the node started.
+    pub failures_total: u64,
+    /// Flips to down since the node started.
+    pub flips_total: u64,
+}
+
+/// One admin state that is set.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct AdminStatus {
+    /// Of what.
+    pub target: AdminTarget,
+    /// Which.
+    pub state: AdminState,
+    /// Who set it: the name of a token, or `maintenance`.
+    pub who: String,
+    /// Why.
+    pub why: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; until it is changed if nothing.
+    pub until: Option<Timestamp>,
+    /// When the last answer that was given before has run out of caches.
+    pub settled: Timestamp,
+}

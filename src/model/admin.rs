@@ -1,0 +1,132 @@
+//! What an operator decided, whatever the probes say.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// What an operator wants of a region, pool or endpoint.
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdminState {
+    /// The verdict decides.
+    #[default]
+    Auto,
+    /// Up whatever the verdict.
+    ForcedUp,
+    /// No new clients; answered only when nothing else is left.
+    Drained,
+    /// Never answered.
+    ForcedDown,
+}
+
+impl AdminState {
+    /// The word in commands, the API and files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::ForcedUp => "forced-up",
+            Self::Drained => "drained",
+            Self::ForcedDown => "forced-down",
+        }
+    }
+}
+
+impl fmt::Display for AdminState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What an admin state is about, by the operator's names.
+///
+/// As text: `us-east`, `www/us-east`, `www/us-east/192.0.2.10`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum AdminTarget {
+    /// All that is in a region.
+    Region {
+        /// Its name.
+        region: String,
+    },
+    /// One service's pool in a region.
+    Pool {
+        /// The service.
+        service: String,
+        /// The region.
+        region: String,
+    },
+    /// One endpoint of a pool.
+    Endpoint {
+        /// The service.
+        service: String,
+        /// The region.
+        region: String,
+        /// The address or host name, as `meridian status` shows it.
+        endpoint: String,
+    },
+}
+
+impl FromStr for AdminTarget {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.splitn(3, '/').map(str::to_owned);
+        let found = (parts.next(), parts.next(), parts.next());
+        let all_named = !text.split('/').any(str::is_empty);
+        match found {
+            (Some(region), None, _) if all_named => Ok(Self::Region { region }),
+            (Some(service), Some(region), None) if all_named => Ok(Self::Pool { service, region }),
+            (Some(service), Some(region), Some(endpoint)) if all_named => {
+                Ok(Self::Endpoint { service, region, endpoint })
+            }
+            _ => Err(()),
+        }
+    }
+}
+
+impl fmt::Display for AdminTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Region { region } => f.write_str(region),
+            Self::Pool { service, region } => write!(f, "{service}/{region}"),
+            Self::Endpoint { service, region, endpoint } => {
+                write!(f, "{service}/{region}/{endpoint}")
+            }
+        }
+    }
+}
+
+impl Serialize for AdminTarget {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AdminTarget {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|()| {
+            serde::de::Error::custom(format!(
+                "expected `REGION`, `SERVICE/REGION` or `SERVICE/REGION/ENDPOINT`, found {text:?}"
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_read_as_they_print() {
+        for text in ["us-east", "www/us-east", "www/us-east/2001:db8::1"] {
+            assert_eq!(text.parse::<AdminTarget>().unwrap().to_string(), text);
+        }
+        for text in ["", "/", "a/", "/a", "a//b", "a/b/"] {
+            assert_eq!(text.parse::<AdminTarget>(), Err(()), "{text}");
+        }
+    }
+}

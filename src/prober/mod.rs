@@ -1,0 +1,2 @@
+//! The prober: runs monitors on the network and reports outcomes.
+#![forbid(unsafe_code)]
