@@ -9,5 +9,7 @@ pub use admin::{AdminChange, AdminDone, AdminRefusal};
 pub use notice::{Notice, What};
 pub use status::{
     AdminStatus, CheckStatus, EndpointStatus, PoolStatus, RegionStatus, ServiceState,
-    ServiceStatus, Status, Verdict,
+    ServiceStatus, Status,
 };
+
+pub use crate::health::Verdict;

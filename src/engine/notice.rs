@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::engine::Verdict;
+use crate::engine::ServiceState;
+use crate::health::Verdict;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
 
@@ -49,9 +50,9 @@ pub enum What {
         /// The service.
         service: String,
         /// What it was.
-        before: crate::engine::ServiceState,
+        before: ServiceState,
         /// What it is.
-        after: crate::engine::ServiceState,
+        after: ServiceState,
     },
     /// The verdict of a region changed.
     Region {

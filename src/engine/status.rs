@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::health::Verdict;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
 
@@ -24,18 +25,6 @@ pub struct Status {
     pub checks: Vec<CheckStatus>,
     /// The admin states that are set, and the maintenance that goes on.
     pub admin: Vec<AdminStatus>,
-}
-
-/// Up, down, or not known.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Up.
-    Up,
-    /// Down.
-    Down,
-    /// Never probed.
-    Unknown,
 }
 
 /// One region.

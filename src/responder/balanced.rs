@@ -63,9 +63,8 @@ impl<T: Trace> Answer<'_, '_, T> {
         let decision = decide(service, family, map, standing, &client, self.rng, self.trace);
         let done = |rcode, error| Ok(Step::Done(Verdict { rcode, scope: decision.scope, error }));
         match decision.answered {
-            Answered::Endpoints { pool, picks, admission } => {
+            Answered::Endpoints { pool, picks, admission, ttl } => {
                 let open = admission != Admission::Admitted;
-                let ttl = if open { service.ttl_min } else { service.ttl };
                 let target = self.endpoints(sought, service, pool, family, &picks, ttl)?;
                 match target {
                     Some(next) => Ok(Step::Follow(next, decision.scope)),

@@ -1,14 +1,20 @@
-//! Admit: which regions may take clients now.
+//! Admit: which regions and endpoints may take clients now, and how large a share of them.
 
 use crate::model::RegionId;
+use crate::model::Ttl;
 use crate::steer::Balanced;
+use crate::steer::BalancedEndpoint;
+use crate::steer::BalancedPool;
+use crate::steer::balanced::mix;
 
-/// Whether a pool may be answered; the greater, the sooner.
+/// Whether an endpoint may be answered; the greater, the sooner.
 ///
 /// Failing open goes down this list: first as if all were up, then, when nothing else is
-/// left, what an operator drained.
+/// left, what an operator drained. What an operator forced down is beyond it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Admission {
+    /// Forced down by an operator: never.
+    Barred,
     /// Drained by an operator: only when nothing else is left.
     Drained,
     /// Its verdict is down: only when everything is.
@@ -17,20 +23,294 @@ pub enum Admission {
     Admitted,
 }
 
+impl Admission {
+    /// How many of them a walk may go down to.
+    const WALKS: usize = 3;
+
+    /// Position in arrays that hold one entry per walk; nobody walks for `Barred`.
+    const fn walk(self) -> usize {
+        match self {
+            Self::Barred | Self::Drained => 0,
+            Self::Down => 1,
+            Self::Admitted => 2,
+        }
+    }
+}
+
+/// A part of the clients, in 1/65536.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Share(u32);
+
+impl Share {
+    /// All of them.
+    pub const FULL: Self = Self(1 << 16);
+
+    /// `part` of `whole`, rounded down; all if `whole` is 0.
+    pub fn of(part: u64, whole: u64) -> Self {
+        let full = u64::from(Self::FULL.0);
+        let share = part.min(whole).saturating_mul(full).checked_div(whole).unwrap_or(full);
+        Self(u32::try_from(share).unwrap_or(Self::FULL.0))
+    }
+
+    /// In percent, rounded up, so that only nothing is 0.
+    pub fn percent(self) -> u8 {
+        u8::try_from((self.0 * 100).div_ceil(Self::FULL.0)).unwrap_or(100)
+    }
+
+    /// Whether the clients whose key comes to `hash` are in it. Who is in a share is in every
+    /// greater one, so while a share grows each client moves once.
+    const fn takes(self, hash: u64) -> bool {
+        ((hash >> 48) as u32) < self.0
+    }
+}
+
+/// What one endpoint may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EndpointStanding {
+    /// In which walks it may be drawn.
+    pub admission: Admission,
+    /// Of the clients that come to it while it is admitted, how many it gets.
+    pub share: Share,
+}
+
+impl EndpointStanding {
+    /// In service for everybody.
+    pub const ADMITTED: Self = Self { admission: Admission::Admitted, share: Share::FULL };
+
+    /// Of this admission, and if admitted for everybody.
+    pub const fn of(admission: Admission) -> Self {
+        Self { admission, share: Share::FULL }
+    }
+}
+
+/// What the endpoints of one family of a pool may take.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct LaneStanding {
+    /// Per walk, the endpoints that may be drawn, by position ([`crate::model::limits`] has 128).
+    eligible: [u128; Admission::WALKS],
+    /// Per walk, the pool's weight times the part of its endpoints' weight that is eligible.
+    weights: [u32; Admission::WALKS],
+    /// The TTL of admitted answers.
+    ttl: Ttl,
+    /// Whether a share of one of them is not full.
+    is_partial: bool,
+}
+
+/// What one pool may take.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct PoolStanding {
+    lanes: [LaneStanding; 2],
+    /// Shares that are not full: lane, position, share. Mostly empty.
+    shares: Box<[(u8, u8, Share)]>,
+}
+
 /// What the pools of one service may take, in the order of the service.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServiceStanding {
-    pools: Box<[Admission]>,
+    pools: Box<[PoolStanding]>,
+    panics: [bool; 2],
+}
+
+/// Who may be drawn for one client, and with what weight.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Eligible {
+    /// By position in the lane.
+    pub(super) endpoints: u128,
+    /// The pool's weight in a draw among pools; 0 if only endpoints of weight 0 are left.
+    pub(super) weight: u32,
 }
 
 impl ServiceStanding {
-    /// Asks `admission` for each of the service's regions.
+    /// All endpoints of a pool alike: asks `admission` for each of the service's regions.
     pub fn new(service: &Balanced, admission: impl Fn(RegionId) -> Admission) -> Self {
-        Self { pools: service.pools.iter().map(|pool| admission(pool.region)).collect() }
+        Self::build(
+            service,
+            |pool, _, _| match service.pools.get(pool) {
+                Some(pool) => EndpointStanding::of(admission(pool.region)),
+                None => EndpointStanding::of(Admission::Barred),
+            },
+            |_, _| service.ttl,
+        )
     }
 
-    /// The admission of a pool by its position. Constant time.
-    pub fn pool(&self, position: usize) -> Admission {
-        self.pools.get(position).copied().unwrap_or(Admission::Drained)
+    /// Asks for each endpoint by pool, lane and position in the lane, and for the TTL of each
+    /// lane by pool and lane.
+    pub fn build(
+        service: &Balanced,
+        endpoint: impl Fn(usize, usize, usize) -> EndpointStanding,
+        ttl: impl Fn(usize, usize) -> Ttl,
+    ) -> Self {
+        let pools = service.pools.iter().enumerate().map(|(at, pool)| {
+            let mut shares = Vec::new();
+            let mut lanes = [0, 1].map(|lane| {
+                let all = pool.lanes.get(lane).map_or(&[][..], |lane| service.endpoints(*lane));
+                LaneStanding::new(pool, all, ttl(at, lane), |position| endpoint(at, lane, position))
+            });
+            for (lane, standing) in (0..).zip(&mut lanes) {
+                let admitted = standing.eligible[Admission::Admitted.walk()];
+                for position in (0..128_u8).filter(|position| admitted & 1 << position != 0) {
+                    let share = endpoint(at, usize::from(lane), usize::from(position)).share;
+                    if share < Share::FULL {
+                        standing.is_partial = true;
+                        shares.push((lane, position, share));
+                    }
+                }
+            }
+            PoolStanding { lanes, shares: shares.into() }
+        });
+        Self { pools: pools.collect(), panics: [false; 2] }
+    }
+
+    /// Says for which lanes verdicts are ignored; only to be told.
+    #[must_use]
+    pub fn with_panics(mut self, panics: [bool; 2]) -> Self {
+        self.panics = panics;
+        self
+    }
+
+    /// Whether verdicts are ignored in a lane because too little is up.
+    pub fn panics(&self, lane: usize) -> bool {
+        self.panics.get(lane).copied().unwrap_or(false)
+    }
+
+    /// The best admission that an endpoint of a lane has; `Barred` if there is none.
+    pub fn admission(&self, pool: usize, lane: usize) -> Admission {
+        let Some(lane) = self.lane(pool, lane) else { return Admission::Barred };
+        [Admission::Admitted, Admission::Down, Admission::Drained]
+            .into_iter()
+            .find(|admission| lane.eligible.get(admission.walk()).is_some_and(|set| *set != 0))
+            .unwrap_or(Admission::Barred)
+    }
+
+    /// The admission of one endpoint.
+    pub fn endpoint(&self, pool: usize, lane: usize, position: usize) -> Admission {
+        let Some(lane) = self.lane(pool, lane) else { return Admission::Barred };
+        let bit = u32::try_from(position).ok().and_then(|at| 1_u128.checked_shl(at)).unwrap_or(0);
+        [Admission::Admitted, Admission::Down, Admission::Drained]
+            .into_iter()
+            .find(|admission| lane.eligible.get(admission.walk()).is_some_and(|set| set & bit != 0))
+            .unwrap_or(Admission::Barred)
+    }
+
+    /// The share that an endpoint has while it is admitted.
+    pub fn share(&self, pool: usize, lane: usize, position: usize) -> Share {
+        let shares = self.pools.get(pool).map_or(&[][..], |pool| &pool.shares);
+        shares
+            .iter()
+            .find(|(l, p, _)| (usize::from(*l), usize::from(*p)) == (lane, position))
+            .map_or(Share::FULL, |(_, _, share)| *share)
+    }
+
+    /// The TTL of admitted answers of a lane. Constant time.
+    pub(super) fn ttl(&self, pool: usize, lane: usize) -> Ttl {
+        self.lane(pool, lane).map_or(Ttl::ZERO, |lane| lane.ttl)
+    }
+
+    /// Who of a pool may be drawn in a walk. `key` tells clients apart where a share is not
+    /// full; otherwise it is not asked, and the time is constant.
+    #[inline]
+    pub(super) fn eligible(
+        &self,
+        service: &Balanced,
+        pool: usize,
+        lane: usize,
+        least: Admission,
+        key: impl FnOnce() -> u64,
+    ) -> Option<Eligible> {
+        let standing = self.lane(pool, lane)?;
+        let endpoints = *standing.eligible.get(least.walk())?;
+        if endpoints == 0 {
+            return None;
+        }
+        if standing.is_partial && least == Admission::Admitted {
+            return self.thinned(service, pool, lane, endpoints, key());
+        }
+        Some(Eligible { endpoints, weight: *standing.weights.get(least.walk())? })
+    }
+
+    /// Without those whose share the client is not in.
+    #[cold]
+    fn thinned(
+        &self,
+        service: &Balanced,
+        pool: usize,
+        lane: usize,
+        admitted: u128,
+        key: u64,
+    ) -> Option<Eligible> {
+        let standing = self.pools.get(pool)?;
+        let noun = service.pools.get(pool)?;
+        let all = service.endpoints(*noun.lanes.get(lane)?);
+        let mut endpoints = admitted;
+        for (_, position, share) in standing.shares.iter().filter(|s| usize::from(s.0) == lane) {
+            let identity = all.get(usize::from(*position))?.identity;
+            let pool = noun.identity.rotate_left(17);
+            if !share.takes(mix(key ^ mix(identity ^ pool ^ service.identity))) {
+                endpoints &= !(1 << position);
+            }
+        }
+        (endpoints != 0).then(|| Eligible { endpoints, weight: weight(noun, all, endpoints) })
+    }
+
+    fn lane(&self, pool: usize, lane: usize) -> Option<&LaneStanding> {
+        self.pools.get(pool)?.lanes.get(lane)
+    }
+}
+
+impl LaneStanding {
+    fn new(
+        pool: &BalancedPool,
+        all: &[BalancedEndpoint],
+        ttl: Ttl,
+        standing: impl Fn(usize) -> EndpointStanding,
+    ) -> Self {
+        let walks = [Admission::Drained, Admission::Down, Admission::Admitted];
+        let eligible = walks.map(|least| {
+            let fits = |at: &usize| standing(*at).admission >= least;
+            (0..all.len().min(128)).filter(fits).fold(0, |set, at| set | 1 << at)
+        });
+        let weights = eligible.map(|set| weight(pool, all, set));
+        Self { eligible, weights, ttl, is_partial: false }
+    }
+}
+
+/// The pool's weight times the part of its endpoints' weight that is in the set; at least 1
+/// unless one of them is 0.
+fn weight(pool: &BalancedPool, all: &[BalancedEndpoint], set: u128) -> u32 {
+    let sum = |set: u128| -> u64 {
+        let members = all.iter().enumerate().filter(|(at, _)| set & 1 << at != 0);
+        members.map(|(_, endpoint)| u64::from(endpoint.weight)).sum()
+    };
+    let (part, whole) = (sum(set), sum(u128::MAX));
+    if part == 0 || pool.weight == 0 {
+        return 0;
+    }
+    let scaled = u128::from(pool.weight) * u128::from(part) / u128::from(whole);
+    u32::try_from(scaled).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// DESIGN 1, "fractions follow the scope": who is in a share stays in as it grows, and a
+    /// share takes about as many as it says.
+    #[test]
+    fn shares_grow_by_moving_each_client_once() {
+        let steps: Vec<Share> = (0..=20).map(|step| Share::of(step, 20)).collect();
+        for key in 0..2_000_u64 {
+            let taken: Vec<bool> = steps.iter().map(|share| share.takes(mix(key))).collect();
+            assert!(taken.is_sorted(), "in once, in for good");
+            assert!(!taken[0] && taken[20]);
+        }
+        let quarter = (0..40_000_u64).filter(|key| Share::of(1, 4).takes(mix(*key))).count();
+        assert!((9_500..10_500).contains(&quarter), "{quarter}");
+    }
+
+    #[test]
+    fn shares_are_shown_so_that_only_nothing_is_zero() {
+        let shown = [0, 1, 500, 999, 1000].map(|part| Share::of(part, 1000).percent());
+        assert_eq!(shown, [0, 1, 50, 100, 100]);
+        assert_eq!(Share::of(3, 0), Share::FULL);
     }
 }

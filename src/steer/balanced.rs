@@ -19,6 +19,8 @@ use crate::model::Ttl;
 pub struct Balanced {
     /// The operator's name for it.
     pub name: Arc<str>,
+    /// Tells it from other services in hashes; equal on every node.
+    pub identity: u64,
     /// Position of its map in the world.
     pub map: usize,
     /// Whether the client subnet is used.
@@ -62,8 +64,6 @@ pub struct Lane {
     start: u32,
     /// How many there are.
     pub len: u8,
-    /// The sum of their weights.
-    pub weight: u64,
 }
 
 /// One endpoint, ready to be copied.
@@ -111,9 +111,8 @@ impl Balanced {
                         BalancedEndpoint { weight: e.weight.0, identity, rdata }
                     }));
                     let lane = endpoints.get(start as usize..).unwrap_or_default();
-                    let weight = lane.iter().map(|e| u64::from(e.weight)).sum();
                     // limits::ENDPOINTS_PER_POOL is below 256.
-                    Lane { start, len: u8::try_from(lane.len()).unwrap_or(u8::MAX), weight }
+                    Lane { start, len: u8::try_from(lane.len()).unwrap_or(u8::MAX) }
                 });
                 let region = regions.get(pool.region.index());
                 let identity = hash(region.map_or(&[], |r| r.name.as_bytes()), 1);
@@ -123,6 +122,7 @@ impl Balanced {
         let a_choice = map.ties || pools.iter().any(|p| p.lanes.iter().any(|lane| lane.len > 1));
         Self {
             name: service.name.as_str().into(),
+            identity: hash(service.name.as_bytes(), 2),
             map: map.position,
             ecs: map.ecs,
             ttl: service.ttl,

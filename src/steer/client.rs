@@ -75,7 +75,7 @@ impl Block {
     }
 
     /// A resolver is one client by itself.
-    fn resolver(address: IpAddr) -> Self {
+    pub(super) fn resolver(address: IpAddr) -> Self {
         let (family, address) = match address {
             IpAddr::V4(v4) => (Family::V4, u128::from(u32::from(v4))),
             IpAddr::V6(v6) => (Family::V6, u128::from(v6)),

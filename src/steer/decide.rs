@@ -5,18 +5,21 @@ use fastrand::Rng;
 use crate::model::AllDown;
 use crate::model::Family;
 use crate::model::RegionId;
+use crate::model::Ttl;
 use crate::steer::Admission;
 use crate::steer::Balanced;
-use crate::steer::BalancedPool;
 use crate::steer::Block;
 use crate::steer::Client;
 use crate::steer::Finding;
 use crate::steer::LabelId;
+use crate::steer::Located;
+use crate::steer::LocatedBy;
 use crate::steer::Picks;
 use crate::steer::ServiceStanding;
 use crate::steer::SteeringMap;
 use crate::steer::Step;
 use crate::steer::Trace;
+use crate::steer::admit::Eligible;
 use crate::steer::balanced::mix;
 use crate::steer::split::Candidate;
 use crate::steer::split::Chooser;
@@ -42,6 +45,8 @@ pub enum Answered {
         picks: Picks,
         /// The worst admission that had to be taken: `Admitted`, or the service failed open.
         admission: Admission,
+        /// How long the answer may be kept.
+        ttl: Ttl,
     },
     /// Nothing is admitted and the service says what to answer then.
     Fallback,
@@ -67,7 +72,7 @@ pub fn decide<T: Trace>(
     if map.is_uniform() && !service.sticky {
         located.scope = ScopePrefix::GLOBAL;
     }
-    let by_subnet = located.by == crate::steer::LocatedBy::Subnet;
+    let by_subnet = located.by == LocatedBy::Subnet;
     if service.sticky && by_subnet {
         located.scope = located.scope.max(located.block.scope);
     }
@@ -77,7 +82,8 @@ pub fn decide<T: Trace>(
         true => Chooser::Block(block_hash(&located.block)),
         false => Chooser::Draw(rng),
     };
-    let mut walk = Walk { service, standing, lane, chooser, trace };
+    let key = Key { service, client: &client, located: &located };
+    let mut walk = Walk { service, standing, lane, key, chooser, trace };
     let answered = walk.answer(located.label, map);
     trace.answered(answered);
     Decision { answered, scope: located.scope }
@@ -89,11 +95,38 @@ fn block_hash(block: &Block) -> u64 {
     mix(mix(high ^ block.family.index() as u64) ^ low)
 }
 
+/// What tells clients apart where an endpoint has a share of them: the leaf that the scope
+/// names, the client's block if the service is sticky, the resolver where it decides or where
+/// the scope is everybody. Made only where a share is not full.
+struct Key<'a> {
+    service: &'a Balanced,
+    client: &'a Client,
+    located: &'a Located,
+}
+
+impl Key<'_> {
+    fn hash(&self) -> u64 {
+        if self.service.sticky {
+            return block_hash(&self.located.block);
+        }
+        let scope = self.located.scope.0;
+        let subnet = self.client.subnet.filter(|_| self.located.by == LocatedBy::Subnet);
+        let leaf = subnet.filter(|_| scope > 0).and_then(|subnet| {
+            let family = subnet.family?;
+            let beyond = u32::from(family.bits().saturating_sub(scope));
+            let address = subnet.address.checked_shr(beyond)?.checked_shl(beyond)?;
+            Some(Block { address, family, scope: self.located.scope })
+        });
+        block_hash(&leaf.unwrap_or_else(|| Block::resolver(self.client.resolver)))
+    }
+}
+
 /// One query's way through the tiers of its label.
 struct Walk<'a, T> {
     service: &'a Balanced,
     standing: &'a ServiceStanding,
     lane: usize,
+    key: Key<'a>,
     chooser: Chooser<'a>,
     trace: &'a mut T,
 }
@@ -123,40 +156,45 @@ impl<T: Trace> Walk<'_, T> {
         let mut standby = None;
         let tiers = steps.chunk_by(|_, next| !next.opens_tier);
         for (at, tier) in tiers.enumerate() {
-            if let Some(pool) = self.draw_pool(at, tier, least) {
-                if self.service.pools.get(pool).is_some_and(|p| weight(p, self.lane) > 0) {
-                    return self.draw_endpoints(pool, least);
+            if let Some((pool, eligible)) = self.draw_pool(at, tier, least) {
+                if eligible.weight > 0 {
+                    return self.draw_endpoints(pool, eligible, least);
                 }
-                standby = standby.or(Some(pool));
+                standby = standby.or(Some((pool, eligible)));
             }
         }
-        standby.and_then(|pool| self.draw_endpoints(pool, least))
+        standby.and_then(|(pool, eligible)| self.draw_endpoints(pool, eligible, least))
     }
 
     /// Draws one of a tier's pools; one of weight 0 only if there is no other.
-    fn draw_pool(&mut self, at: usize, tier: &[Step], least: Admission) -> Option<usize> {
+    fn draw_pool(
+        &mut self,
+        at: usize,
+        tier: &[Step],
+        least: Admission,
+    ) -> Option<(usize, Eligible)> {
         if T::OBSERVES {
             for step in tier {
                 let finding = self.finding(step.region, least);
                 self.trace.considered(at, step.region, finding);
             }
         }
-        let (service, standing, lane) = (self.service, self.standing, self.lane);
-        if let [only] = tier {
-            let position = service.pool_in(only.region)?;
-            let pool = service.pools.get(position)?;
-            return (has_lane(pool, lane) && standing.pool(position) >= least).then_some(position);
-        }
-        let pools = tier.iter().filter_map(move |step| {
+        let (service, standing, lane, key) = (self.service, self.standing, self.lane, &self.key);
+        let of = move |step: &Step| {
             let position = service.pool_in(step.region)?;
-            let pool = service.pools.get(position)?;
-            let fits = has_lane(pool, lane) && standing.pool(position) >= least;
-            fits.then_some((position, pool))
+            let eligible = standing.eligible(service, position, lane, least, || key.hash())?;
+            Some((position, eligible))
+        };
+        if let [only] = tier {
+            return of(only);
+        }
+        let pools = tier.iter().filter_map(of);
+        let candidates = pools.clone().filter_map(|(position, eligible)| {
+            let identity = service.pools.get(position)?.identity;
+            Some(Candidate { weight: eligible.weight, identity })
         });
-        let candidates =
-            pools.clone().map(|(_, p)| Candidate { weight: weight(p, lane), identity: p.identity });
         let nth = self.chooser.choose(candidates)?;
-        pools.clone().nth(nth).map(|(position, _)| position)
+        pools.clone().nth(nth)
     }
 
     fn finding(&self, region: RegionId, least: Admission) -> Finding {
@@ -165,35 +203,35 @@ impl<T: Trace> Walk<'_, T> {
         else {
             return Finding::NoPool;
         };
-        let admission = self.standing.pool(position);
-        if !has_lane(pool, self.lane) {
-            Finding::NoFamily
-        } else if admission < least {
-            Finding::NotAdmitted(admission)
-        } else {
-            match weight(pool, self.lane) {
-                0 => Finding::Standby,
-                weight => Finding::Candidate(weight),
-            }
+        if pool.lanes.get(self.lane).is_none_or(|lane| lane.len == 0) {
+            return Finding::NoFamily;
+        }
+        let admission = self.standing.admission(position, self.lane);
+        let key = || self.key.hash();
+        match self.standing.eligible(self.service, position, self.lane, least, key) {
+            Some(Eligible { weight: 0, .. }) => Finding::Standby,
+            Some(Eligible { weight, .. }) => Finding::Candidate(weight),
+            None if admission >= least => Finding::OutsideShare,
+            None => Finding::NotAdmitted(admission),
         }
     }
 
-    fn draw_endpoints(&mut self, pool: usize, admission: Admission) -> Option<Answered> {
+    fn draw_endpoints(
+        &mut self,
+        pool: usize,
+        eligible: Eligible,
+        admission: Admission,
+    ) -> Option<Answered> {
         let drawn = self.service.pools.get(pool)?;
         self.trace.region_drawn(drawn.region);
         let endpoints = self.service.endpoints(*drawn.lanes.get(self.lane)?);
-        let picks = Picks::draw(&mut self.chooser, endpoints, self.service.answers);
+        let Eligible { endpoints: set, .. } = eligible;
+        let picks = Picks::draw(&mut self.chooser, endpoints, set, self.service.answers);
         picks.positions().iter().for_each(|at| self.trace.endpoint_drawn(*at));
-        Some(Answered::Endpoints { pool, picks, admission })
+        let ttl = match admission {
+            Admission::Admitted => self.standing.ttl(pool, self.lane),
+            Admission::Down | Admission::Drained | Admission::Barred => self.service.ttl_min,
+        };
+        Some(Answered::Endpoints { pool, picks, admission, ttl })
     }
-}
-
-fn has_lane(pool: &BalancedPool, lane: usize) -> bool {
-    pool.lanes.get(lane).is_some_and(|lane| lane.len > 0)
-}
-
-/// The pool's share of a draw in this family: none if all its endpoints there have weight 0.
-fn weight(pool: &BalancedPool, lane: usize) -> u32 {
-    let is_weighted = pool.lanes.get(lane).is_some_and(|lane| lane.weight > 0);
-    if is_weighted { pool.weight } else { 0 }
 }

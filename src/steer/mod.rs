@@ -41,7 +41,9 @@ mod split;
 mod trace;
 
 pub use admit::Admission;
+pub use admit::EndpointStanding;
 pub use admit::ServiceStanding;
+pub use admit::Share;
 pub use balanced::Balanced;
 pub use balanced::BalancedEndpoint;
 pub use balanced::BalancedPool;

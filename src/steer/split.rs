@@ -85,19 +85,23 @@ pub struct Picks {
 }
 
 impl Picks {
-    /// Draws up to `answers` endpoints without replacement. Those of weight 0 are drawn only
-    /// when all are. O(answers × endpoints), no allocation.
+    /// Draws up to `answers` of the endpoints in `eligible` (by position) without replacement.
+    /// Those of weight 0 are drawn only when all are. O(answers × endpoints), no allocation.
     pub(crate) fn draw(
         chooser: &mut Chooser<'_>,
         endpoints: &[BalancedEndpoint],
+        eligible: u128,
         answers: u8,
     ) -> Self {
         let mut picks = Self::default();
-        if endpoints.len() == 1 {
-            picks.push(0);
+        if eligible.is_power_of_two() {
+            picks.push(eligible.trailing_zeros() as usize);
             return picks;
         }
-        let mut taken = 0_u128;
+        let mut taken = !eligible;
+        let is_eligible = |at: usize| eligible & 1 << at != 0;
+        let is_weighted =
+            endpoints.iter().enumerate().any(|(at, e)| e.weight > 0 && is_eligible(at));
         for _ in 0..answers.min(limits::ANSWERS) {
             let left = |(at, _): &(usize, &BalancedEndpoint)| taken & 1 << at == 0;
             let candidates = endpoints.iter().enumerate().filter(left);
@@ -108,8 +112,7 @@ impl Picks {
             let Some(nth) = chooser.choose(candidates.clone().map(as_candidate)) else { break };
             let Some((at, endpoint)) = candidates.clone().nth(nth) else { break };
             // Among what is left everybody has weight 0, and somebody else was drawn.
-            let only_standby = endpoint.weight == 0 && endpoints.iter().any(|e| e.weight > 0);
-            if only_standby {
+            if endpoint.weight == 0 && is_weighted {
                 break;
             }
             taken |= 1 << at;
@@ -134,6 +137,8 @@ impl Picks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ALL: u128 = u128::MAX;
 
     fn endpoints(weights: &[u32]) -> Vec<BalancedEndpoint> {
         weights
@@ -166,8 +171,10 @@ mod tests {
         for weights in [&[1, 1][..], &[5, 1, 4], &[0, 3, 1], &[1_000_000, 1]] {
             let all = endpoints(weights);
             let mut rng = Rng::with_seed(7);
-            let drawn = shares(weights, |_| Picks::draw(&mut Chooser::Draw(&mut rng), &all, 1));
-            let hashed = shares(weights, |r| Picks::draw(&mut Chooser::Block(mix(r)), &all, 1));
+            let drawn =
+                shares(weights, |_| Picks::draw(&mut Chooser::Draw(&mut rng), &all, ALL, 1));
+            let hashed =
+                shares(weights, |r| Picks::draw(&mut Chooser::Block(mix(r)), &all, ALL, 1));
             for (at, share) in expected(weights).into_iter().enumerate() {
                 assert!((drawn[at] - share).abs() < 0.015, "{weights:?} {drawn:?}");
                 assert!((hashed[at] - share).abs() < 0.015, "{weights:?} {hashed:?}");
@@ -180,14 +187,17 @@ mod tests {
         let all = endpoints(&[3, 1, 2, 0]);
         let mut rng = Rng::with_seed(1);
         for _ in 0..100 {
-            let picks = Picks::draw(&mut Chooser::Draw(&mut rng), &all, 8);
+            let picks = Picks::draw(&mut Chooser::Draw(&mut rng), &all, ALL, 8);
             let mut sorted = picks.positions().to_vec();
             sorted.sort_unstable();
             assert_eq!(sorted, [0, 1, 2], "weight 0 is not drawn beside others");
         }
         let standby = endpoints(&[0, 0]);
-        assert_eq!(Picks::draw(&mut Chooser::Draw(&mut rng), &standby, 2).positions().len(), 2);
-        assert_eq!(Picks::draw(&mut Chooser::Draw(&mut rng), &[], 2).positions(), &[0_u8; 0]);
+        assert_eq!(
+            Picks::draw(&mut Chooser::Draw(&mut rng), &standby, 0b11, 2).positions().len(),
+            2
+        );
+        assert_eq!(Picks::draw(&mut Chooser::Draw(&mut rng), &[], 0, 2).positions(), &[0_u8; 0]);
     }
 
     /// A change moves the fewest: who loses an endpoint moves, nobody else.
@@ -198,7 +208,7 @@ mod tests {
         let heavier = endpoints(&[1, 1, 1, 2]);
         for block in 0..5_000 {
             let pick = |all: &[BalancedEndpoint]| {
-                Picks::draw(&mut Chooser::Block(mix(block)), all, 1).positions()[0]
+                Picks::draw(&mut Chooser::Block(mix(block)), all, ALL, 1).positions()[0]
             };
             let (old, new) = (pick(&before), pick(&after));
             assert!(old == new || old == 3);

@@ -37,6 +37,8 @@ pub enum Finding {
     NoFamily,
     /// Not admitted in this walk.
     NotAdmitted(Admission),
+    /// Its endpoints take a share of the clients, and this one is not in it.
+    OutsideShare,
     /// Weight 0: kept for when nobody else is admitted.
     Standby,
 }

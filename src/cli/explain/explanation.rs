@@ -258,7 +258,7 @@ fn admit(ground: &Ground, recorder: &Recorder) -> Vec<Admitted> {
         let least = match walk.least {
             Admission::Admitted => "admitted",
             Admission::Down => "fail-open",
-            Admission::Drained => "last-resort",
+            Admission::Drained | Admission::Barred => "last-resort",
         };
         walk.considered.iter().map(move |considered| (least, considered))
     });
@@ -271,7 +271,9 @@ fn admit(ground: &Ground, recorder: &Recorder) -> Vec<Admitted> {
                 Finding::Candidate(weight) => format!("in the draw, weight {weight}"),
                 Finding::NoPool => "no pool of the service there".to_owned(),
                 Finding::NoFamily => "no endpoint of this family".to_owned(),
+                Finding::NotAdmitted(Admission::Barred) => "forced down".to_owned(),
                 Finding::NotAdmitted(Admission::Drained) => "drained".to_owned(),
+                Finding::OutsideShare => "has a share of the clients, not this one".to_owned(),
                 Finding::NotAdmitted(_) => "down".to_owned(),
                 Finding::Standby => "weight 0: only if nobody else is admitted".to_owned(),
             },

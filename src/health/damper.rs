@@ -1,0 +1,310 @@
+//! Damping: from outcomes to the opinion of one vantage.
+//!
+//! ```text
+//!   first outcome ─► up or down at once
+//!
+//!   up ──(fall failures, unless rise successes in a row cleared them)──► down
+//!   down ──(rise successes in a row, and held long enough)─────────────► up
+//! ```
+//!
+//! A target that flaps never fails `fall` times in a row; so failures count up, and only
+//! `rise` successes in a row clear the count (gdnsd's rule). Each flip soon after the last one
+//! doubles the time to come back, to a limit.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::health::Verdict;
+use crate::model::Monitor;
+
+/// What turns outcomes into an opinion.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Damping {
+    /// From the start of one probe to the start of the next.
+    pub interval: Duration,
+    /// Successes in a row that make a target up; at least 1.
+    pub rise: u8,
+    /// Failures that make a target down; at least 1.
+    pub fall: u8,
+    /// How long a target that keeps flipping is held down at the most.
+    pub hold_down: Duration,
+}
+
+impl From<&Monitor> for Damping {
+    fn from(monitor: &Monitor) -> Self {
+        let Monitor { interval, rise, fall, hold_down, .. } = *monitor;
+        Self { interval, rise, fall, hold_down }
+    }
+}
+
+impl Damping {
+    /// How long coming back takes at the least.
+    fn base(&self) -> Duration {
+        self.interval.saturating_mul(u32::from(self.rise)).max(Duration::from_millis(1))
+    }
+
+    /// How long a target is held down that flipped `flips` times before, each soon after the
+    /// last: nothing the first time, then double each time.
+    fn hold(&self, flips: u8) -> Duration {
+        let factor = 1_u32.checked_shl(u32::from(flips)).unwrap_or(u32::MAX);
+        if flips == 0 {
+            Duration::ZERO
+        } else {
+            self.base().saturating_mul(factor).min(self.hold_down)
+        }
+    }
+
+    /// How long a target must be up for one flip to be forgiven.
+    fn calm(&self) -> Duration {
+        self.base().saturating_mul(10)
+    }
+}
+
+/// The opinion of one vantage on one target, and what it takes to change it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Damper {
+    verdict: Verdict,
+    since: Option<Timestamp>,
+    /// While up: failures that count. While down: `fall`.
+    failures: u8,
+    /// Successes in a row.
+    successes: u8,
+    /// Flips to down that are not forgiven.
+    flips: u8,
+    held_until: Option<Timestamp>,
+}
+
+impl Damper {
+    /// Of a target that was never probed.
+    pub const fn new() -> Self {
+        Self {
+            verdict: Verdict::Unknown,
+            since: None,
+            failures: 0,
+            successes: 0,
+            flips: 0,
+            held_until: None,
+        }
+    }
+
+    /// As it was before a restart. What was up is up; what was down comes back with one
+    /// success, since nobody looked in between.
+    pub const fn restored(verdict: Verdict, since: Option<Timestamp>, damping: &Damping) -> Self {
+        let (failures, successes) = match verdict {
+            Verdict::Down => (damping.fall, damping.rise.saturating_sub(1)),
+            Verdict::Up | Verdict::Unknown => (0, 0),
+        };
+        Self { verdict, since, failures, successes, flips: 0, held_until: None }
+    }
+
+    /// What it is.
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Since when.
+    pub const fn since(&self) -> Option<Timestamp> {
+        self.since
+    }
+
+    /// Failures that count.
+    pub const fn failures(&self) -> u8 {
+        self.failures
+    }
+
+    /// Until when it stays down whatever comes.
+    pub const fn held_until(&self) -> Option<Timestamp> {
+        self.held_until
+    }
+
+    /// Takes an outcome; whether the opinion changed.
+    pub fn take(&mut self, success: bool, damping: &Damping, now: Timestamp) -> bool {
+        self.successes = if success { self.successes.saturating_add(1) } else { 0 };
+        let is_settled = self.successes >= damping.rise;
+        match (self.verdict, success) {
+            (Verdict::Unknown, true) => self.turn(Verdict::Up, now),
+            (Verdict::Unknown, false) => self.turn_down(damping, now),
+            (Verdict::Up, true) => {
+                if is_settled {
+                    self.failures = 0;
+                }
+                return false;
+            }
+            (Verdict::Up, false) => {
+                self.failures = self.failures.saturating_add(1);
+                if self.failures < damping.fall {
+                    return false;
+                }
+                self.turn_down(damping, now);
+            }
+            (Verdict::Down, true) => {
+                let is_held = self.held_until.is_some_and(|until| now < until);
+                if !is_settled || is_held {
+                    return false;
+                }
+                self.turn(Verdict::Up, now);
+            }
+            (Verdict::Down, false) => return false,
+        }
+        true
+    }
+
+    /// The earliest time until it can turn down, counted from its last outcome; `None` unless
+    /// it is up.
+    pub fn down_in(&self, damping: &Damping) -> Option<Duration> {
+        let left = damping.fall.saturating_sub(self.failures).max(1);
+        (self.verdict == Verdict::Up).then(|| damping.interval.saturating_mul(u32::from(left)))
+    }
+
+    fn turn(&mut self, verdict: Verdict, now: Timestamp) {
+        self.verdict = verdict;
+        self.since = Some(now);
+        self.failures = 0;
+        self.held_until = None;
+    }
+
+    fn turn_down(&mut self, damping: &Damping, now: Timestamp) {
+        if let (Verdict::Up, Some(since)) = (self.verdict, self.since) {
+            let up = Duration::try_from(now.duration_since(since)).unwrap_or_default();
+            let forgiven = up.as_millis() / damping.calm().as_millis().max(1);
+            self.flips = self.flips.saturating_sub(u8::try_from(forgiven).unwrap_or(u8::MAX));
+        }
+        let hold = damping.hold(self.flips);
+        self.flips = self.flips.saturating_add(1).min(31);
+        self.turn(Verdict::Down, now);
+        self.failures = damping.fall;
+        self.held_until = (!hold.is_zero()).then(|| now.saturating_add(hold).unwrap_or(now));
+    }
+}
+
+impl Default for Damper {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DAMPING: Damping = Damping {
+        interval: Duration::from_secs(10),
+        rise: 2,
+        fall: 3,
+        hold_down: Duration::from_secs(300),
+    };
+
+    fn at(seconds: u32) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + i64::from(seconds)).unwrap()
+    }
+
+    /// Feeds outcomes ten seconds apart; `.` is a success, `x` a failure. Returns the opinion
+    /// after each: `U`, `D`.
+    fn feed(damper: &mut Damper, outcomes: &str, start: u32) -> String {
+        (0..)
+            .zip(outcomes.chars())
+            .map(|(nth, outcome)| {
+                damper.take(outcome == '.', &DAMPING, at(start + 10 * nth));
+                match damper.verdict() {
+                    Verdict::Up => 'U',
+                    Verdict::Down => 'D',
+                    Verdict::Unknown => '?',
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn outcomes_become_opinions() {
+        for (outcomes, expected) in [
+            // The first decides at once.
+            (".", "U"),
+            ("x", "D"),
+            // Three failures, in a row or not; one success between them clears nothing.
+            (".xxx", "UUUD"),
+            (".x.x.x", "UUUUUD"),
+            // Two in a row do.
+            (".x..x.x", "UUUUUUU"),
+            // Two successes in a row bring it back, one does not.
+            (".xxx.x..", "UUUDDDDU"),
+            ("x..", "DDU"),
+        ] {
+            assert_eq!(feed(&mut Damper::new(), outcomes, 0), expected, "{outcomes}");
+        }
+    }
+
+    #[test]
+    fn each_flip_soon_after_the_last_doubles_the_time_to_come_back() {
+        let mut damper = Damper::new();
+        let mut start = 0;
+        let mut held = Vec::new();
+        feed(&mut damper, ".", start);
+        for _ in 0..7 {
+            start += 10;
+            feed(&mut damper, "xxx", start);
+            start += 20;
+            let down_at = start;
+            while damper.verdict() == Verdict::Down {
+                start += 10;
+                feed(&mut damper, ".", start);
+            }
+            held.push(start - down_at);
+        }
+        assert_eq!(held, [20, 40, 80, 160, 300, 300, 300]);
+        // Calm for long enough, it is forgiven one by one.
+        feed(&mut damper, &".".repeat(120), start + 10);
+        start += 1_210;
+        feed(&mut damper, "xxx", start);
+        let held = damper.held_until().map(|until| until.duration_since(at(start + 20)).as_secs());
+        assert_eq!(held, Some(40), "six of seven are");
+    }
+
+    #[test]
+    fn what_was_down_before_a_restart_needs_one_success() {
+        let mut damper = Damper::restored(Verdict::Down, Some(at(0)), &DAMPING);
+        assert_eq!(feed(&mut damper, ".", 100), "U");
+        let mut damper = Damper::restored(Verdict::Down, Some(at(0)), &DAMPING);
+        assert_eq!(feed(&mut damper, "x..", 100), "DDU");
+        let mut damper = Damper::restored(Verdict::Up, Some(at(0)), &DAMPING);
+        assert_eq!(feed(&mut damper, "xxx", 100), "UUD");
+    }
+
+    #[test]
+    fn the_time_until_it_can_turn_down_follows_the_failures() {
+        let mut damper = Damper::new();
+        let mut bound = |outcomes: &str| {
+            feed(&mut damper, outcomes, 0);
+            damper.down_in(&DAMPING).map(|bound| bound.as_secs())
+        };
+        assert_eq!(
+            [bound("."), bound("x"), bound("x"), bound("x")],
+            [Some(30), Some(20), Some(10), None]
+        );
+    }
+
+    proptest! {
+        /// Turning takes what it says, whatever the sequence.
+        #[test]
+        fn no_turn_without_its_evidence(outcomes in prop::collection::vec(any::<bool>(), 1..400)) {
+            let mut damper = Damper::new();
+            let (mut in_a_row, mut failed) = (0, 0);
+            for (nth, success) in (0..).zip(&outcomes) {
+                let before = damper.verdict();
+                let turned = damper.take(*success, &DAMPING, at(10 * nth));
+                in_a_row = if *success { in_a_row + 1 } else { 0 };
+                failed += u32::from(!success);
+                match (before, damper.verdict()) {
+                    (Verdict::Up, Verdict::Down) => prop_assert!(failed >= 3),
+                    (Verdict::Down, Verdict::Up) => prop_assert!(in_a_row >= 2),
+                    (before, after) => prop_assert_eq!(turned, before != after),
+                }
+                if turned {
+                    failed = 0;
+                }
+            }
+        }
+    }
+}
