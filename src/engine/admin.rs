@@ -1,9 +1,18 @@
-//! What an operator asks of the engine, and why it may refuse.
+//! Admin states: what an operator asks of the engine, why it may refuse, and what is set.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use crate::engine::AdminStatus;
+use crate::engine::Plan;
+use crate::engine::plan::EndpointId;
+use crate::engine::plan::Wiring;
+use crate::engine::plan::text;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
+use crate::model::RegionId;
 
 /// A change of an admin state.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -71,4 +80,153 @@ pub enum AdminRefusal {
         /// How many there may be.
         most: usize,
     },
+}
+
+/// The admin states that are set, by what they are about, and what they come to for the
+/// regions, pools and endpoints of the present configuration.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AdminStates {
+    set: BTreeMap<AdminTarget, AdminStatus>,
+    regions: HashMap<RegionId, AdminState>,
+    pools: HashMap<(usize, usize), AdminState>,
+    endpoints: HashMap<EndpointId, AdminState>,
+}
+
+impl AdminStates {
+    /// Those that are set, by target.
+    pub(super) fn all(&self) -> impl Iterator<Item = &AdminStatus> {
+        self.set.values()
+    }
+
+    /// How many are set.
+    pub(super) fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    /// What is set for a target itself.
+    pub(super) fn get(&self, target: &AdminTarget) -> AdminState {
+        self.set.get(target).map_or(AdminState::Auto, |set| set.state)
+    }
+
+    /// Sets one, or takes it away if it is `Auto`.
+    pub(super) fn put(&mut self, status: AdminStatus, plan: &Plan, wiring: &Wiring) {
+        if status.state == AdminState::Auto {
+            self.set.remove(&status.target);
+        } else {
+            self.set.insert(status.target.clone(), status);
+        }
+        self.resolve(plan, wiring);
+    }
+
+    /// Takes away those that have ended, and returns them.
+    pub(super) fn expire(
+        &mut self,
+        now: Timestamp,
+        plan: &Plan,
+        wiring: &Wiring,
+    ) -> Vec<AdminStatus> {
+        let has_ended = |set: &AdminStatus| set.until.is_some_and(|until| until <= now);
+        let ended: Vec<_> = self.set.values().filter(|set| has_ended(set)).cloned().collect();
+        if !ended.is_empty() {
+            self.set.retain(|_, set| !has_ended(set));
+            self.resolve(plan, wiring);
+        }
+        ended
+    }
+
+    /// When the next one ends.
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        self.set.values().filter_map(|set| set.until).min()
+    }
+
+    /// Finds what each is about in a configuration. One about something that is not there
+    /// stays set: it may come back.
+    pub(super) fn resolve(&mut self, plan: &Plan, wiring: &Wiring) {
+        self.regions.clear();
+        self.pools.clear();
+        self.endpoints.clear();
+        for status in self.set.values() {
+            match &status.target {
+                AdminTarget::Region { region } => {
+                    let id = wiring.region(region);
+                    self.regions.extend(id.map(|id| (id, status.state)));
+                }
+                AdminTarget::Pool { service, region } => {
+                    let id = wiring.pool(plan, service, region);
+                    self.pools.extend(id.map(|id| (id, status.state)));
+                }
+                AdminTarget::Endpoint { service, region, endpoint } => {
+                    let id = wiring.endpoint(plan, service, region, endpoint);
+                    self.endpoints.extend(id.map(|id| (id, status.state)));
+                }
+            }
+        }
+    }
+
+    /// What is set for a region itself.
+    pub(super) fn region(&self, region: RegionId) -> AdminState {
+        self.regions.get(&region).copied().unwrap_or_default()
+    }
+
+    /// The gravest that covers a pool.
+    pub(super) fn pool(&self, region: RegionId, service: usize, pool: usize) -> AdminState {
+        if self.set.is_empty() {
+            return AdminState::Auto;
+        }
+        let own = self.pools.get(&(service, pool)).copied().unwrap_or_default();
+        own.max(self.region(region))
+    }
+
+    /// The gravest that covers an endpoint, `of_pool` being that of its pool.
+    pub(super) fn endpoint(&self, of_pool: AdminState, id: EndpointId) -> AdminState {
+        if self.endpoints.is_empty() {
+            return of_pool;
+        }
+        self.endpoints.get(&id).copied().unwrap_or_default().max(of_pool)
+    }
+}
+
+/// The services that a target concerns, or what of it is unknown.
+pub(super) fn concerned(
+    target: &AdminTarget,
+    plan: &Plan,
+    wiring: &Wiring,
+) -> Result<Vec<usize>, AdminRefusal> {
+    let unknown = |what, found: &str, known: Vec<String>| AdminRefusal::Unknown {
+        what,
+        found: found.to_owned(),
+        known: some_of(&known),
+    };
+    let (AdminTarget::Region { region }
+    | AdminTarget::Pool { region, .. }
+    | AdminTarget::Endpoint { region, .. }) = target;
+    let regions = || plan.regions.iter().map(|region| region.name.clone()).collect();
+    let id = wiring.region(region).ok_or_else(|| unknown("region", region, regions()))?;
+    let (AdminTarget::Pool { service, .. } | AdminTarget::Endpoint { service, .. }) = target else {
+        return Ok(wiring.services_of_region.get(id.index()).cloned().unwrap_or_default());
+    };
+    let services = || plan.services.iter().map(|service| service.name.clone()).collect();
+    let at = wiring.service(service).ok_or_else(|| unknown("service", service, services()))?;
+    let pools = plan.services.get(at).map_or(&[][..], |service| &service.pools);
+    let pool = pools.iter().find(|pool| pool.region == id).ok_or_else(|| {
+        let known = pools.iter().map(|pool| plan.region_name(pool.region).to_owned()).collect();
+        unknown("pool", &format!("{service}/{region}"), known)
+    })?;
+    if let AdminTarget::Endpoint { endpoint, .. } = target {
+        let known: Vec<String> = pool.endpoints.iter().map(|e| text(&e.target)).collect();
+        if !known.contains(endpoint) {
+            return Err(unknown("endpoint", endpoint, known));
+        }
+    }
+    Ok(vec![at])
+}
+
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ if names.is_empty() => "none".to_owned(),
+        _ => shown,
+    }
 }

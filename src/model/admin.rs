@@ -69,6 +69,18 @@ pub enum AdminTarget {
     },
 }
 
+impl AdminTarget {
+    /// Whether it covers an endpoint, or is this very target.
+    pub fn covers(&self, other: &Self) -> bool {
+        let Self::Endpoint { service, region, .. } = other else { return self == other };
+        match self {
+            Self::Region { region: own } => own == region,
+            Self::Pool { service: s, region: own } => s == service && own == region,
+            Self::Endpoint { .. } => self == other,
+        }
+    }
+}
+
 impl FromStr for AdminTarget {
     type Err = ();
 

@@ -87,3 +87,6 @@ pub const HANDED_OVER: usize = 253;
 /// is answered as malformed. We announce [`UDP_PAYLOAD`], so longer ones
 /// break RFC 6891, 6.2.3 already.
 pub const UDP_QUERY: usize = 4096;
+
+/// Admin states that are set at a time; one more is refused.
+pub const ADMIN_STATES: usize = 10_000;

@@ -202,7 +202,7 @@ impl ServiceStanding {
     }
 
     /// The TTL of admitted answers of a lane. Constant time.
-    pub(super) fn ttl(&self, pool: usize, lane: usize) -> Ttl {
+    pub fn ttl(&self, pool: usize, lane: usize) -> Ttl {
         self.lane(pool, lane).map_or(Ttl::ZERO, |lane| lane.ttl)
     }
 

@@ -1,0 +1,268 @@
+//! Judging one service: from verdicts, admin states and ramps to what its pools may take.
+//!
+//! ```text
+//!   per endpoint   verdict of its monitors · admin state · held back · ramp
+//!   per pool, lane enough of its weight up (min-healthy), and its region: admitted
+//!   per lane       too little of the whole up: panic, verdicts are ignored
+//!                  nobody admitted: what was never probed is taken
+//! ```
+
+use std::time::Duration;
+
+use crate::engine::Plan;
+use crate::engine::ServiceState;
+use crate::health::Verdict;
+use crate::model::AdminState;
+use crate::model::Pool;
+use crate::model::Service;
+use crate::model::Ttl;
+use crate::steer::Admission;
+use crate::steer::EndpointStanding;
+use crate::steer::ServiceStanding;
+use crate::steer::Share;
+
+/// What is known of one endpoint when its service is judged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Facts {
+    /// What its monitors come to; up without any.
+    pub(super) verdict: Verdict,
+    /// When that can turn to down at the earliest.
+    pub(super) down_in: Option<Duration>,
+    /// The gravest of the admin states that cover it.
+    pub(super) admin: AdminState,
+    /// It was down, and comes back when an operator says so.
+    pub(super) is_held: bool,
+    /// The share that it has while it comes back.
+    pub(super) share: Share,
+}
+
+impl Facts {
+    pub(super) fn is_up(&self) -> bool {
+        self.admin == AdminState::ForcedUp || self.verdict == Verdict::Up && !self.is_held
+    }
+
+    /// Whether an operator took it out, so that it says nothing of its pool's health.
+    fn is_out(&self) -> bool {
+        matches!(self.admin, AdminState::Drained | AdminState::ForcedDown)
+    }
+}
+
+/// What was found of one lane of a pool.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct JudgedLane {
+    /// Whether it has endpoints.
+    pub(super) exists: bool,
+    /// Whether enough of its weight is up; true if there is nothing to judge by.
+    pub(super) is_up: bool,
+    /// Whether somebody of it is admitted.
+    pub(super) is_admitted: bool,
+}
+
+/// What was found of a service.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Judged {
+    pub(super) pools: Vec<[JudgedLane; 2]>,
+    pub(super) state: ServiceState,
+    pub(super) standing: ServiceStanding,
+}
+
+impl Judged {
+    /// Whether a pool is up in some lane.
+    pub(super) fn is_pool_up(&self, pool: usize) -> bool {
+        self.pools.get(pool).is_some_and(|lanes| lanes.iter().any(|lane| lane.exists && lane.is_up))
+    }
+
+    /// Whether a pool gets clients in some lane.
+    pub(super) fn is_pool_admitted(&self, pool: usize) -> bool {
+        self.pools.get(pool).is_some_and(|lanes| lanes.iter().any(|lane| lane.is_admitted))
+    }
+}
+
+/// What a service is judged by.
+pub(super) struct Case<'a> {
+    pub(super) plan: &'a Plan,
+    /// Its position.
+    pub(super) at: usize,
+    pub(super) service: &'a Service,
+    /// Per pool, the endpoints of each lane.
+    pub(super) lanes: &'a [[Vec<usize>; 2]],
+    /// Per pool, the facts of its endpoints in the order of the configuration.
+    pub(super) facts: &'a [Vec<Facts>],
+    /// Per pool, whether its region is down, and when it can turn down at the earliest.
+    pub(super) regions: &'a [(bool, Option<Duration>)],
+}
+
+impl Case<'_> {
+    pub(super) fn judge(&self) -> Option<Judged> {
+        let compiled = self.plan.world.services().get(self.at)?;
+        let mut pools: Vec<[JudgedLane; 2]> = (0..self.service.pools.len())
+            .map(|pool| [0, 1].map(|lane| self.lane(pool, lane)))
+            .collect();
+        let panics = [0, 1].map(|lane| self.panics(lane));
+        let mut standings: Vec<[Vec<EndpointStanding>; 2]> = Vec::with_capacity(pools.len());
+        for (pool, judged) in pools.iter().enumerate() {
+            let of = |lane: usize| {
+                let is_up = judged.get(lane).is_some_and(|lane| lane.is_up);
+                let panics = panics.get(lane).copied().unwrap_or(false);
+                let facts = self.facts_of(pool, lane);
+                facts
+                    .map(|facts| standing(facts, is_up && !self.is_region_down(pool), panics))
+                    .collect()
+            };
+            standings.push([of(0), of(1)]);
+        }
+        let takes_unknown = [0, 1].map(|lane| self.take_unknown(lane, &mut standings));
+        for (judged, standings) in pools.iter_mut().zip(&standings) {
+            for (lane, standings) in judged.iter_mut().zip(standings) {
+                lane.is_admitted = standings.iter().any(|s| s.admission == Admission::Admitted);
+            }
+        }
+        let ttl = |pool: usize, lane: usize| {
+            let is_short = [panics, takes_unknown].iter().any(|of| of.get(lane) == Some(&true));
+            let standings = standings.get(pool).and_then(|lanes| lanes.get(lane));
+            self.ttl(pool, lane, is_short, standings.map_or(&[][..], |all| all))
+        };
+        let endpoint = |pool: usize, lane: usize, position: usize| {
+            let found = standings.get(pool).and_then(|lanes| lanes.get(lane)?.get(position));
+            found.copied().unwrap_or(EndpointStanding::of(Admission::Barred))
+        };
+        let standing = ServiceStanding::build(compiled, endpoint, ttl).with_panics(panics);
+        let state = self.state(&pools, &standings, panics);
+        Some(Judged { pools, state, standing })
+    }
+
+    fn facts_of(&self, pool: usize, lane: usize) -> impl Iterator<Item = &Facts> + Clone {
+        let positions =
+            self.lanes.get(pool).and_then(|lanes| lanes.get(lane)).into_iter().flatten();
+        let facts = self.facts.get(pool);
+        positions.filter_map(move |at| facts?.get(*at))
+    }
+
+    fn weighed(&self, pool: usize, lane: usize) -> impl Iterator<Item = (&Facts, u64)> + Clone {
+        let positions =
+            self.lanes.get(pool).and_then(|lanes| lanes.get(lane)).into_iter().flatten();
+        let (facts, noun) = (self.facts.get(pool), self.service.pools.get(pool));
+        let endpoint = move |at: &usize| {
+            let weight = noun?.endpoints.get(*at)?.weight.0;
+            Some((facts?.get(*at)?, u64::from(weight)))
+        };
+        positions.filter_map(endpoint).filter(|(facts, _)| !facts.is_out())
+    }
+
+    /// The weight of a lane that is up, and all of it; what an operator took out aside. Where
+    /// all weights are 0 the endpoints are counted.
+    fn healthy(&self, pool: usize, lane: usize) -> (u64, u64) {
+        let all = self.weighed(pool, lane);
+        let is_weightless = all.clone().all(|(_, weight)| weight == 0);
+        let weight = move |weight: u64| if is_weightless { 1 } else { weight };
+        let up = all.clone().filter(|(facts, _)| facts.is_up()).map(|(_, w)| weight(w)).sum();
+        (up, all.map(|(_, w)| weight(w)).sum())
+    }
+
+    fn lane(&self, pool: usize, lane: usize) -> JudgedLane {
+        let exists = self.facts_of(pool, lane).next().is_some();
+        let (up, all) = self.healthy(pool, lane);
+        let least = self.service.pools.get(pool).map_or(50, |pool: &Pool| pool.min_healthy);
+        let is_up = all == 0 || up > 0 && up * 100 >= all * u64::from(least);
+        JudgedLane { exists, is_up, is_admitted: false }
+    }
+
+    fn is_region_down(&self, pool: usize) -> bool {
+        self.regions.get(pool).is_some_and(|(is_down, _)| *is_down)
+    }
+
+    /// Whether less of the service's capacity is up than its panic threshold. What a down
+    /// region holds is not up.
+    fn panics(&self, lane: usize) -> bool {
+        let threshold = u64::from(self.service.panic);
+        if threshold == 0 {
+            return false;
+        }
+        // Pools weigh what the operator says, whatever the sum of their endpoints' weights.
+        let (mut up, mut all) = (0_u64, 0_u64);
+        for (pool, noun) in self.service.pools.iter().enumerate() {
+            let (healthy, whole) = self.healthy(pool, lane);
+            let capacity = u64::from(noun.weight.0) * 1_000;
+            if let Some(part) = (healthy * capacity).checked_div(whole) {
+                all += capacity;
+                up += if self.is_region_down(pool) { 0 } else { part };
+            }
+        }
+        all > 0 && up * 100 < all * threshold
+    }
+
+    /// What was never probed takes no share unless nobody else does.
+    fn take_unknown(&self, lane: usize, standings: &mut [[Vec<EndpointStanding>; 2]]) -> bool {
+        let of_lane = |lanes: &[Vec<EndpointStanding>; 2]| {
+            let all = lanes.get(lane).into_iter().flatten();
+            all.clone().any(|standing| standing.admission == Admission::Admitted)
+        };
+        if standings.iter().any(of_lane) {
+            return false;
+        }
+        let mut took = false;
+        for (pool, lanes) in standings.iter_mut().enumerate() {
+            let all = lanes.get_mut(lane).into_iter().flatten();
+            for (standing, facts) in all.zip(self.facts_of(pool, lane)) {
+                let is_unknown = facts.verdict == Verdict::Unknown && !facts.is_held;
+                if standing.admission == Admission::Down && is_unknown && !self.is_region_down(pool)
+                {
+                    *standing = EndpointStanding::ADMITTED;
+                    took = true;
+                }
+            }
+        }
+        took
+    }
+
+    /// Only a flip to down of what is answered bounds the TTL.
+    fn ttl(&self, pool: usize, lane: usize, is_short: bool, standings: &[EndpointStanding]) -> Ttl {
+        let Service { ttl, ttl_min, .. } = *self.service;
+        let ramps = standings.iter().any(|s| s.share < Share::FULL);
+        if is_short || ramps {
+            return ttl_min;
+        }
+        let admitted = standings.iter().zip(self.facts_of(pool, lane));
+        let admitted = admitted.filter(|(s, _)| s.admission == Admission::Admitted);
+        // What an operator forced up does not flip.
+        let judged = admitted.filter(|(_, facts)| facts.admin != AdminState::ForcedUp);
+        let region = self.regions.get(pool).and_then(|(_, bound)| *bound);
+        let bound = judged.filter_map(|(_, facts)| facts.down_in).chain(region).min();
+        let seconds = bound.map(|bound| u32::try_from(bound.as_secs()).unwrap_or(u32::MAX));
+        seconds.and_then(Ttl::from_secs).map_or(ttl, |bound| bound.clamp(ttl_min, ttl))
+    }
+
+    fn state(
+        &self,
+        pools: &[[JudgedLane; 2]],
+        standings: &[[Vec<EndpointStanding>; 2]],
+        panics: [bool; 2],
+    ) -> ServiceState {
+        let is_lane_down = |lane: usize| {
+            let lanes = pools.iter().filter_map(|lanes| lanes.get(lane));
+            lanes.clone().any(|lane| lane.exists) && !lanes.clone().any(|lane| lane.is_admitted)
+        };
+        let is_full = |standing: &EndpointStanding| *standing == EndpointStanding::ADMITTED;
+        if is_lane_down(0) || is_lane_down(1) {
+            ServiceState::AllDown
+        } else if panics.contains(&true) {
+            ServiceState::Panic
+        } else if standings.iter().flatten().flatten().all(is_full) {
+            ServiceState::Up
+        } else {
+            ServiceState::Degraded
+        }
+    }
+}
+
+fn standing(facts: &Facts, is_lane_admitted: bool, panics: bool) -> EndpointStanding {
+    let admission = match facts.admin {
+        AdminState::ForcedDown => Admission::Barred,
+        AdminState::Drained => Admission::Drained,
+        AdminState::ForcedUp => Admission::Admitted,
+        AdminState::Auto if panics || is_lane_admitted && facts.is_up() => Admission::Admitted,
+        AdminState::Auto => Admission::Down,
+    };
+    let is_whole = panics || admission != Admission::Admitted;
+    EndpointStanding { admission, share: if is_whole { Share::FULL } else { facts.share } }
+}

@@ -1,0 +1,196 @@
+//! What the engine works on: a configuration, and who depends on what in it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::health::CheckId;
+use crate::health::CheckKey;
+use crate::health::Checks;
+use crate::model::AdminTarget;
+use crate::model::Endpoint;
+use crate::model::Monitor;
+use crate::model::Region;
+use crate::model::RegionId;
+use crate::model::Service;
+use crate::model::Target;
+use crate::snapshot::World;
+
+/// A configuration as the engine needs it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What was compiled from it.
+    pub world: Arc<World>,
+    /// Its regions.
+    pub regions: Vec<Region>,
+    /// Its services.
+    pub services: Vec<Service>,
+    /// Its monitors.
+    pub monitors: Vec<Monitor>,
+    /// What they are pointed at.
+    pub checks: Checks,
+    /// How many regions a service must keep when one is drained.
+    pub min_regions: MinRegions,
+}
+
+/// How many regions of a service must be left in service by a drain that is not forced.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MinRegions {
+    /// So many; all of a service that has fewer.
+    Count(u16),
+    /// So many percent of the service's regions, rounded up.
+    Percent(u8),
+}
+
+impl MinRegions {
+    /// For a service with pools in `regions` regions.
+    pub fn of(self, regions: usize) -> usize {
+        match self {
+            Self::Count(count) => regions.min(usize::from(count)),
+            Self::Percent(percent) => (regions * usize::from(percent)).div_ceil(100),
+        }
+    }
+}
+
+/// An endpoint by its position: service, pool, endpoint in the order of the configuration.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct EndpointId {
+    pub(super) service: usize,
+    pub(super) pool: usize,
+    pub(super) endpoint: usize,
+}
+
+/// Who depends on what in a plan.
+#[derive(Debug, Default)]
+pub(super) struct Wiring {
+    /// Checks by what they are known by.
+    pub(super) checks: HashMap<CheckKey, CheckId>,
+    /// Per check, the services that it may change.
+    pub(super) services_of_check: Vec<Vec<usize>>,
+    /// Per check, the regions that it may change.
+    pub(super) regions_of_check: Vec<Vec<RegionId>>,
+    /// Per region, the services with a pool in it.
+    pub(super) services_of_region: Vec<Vec<usize>>,
+    /// Per service and pool, the endpoints of each lane by their position in the configuration.
+    pub(super) lanes: Vec<Vec<[Vec<usize>; 2]>>,
+    regions: HashMap<String, RegionId>,
+    services: HashMap<String, usize>,
+}
+
+impl Wiring {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let n_checks = plan.checks.all.len();
+        let mut wiring = Self {
+            services_of_check: vec![Vec::new(); n_checks],
+            regions_of_check: vec![Vec::new(); n_checks],
+            services_of_region: vec![Vec::new(); plan.regions.len()],
+            ..Self::default()
+        };
+        for (id, check) in (0..).map(CheckId).zip(&plan.checks.all) {
+            wiring.checks.insert(check.key.clone(), id);
+        }
+        for (at, region) in (0..).map(RegionId).zip(&plan.regions) {
+            wiring.regions.insert(region.name.clone(), at);
+        }
+        for (region, check) in (0..).map(RegionId).zip(&plan.checks.regions) {
+            let of_check = check.and_then(|check| wiring.regions_of_check.get_mut(check.index()));
+            of_check.into_iter().for_each(|regions| regions.push(region));
+        }
+        for (at, service) in plan.services.iter().enumerate() {
+            wiring.add(at, service, plan);
+        }
+        wiring
+    }
+
+    fn add(&mut self, at: usize, service: &Service, plan: &Plan) {
+        self.services.insert(service.name.clone(), at);
+        let checks = plan.checks.endpoints.get(at).into_iter().flatten().flatten();
+        for check in checks.flat_map(|checks| checks.iter()) {
+            if let Some(services) = self.services_of_check.get_mut(check.index())
+                && services.last() != Some(&at)
+            {
+                services.push(at);
+            }
+        }
+        for pool in &service.pools {
+            if let Some(services) = self.services_of_region.get_mut(pool.region.index()) {
+                services.push(at);
+            }
+        }
+        let lane_of = |endpoint: &Endpoint| endpoint.target.family().map_or(0, |f| f.index());
+        let lanes = service.pools.iter().map(|pool| {
+            [0, 1].map(|lane| {
+                let all = pool.endpoints.iter().enumerate();
+                all.filter(|(_, e)| lane_of(e) == lane).map(|(position, _)| position).collect()
+            })
+        });
+        self.lanes.push(lanes.collect());
+    }
+
+    /// The region of that name.
+    pub(super) fn region(&self, name: &str) -> Option<RegionId> {
+        self.regions.get(name).copied()
+    }
+
+    /// The service of that name.
+    pub(super) fn service(&self, name: &str) -> Option<usize> {
+        self.services.get(name).copied()
+    }
+
+    /// The endpoint that a target names.
+    pub(super) fn endpoint(
+        &self,
+        plan: &Plan,
+        service: &str,
+        region: &str,
+        endpoint: &str,
+    ) -> Option<EndpointId> {
+        let (service, pool) = self.pool(plan, service, region)?;
+        let all = &plan.services.get(service)?.pools.get(pool)?.endpoints;
+        let endpoint = all.iter().position(|e| text(&e.target) == endpoint)?;
+        Some(EndpointId { service, pool, endpoint })
+    }
+
+    /// The pool of a service in a region.
+    pub(super) fn pool(&self, plan: &Plan, service: &str, region: &str) -> Option<(usize, usize)> {
+        let (service, region) = (self.service(service)?, self.region(region)?);
+        let pools = &plan.services.get(service)?.pools;
+        Some((service, pools.iter().position(|pool| pool.region == region)?))
+    }
+}
+
+impl Plan {
+    /// The operator's name for an endpoint.
+    pub(super) fn target(&self, id: EndpointId) -> Option<AdminTarget> {
+        let service = self.services.get(id.service)?;
+        let pool = service.pools.get(id.pool)?;
+        let endpoint = pool.endpoints.get(id.endpoint)?;
+        Some(AdminTarget::Endpoint {
+            service: service.name.clone(),
+            region: self.region_name(pool.region).to_owned(),
+            endpoint: text(&endpoint.target),
+        })
+    }
+
+    /// The operator's name for a region.
+    pub(super) fn region_name(&self, region: RegionId) -> &str {
+        self.regions.get(region.index()).map_or("", |region| &region.name)
+    }
+
+    /// All endpoints.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = EndpointId> + '_ {
+        self.services.iter().enumerate().flat_map(|(service, noun)| {
+            noun.pools.iter().enumerate().flat_map(move |(pool, noun)| {
+                let of = move |endpoint| EndpointId { service, pool, endpoint };
+                (0..noun.endpoints.len()).map(of)
+            })
+        })
+    }
+}
+
+/// An endpoint as commands and the API name it.
+pub(super) fn text(target: &Target) -> String {
+    match target {
+        Target::Address(address) => address.to_string(),
+        Target::Host(name) => name.to_string().trim_end_matches('.').to_owned(),
+    }
+}

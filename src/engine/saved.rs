@@ -1,0 +1,173 @@
+//! What survives a restart, and what a reload.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::engine::AdminStatus;
+use crate::engine::Engine;
+use crate::engine::Known;
+use crate::engine::Plan;
+use crate::engine::RegionState;
+use crate::engine::What;
+use crate::engine::checks::CheckState;
+use crate::engine::plan::Wiring;
+use crate::engine::ramps::Memory;
+use crate::health::CheckKey;
+use crate::health::Verdict;
+use crate::model::AdminTarget;
+
+/// Verdicts, what is held back, and admin states, as text in the state directory.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Saved {
+    version: u32,
+    /// By the key of the check.
+    pub(super) checks: BTreeMap<String, SavedCheck>,
+    /// Endpoints that come back only when an operator says so.
+    pub(super) held: Vec<AdminTarget>,
+    /// The admin states that are set.
+    pub(super) admin: Vec<AdminStatus>,
+}
+
+/// What was known of one check.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(super) struct SavedCheck {
+    pub(super) verdict: Verdict,
+    pub(super) since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) reason: String,
+}
+
+impl Saved {
+    const VERSION: u32 = 1;
+
+    pub(super) fn new(
+        checks: BTreeMap<String, SavedCheck>,
+        held: Vec<AdminTarget>,
+        admin: Vec<AdminStatus>,
+    ) -> Self {
+        Self { version: Self::VERSION, checks, held, admin }
+    }
+
+    /// As text.
+    pub fn text(&self) -> String {
+        // Strings, numbers and maps by string always have a text.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// From text.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in a sentence; the file is to be set aside.
+    pub fn read(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let Versioned { version } =
+            serde_json::from_str(text).map_err(|error| format!("it is no state: {error}"))?;
+        if version != Self::VERSION {
+            return Err(format!("it has version {version}, expected {}", Self::VERSION));
+        }
+        serde_json::from_str(text).map_err(|error| format!("it is damaged: {error}"))
+    }
+}
+
+impl Engine {
+    /// What is to be read back after a restart.
+    pub fn saved(&self) -> Saved {
+        let known = self.plan.checks.all.iter().zip(&self.checks);
+        let known = known.filter(|(_, state)| state.verdict != Verdict::Unknown);
+        let checks = known.map(|(check, state)| {
+            let CheckState { verdict, since, reason, .. } = state;
+            let saved = SavedCheck { verdict: *verdict, since: *since, reason: reason.clone() };
+            (check.key.to_string(), saved)
+        });
+        let held = self.held().map(|(_, target)| target).collect();
+        Saved::new(checks.collect(), held, self.admin.all().cloned().collect())
+    }
+
+    /// Puts back what was saved. What it says of things that are gone is dropped, but admin
+    /// states, which may be about what comes back.
+    pub(super) fn restore(&mut self, saved: Saved) {
+        for (key, SavedCheck { verdict, since, reason }) in saved.checks {
+            let id = self.wiring.checks.get(&CheckKey::new(key));
+            if let Some(check) = id.and_then(|id| self.checks.get_mut(id.index())) {
+                check.restore(verdict, since, reason);
+            }
+        }
+        for status in saved.admin {
+            self.admin.put(status, &self.plan, &self.wiring);
+        }
+        for target in saved.held {
+            self.set_memory(&target, |memory| memory.is_held = true);
+        }
+    }
+
+    /// Takes another configuration. Checks are known by their keys, endpoints by their names.
+    pub(super) fn reconfigure(&mut self, plan: Plan, now: Timestamp) {
+        let memories: Vec<(AdminTarget, Memory)> = self.memories().collect();
+        let old = std::mem::take(&mut self.checks).into_iter().zip(&self.plan.checks.all);
+        let mut states: HashMap<CheckKey, CheckState> =
+            old.map(|(state, check)| (check.key.clone(), state)).collect();
+        let regions: HashMap<String, Verdict> = self
+            .plan
+            .regions
+            .iter()
+            .zip(&self.regions)
+            .map(|(region, state)| (region.name.clone(), state.verdict))
+            .collect();
+        self.wiring = Wiring::new(&plan);
+        let checks = plan.checks.all.iter().map(|check| {
+            let monitor = plan.monitors.get(check.monitor.index());
+            match states.remove(&check.key) {
+                Some(state) => state.reconfigured(monitor),
+                None => CheckState::new(monitor),
+            }
+        });
+        self.checks = checks.collect();
+        let region = |region: &crate::model::Region| RegionState {
+            verdict: regions.get(&region.name).copied().unwrap_or_default(),
+            pools_up: 0,
+        };
+        self.regions = plan.regions.iter().map(region).collect();
+        self.services = plan.services.iter().map(Known::new).collect();
+        self.plan = plan;
+        self.ramping.clear();
+        for (target, memory) in memories {
+            self.set_memory(&target, |own| *own = memory);
+        }
+        self.admin.resolve(&self.plan, &self.wiring);
+        self.dirty = (0..self.plan.services.len()).collect();
+        self.dirty_regions = self.all_regions().collect();
+        self.effects.standings.clear();
+        self.effects.save = true;
+        self.generation += 1;
+        self.tell(now, What::Reloaded { generation: self.generation });
+    }
+
+    /// What is remembered of endpoints, where that is anything.
+    fn memories(&self) -> impl Iterator<Item = (AdminTarget, Memory)> + '_ {
+        self.plan.endpoints().filter_map(|id| {
+            let known = self.services.get(id.service)?;
+            let memory = *known.endpoints.get(id.pool)?.get(id.endpoint)?;
+            Some((self.plan.target(id)?, memory)).filter(|_| memory != Memory::default())
+        })
+    }
+
+    fn set_memory(&mut self, target: &AdminTarget, set: impl FnOnce(&mut Memory)) {
+        let AdminTarget::Endpoint { service, region, endpoint } = target else { return };
+        let id = self.wiring.endpoint(&self.plan, service, region, endpoint);
+        let Some(id) = id else { return };
+        let Some(memory) = self.memory(id) else { return };
+        set(memory);
+        if memory.ramp.is_some() {
+            self.ramping.insert(id);
+        }
+    }
+}

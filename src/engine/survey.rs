@@ -1,0 +1,255 @@
+//! The survey: all that is known, in the words of the operator.
+
+use jiff::Timestamp;
+
+use crate::engine::AdminStatus;
+use crate::engine::CheckStatus;
+use crate::engine::EndpointStatus;
+use crate::engine::Engine;
+use crate::engine::PoolStatus;
+use crate::engine::RegionStatus;
+use crate::engine::ServiceState;
+use crate::engine::ServiceStatus;
+use crate::engine::Status;
+use crate::engine::What;
+use crate::engine::checks::CheckState;
+use crate::engine::judge::Facts;
+use crate::engine::judge::Judged;
+use crate::engine::plan::text;
+use crate::health::CheckId;
+use crate::health::Verdict;
+use crate::model::AdminState;
+use crate::model::Family;
+use crate::model::RegionId;
+use crate::steer::Admission;
+
+impl Engine {
+    /// All that is known. O(services + checks); not for every packet.
+    pub fn status(&self, now: Timestamp) -> Status {
+        Status {
+            at: now,
+            started: self.started,
+            generation: self.generation,
+            regions: self.all_regions().filter_map(|id| self.region_status(id)).collect(),
+            services: (0..self.services.len()).filter_map(|at| self.service(at, now)).collect(),
+            checks: (0..).map_while(|at| self.check_status(CheckId(at))).collect(),
+            admin: self.admin.all().cloned().collect::<Vec<AdminStatus>>(),
+        }
+    }
+
+    /// Tells what a service's judgement changed for its clients.
+    pub(super) fn tell_changes(
+        &mut self,
+        at: usize,
+        before: &Judged,
+        after: &Judged,
+        now: Timestamp,
+    ) {
+        let Some(service) = self.plan.services.get(at).map(|service| service.name.clone()) else {
+            return;
+        };
+        if before.state != after.state {
+            let (before, after) = (before.state, after.state);
+            self.tell(now, What::Service { service: service.clone(), before, after });
+        }
+        let facts = self.facts(at, &self.admin, now).unwrap_or_default();
+        for (pool, facts) in facts.iter().enumerate() {
+            let admitted = after.is_pool_admitted(pool);
+            if before.is_pool_admitted(pool) == admitted {
+                continue;
+            }
+            let Some(status) = self.pool(at, pool, after, facts) else { continue };
+            let PoolStatus { region, reason, .. } = status;
+            let service = service.clone();
+            self.tell(now, What::Pool { service, region, admitted, reason });
+        }
+    }
+
+    /// Why a region has the verdict that it has.
+    pub(super) fn region_reason(&self, id: RegionId) -> String {
+        let Some((noun, state)) =
+            self.plan.regions.get(id.index()).zip(self.regions.get(id.index()))
+        else {
+            return String::new();
+        };
+        let own = self.plan.checks.regions.get(id.index()).copied().flatten();
+        let own = own.and_then(|check| self.checks.get(check.index()));
+        match (state.verdict, own) {
+            (Verdict::Up, _) => String::new(),
+            (Verdict::Unknown, _) => "its own monitor has not probed it yet".to_owned(),
+            (Verdict::Down, Some(check)) if check.verdict == Verdict::Down => {
+                format!("its own monitor: {}", check.reason)
+            }
+            (Verdict::Down, _) => {
+                let pools = self.wiring.services_of_region.get(id.index()).map_or(0, Vec::len);
+                let up = state.pools_up;
+                format!("{up} of {pools} pools are up, expected {} %", noun.min_pools)
+            }
+        }
+    }
+
+    fn region_status(&self, id: RegionId) -> Option<RegionStatus> {
+        let (noun, state) = (self.plan.regions.get(id.index())?, self.regions.get(id.index())?);
+        let check = self.plan.checks.regions.get(id.index()).copied().flatten();
+        Some(RegionStatus {
+            region: noun.name.clone(),
+            verdict: state.verdict,
+            reason: self.region_reason(id),
+            admin: self.admin.region(id),
+            pools_up: state.pools_up,
+            pools: self.wiring.services_of_region.get(id.index()).map_or(0, Vec::len),
+            check: check.and_then(|check| self.plan.checks.get(check)).map(|c| c.key.to_string()),
+        })
+    }
+
+    fn service(&self, at: usize, now: Timestamp) -> Option<ServiceStatus> {
+        let (noun, judged) = (self.plan.services.get(at)?, self.services.get(at)?.judged.as_ref()?);
+        let facts = self.facts(at, &self.admin, now)?;
+        let pools = facts.iter().enumerate();
+        Some(ServiceStatus {
+            service: noun.name.clone(),
+            names: noun.owners.iter().map(ToString::to_string).collect(),
+            state: judged.state,
+            pools: pools.filter_map(|(pool, facts)| self.pool(at, pool, judged, facts)).collect(),
+        })
+    }
+
+    fn pool(&self, at: usize, pool: usize, judged: &Judged, facts: &[Facts]) -> Option<PoolStatus> {
+        let noun = self.plan.services.get(at)?.pools.get(pool)?;
+        let own = self.plan.services.get(at)?.name.clone();
+        let region = self.plan.region_name(noun.region).to_owned();
+        let target = crate::model::AdminTarget::Pool { service: own, region: region.clone() };
+        let verdict = match judged.is_pool_up(pool) {
+            true if facts.iter().all(|facts| facts.verdict == Verdict::Unknown) => Verdict::Unknown,
+            true => Verdict::Up,
+            false if facts.iter().any(|facts| facts.verdict == Verdict::Down) => Verdict::Down,
+            false => Verdict::Unknown,
+        };
+        let ttls = [0, 1].into_iter().filter(|lane| {
+            judged
+                .pools
+                .get(pool)
+                .and_then(|lanes| lanes.get(*lane))
+                .is_some_and(|lane| lane.exists)
+        });
+        let ttl = ttls.map(|lane| judged.standing.ttl(pool, lane).secs()).min().unwrap_or(0);
+        let all = (0..noun.endpoints.len()).zip(facts);
+        Some(PoolStatus {
+            region,
+            verdict,
+            admitted: judged.is_pool_admitted(pool),
+            reason: self.pool_reason(at, pool, judged, facts),
+            admin: self.admin.get(&target),
+            ttl,
+            endpoints: all
+                .filter_map(|(e, facts)| self.endpoint(at, pool, e, judged, facts))
+                .collect(),
+        })
+    }
+
+    fn pool_reason(&self, at: usize, pool: usize, judged: &Judged, facts: &[Facts]) -> String {
+        let Some(noun) = self.plan.services.get(at).and_then(|service| service.pools.get(pool))
+        else {
+            return String::new();
+        };
+        let of_pool = self.admin.pool(noun.region, at, pool);
+        if of_pool != AdminState::Auto {
+            return format!("{of_pool} by an operator");
+        }
+        if judged.state == ServiceState::Panic {
+            return "verdicts are ignored: too little of the service is up".to_owned();
+        }
+        if judged.is_pool_admitted(pool) {
+            let lanes = judged.pools.get(pool).into_iter().flatten().zip(Family::ALL);
+            let mut missing = lanes.filter(|(lane, _)| lane.exists && !lane.is_admitted);
+            return missing.next().map_or_else(String::new, |(_, family)| {
+                format!("no {} endpoint is in service", family.record_type())
+            });
+        }
+        let state = self.regions.get(noun.region.index());
+        if state.is_some_and(|region| region.verdict == Verdict::Down) {
+            return "its region is down".to_owned();
+        }
+        let up = facts.iter().filter(|facts| facts.is_up()).count();
+        let least = noun.min_healthy;
+        format!("{up} of {} endpoints up, expected {least} % of their weight", facts.len())
+    }
+
+    fn endpoint(
+        &self,
+        at: usize,
+        pool: usize,
+        endpoint: usize,
+        judged: &Judged,
+        facts: &Facts,
+    ) -> Option<EndpointStatus> {
+        let noun = self.plan.services.get(at)?.pools.get(pool)?.endpoints.get(endpoint)?;
+        let lanes = self.wiring.lanes.get(at)?.get(pool)?;
+        let lane = noun.target.family().map_or(0, Family::index);
+        let position = lanes.get(lane)?.iter().position(|own| *own == endpoint)?;
+        let is_admitted = judged.standing.endpoint(pool, lane, position) == Admission::Admitted;
+        let checks = self.plan.checks.endpoints.get(at)?.get(pool)?.get(endpoint)?;
+        let states: Vec<&CheckState> =
+            checks.iter().filter_map(|id| self.checks.get(id.index())).collect();
+        let agreeing = states.iter().filter(|check| check.verdict == facts.verdict);
+        Some(EndpointStatus {
+            endpoint: text(&noun.target),
+            verdict: facts.verdict,
+            since: agreeing.filter_map(|check| check.since).max(),
+            reason: endpoint_reason(facts, &states),
+            admin: facts.admin,
+            share: if is_admitted {
+                judged.standing.share(pool, lane, position).percent()
+            } else {
+                0
+            },
+            checks: checks
+                .iter()
+                .filter_map(|id| self.plan.checks.get(*id))
+                .map(|check| check.key.to_string())
+                .collect(),
+        })
+    }
+
+    fn check_status(&self, id: CheckId) -> Option<CheckStatus> {
+        let (check, state) = (self.plan.checks.get(id)?, self.checks.get(id.index())?);
+        let monitor = self.plan.monitors.get(check.monitor.index())?;
+        Some(CheckStatus {
+            check: check.key.to_string(),
+            monitor: monitor.name.clone(),
+            verdict: state.verdict,
+            since: state.since,
+            reason: state.reason.clone(),
+            last: state.last,
+            took_us: u64::try_from(state.took.as_micros()).unwrap_or(u64::MAX),
+            failures: state.opinion.failures(),
+            held_until: state.opinion.held_until(),
+            unable: state.unable.clone(),
+            certificate_ends: state.certificate_ends,
+            successes_total: state.successes,
+            failures_total: state.failures,
+            flips_total: state.flips,
+        })
+    }
+}
+
+fn endpoint_reason(facts: &Facts, checks: &[&CheckState]) -> String {
+    if facts.is_held && facts.verdict == Verdict::Up {
+        return "is up again, and comes back when an operator undrains it".to_owned();
+    }
+    let down = checks.iter().filter(|check| check.verdict == Verdict::Down);
+    let unable = checks.iter().filter_map(|check| check.unable.as_deref());
+    match facts.verdict {
+        Verdict::Down => down.map(|check| check.reason.as_str()).collect::<Vec<_>>().join("; "),
+        Verdict::Up => checks
+            .iter()
+            .map(|c| c.reason.as_str())
+            .filter(|r| !r.is_empty())
+            .collect::<Vec<_>>()
+            .join("; "),
+        Verdict::Unknown => match unable.collect::<Vec<_>>().join("; ") {
+            none if none.is_empty() => "not probed yet".to_owned(),
+            some => format!("can't be probed: {some}"),
+        },
+    }
+}
