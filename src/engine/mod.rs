@@ -64,7 +64,6 @@ pub use crate::health::Verdict;
 use crate::health::down_in;
 use crate::health::of_monitors;
 use crate::model::AdminState;
-use crate::model::AdminTarget;
 use crate::model::RegionId;
 use crate::model::limits;
 use crate::steer::ServiceStanding;

@@ -206,8 +206,14 @@ impl ServiceStanding {
         self.lane(pool, lane).map_or(Ttl::ZERO, |lane| lane.ttl)
     }
 
+    /// Whether some endpoint of a lane is admitted for a part of the clients only.
+    pub(super) fn has_shares(&self, lane: usize) -> bool {
+        self.pools.iter().any(|pool| pool.lanes.get(lane).is_some_and(|lane| lane.is_partial))
+    }
+
     /// Who of a pool may be drawn in a walk. `key` tells clients apart where a share is not
-    /// full; otherwise it is not asked, and the time is constant.
+    /// full; otherwise it is not asked, and the time is constant. Without it shares are not
+    /// heeded.
     #[inline]
     pub(super) fn eligible(
         &self,
@@ -215,14 +221,17 @@ impl ServiceStanding {
         pool: usize,
         lane: usize,
         least: Admission,
-        key: impl FnOnce() -> u64,
+        key: Option<impl FnOnce() -> u64>,
     ) -> Option<Eligible> {
         let standing = self.lane(pool, lane)?;
         let endpoints = *standing.eligible.get(least.walk())?;
         if endpoints == 0 {
             return None;
         }
-        if standing.is_partial && least == Admission::Admitted {
+        if standing.is_partial
+            && least == Admission::Admitted
+            && let Some(key) = key
+        {
             return self.thinned(service, pool, lane, endpoints, key());
         }
         Some(Eligible { endpoints, weight: *standing.weights.get(least.walk())? })

@@ -83,7 +83,7 @@ pub fn decide<T: Trace>(
         false => Chooser::Draw(rng),
     };
     let key = Key { service, client: &client, located: &located };
-    let mut walk = Walk { service, standing, lane, key, chooser, trace };
+    let mut walk = Walk { service, standing, lane, key, with_shares: true, chooser, trace };
     let answered = walk.answer(located.label, map);
     trace.answered(answered);
     Decision { answered, scope: located.scope }
@@ -127,6 +127,8 @@ struct Walk<'a, T> {
     standing: &'a ServiceStanding,
     lane: usize,
     key: Key<'a>,
+    /// Whether shares that are not full are heeded.
+    with_shares: bool,
     chooser: Chooser<'a>,
     trace: &'a mut T,
 }
@@ -136,6 +138,13 @@ impl<T: Trace> Walk<'_, T> {
         let steps = map.labels().steps(label);
         if let Some(answered) = self.walk(label, steps, Admission::Admitted) {
             return answered;
+        }
+        // Outside of every share: a share is of who has somewhere else to go.
+        if self.standing.has_shares(self.lane) {
+            self.with_shares = false;
+            if let Some(answered) = self.walk(label, steps, Admission::Admitted) {
+                return answered;
+            }
         }
         match self.service.all_down {
             AllDown::FailOpen => {}
@@ -179,10 +188,12 @@ impl<T: Trace> Walk<'_, T> {
                 self.trace.considered(at, step.region, finding);
             }
         }
-        let (service, standing, lane, key) = (self.service, self.standing, self.lane, &self.key);
+        let (service, standing, lane) = (self.service, self.standing, self.lane);
+        let key = self.with_shares.then_some(&self.key);
         let of = move |step: &Step| {
             let position = service.pool_in(step.region)?;
-            let eligible = standing.eligible(service, position, lane, least, || key.hash())?;
+            let key = key.map(|key| || key.hash());
+            let eligible = standing.eligible(service, position, lane, least, key)?;
             Some((position, eligible))
         };
         if let [only] = tier {
@@ -207,7 +218,7 @@ impl<T: Trace> Walk<'_, T> {
             return Finding::NoFamily;
         }
         let admission = self.standing.admission(position, self.lane);
-        let key = || self.key.hash();
+        let key = self.with_shares.then_some(|| self.key.hash());
         match self.standing.eligible(self.service, position, self.lane, least, key) {
             Some(Eligible { weight: 0, .. }) => Finding::Standby,
             Some(Eligible { weight, .. }) => Finding::Candidate(weight),

@@ -173,4 +173,16 @@ impl Answer {
         let EdnsOption::Subnet(subnet) = option else { return None };
         Some(subnet.scope_prefix())
     }
+
+    /// The text of the extended error (RFC 8914), if it has one.
+    pub(crate) fn extended_error(&self) -> Option<String> {
+        let options = self.0.edns.as_ref()?.options();
+        // EXTRA-TEXT follows two octets of INFO-CODE.
+        options.as_ref().iter().find_map(|(code, option)| match (u16::from(*code), option) {
+            (15, EdnsOption::Unknown(_, data)) => {
+                Some(String::from_utf8_lossy(data.get(2..)?).into_owned())
+            }
+            _ => None,
+        })
+    }
 }

@@ -8,6 +8,7 @@ mod asking;
 mod block;
 mod cli;
 mod corpus;
+mod engine;
 mod ground;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
