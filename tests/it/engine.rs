@@ -130,7 +130,7 @@ impl Rig {
 
     fn publish(&mut self) -> bool {
         let effects = self.engine.effects(self.now);
-        self.notices.extend(effects.notices);
+        self.notices.extend(self.engine.notices(self.now));
         self.snapshot.standing = Arc::new(self.snapshot.standing.with(effects.standings));
         effects.save
     }
