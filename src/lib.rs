@@ -53,6 +53,7 @@
 //! | 3 | [`config`] | TOML to raw to checked, with every mistake |
 //! | 4 | [`snapshot`] | the compiled world and its standing, published by one swap |
 //! | 5 | [`responder`] | octets in, octets out |
+//! | 6 | [`control`] | the HTTP API, metrics, hooks |
 //! | 6 | [`server`] | UDP workers, TCP, sockets from systemd; the only `unsafe` code |
 //! | 7 | [`cli`] | subcommands; the only place that wires parts together |
 //! | – | [`manual`] | prose |
@@ -108,6 +109,7 @@ pub mod manual {
     //!
     //! | page | for |
     //! |---|---|
+    //! | [`api`] | the control API: requests, tokens, problems |
     //! | [`configuration`] | every key, its default, its range |
     //! | [`diagnostics`] | what `meridian check` may say |
     //! | [`zones`] | what master files may hold |
@@ -116,6 +118,10 @@ pub mod manual {
     //! | [`rfc7871`] | what the RFC of client subnets asks for, row by row, and how we know |
     //! | [`systemd`] | the unit, and restarts without a lost query |
     //! | [`decisions`] | what was decided against something else, and why |
+
+    pub mod api {
+        #![doc = include_str!("manual/api.md")]
+    }
 
     pub mod configuration {
         #![doc = include_str!("manual/configuration.md")]
