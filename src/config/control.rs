@@ -273,11 +273,7 @@ fn role(text: &str) -> Result<Role, Fault> {
     known.ok_or_else(|| {
         let words = Role::ALL.map(Role::as_str);
         let expected = format!("a role: {}", suggest::choice(words));
-        Fault::new(codes::TOKEN_ROLE, expected).help(suggest::help(
-            text,
-            words.into_iter(),
-            "the roles are",
-        ))
+        Fault::new(codes::TOKEN_ROLE, expected).help(suggest::help(text, words, "the roles are"))
     })
 }
 

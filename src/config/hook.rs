@@ -161,6 +161,6 @@ fn event(text: &str) -> Result<HookEvent, Fault> {
     known.ok_or_else(|| {
         let words = HookEvent::ALL.map(HookEvent::as_str);
         Fault::new(codes::UNKNOWN_EVENT, format!("an event: {}", suggest::choice(words)))
-            .help(suggest::help(text, words.into_iter(), "the events are"))
+            .help(suggest::help(text, words, "the events are"))
     })
 }

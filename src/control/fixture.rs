@@ -10,7 +10,7 @@ use crate::engine::RegionStatus;
 use crate::engine::ServiceState;
 use crate::engine::ServiceStatus;
 use crate::engine::Status;
-use crate::engine::Verdict;
+use crate::health::Verdict;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::engine::ServiceStatus;
 use crate::engine::Status;
-use crate::engine::Verdict;
+use crate::health::Verdict;
 use crate::model::AdminState;
 
 /// Draws the page.

@@ -69,7 +69,11 @@ async fn stand_in(mut requests: mpsc::Receiver<Request>, changes: Arc<Mutex<Vec<
                         let service = "www".into();
                         Err(AdminRefusal::Safety { service, left: 0, regions: 2, least: 1 })
                     }
-                    _ => Ok(AdminDone { before: AdminState::Auto, settled: at("03:04:35") }),
+                    AdminTarget::Region { .. }
+                    | AdminTarget::Pool { .. }
+                    | AdminTarget::Endpoint { .. } => {
+                        Ok(AdminDone { before: AdminState::Auto, settled: at("03:04:35") })
+                    }
                 };
                 changes.lock().unwrap().push(change);
                 drop(reply.send(answer));

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::control::problem::Kind;
 use crate::control::problem::Problem;
 use crate::engine::Status;
-use crate::engine::Verdict;
+use crate::health::Verdict;
 use crate::model::AdminTarget;
 
 /// What `/readyz` says besides that the node answers.

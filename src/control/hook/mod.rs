@@ -292,7 +292,7 @@ mod tests {
         let (hangs, _folder) = scripted("exec sleep 1000", Duration::from_millis(100));
         let (sender, _keep) = broadcast::channel(16);
         let tasks = Tasks::new();
-        let mut hooks = Hooks::start(&[hangs.clone()], sender.clone(), &tasks).unwrap();
+        let mut hooks = Hooks::start(std::slice::from_ref(&hangs), sender.clone(), &tasks).unwrap();
         sender.send(notice(1)).unwrap();
         until(hooks.counts(), |counts| counts.failed == 1).await;
         hooks.renew(&[hangs]).unwrap();

@@ -11,7 +11,7 @@ use crate::control::metrics::family as f;
 use crate::engine::CheckStatus;
 use crate::engine::ServiceState;
 use crate::engine::Status;
-use crate::engine::Verdict;
+use crate::health::Verdict;
 use crate::model::AdminState;
 use crate::responder::Class;
 
