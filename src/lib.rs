@@ -48,11 +48,15 @@
 //! | 0 | [`tasks`] | named, bounded, stoppable tasks and threads |
 //! | 1 | [`wire`] | the DNS message format: one query in, one response out, no allocation |
 //! | 1 | [`geo`] | MMDB files, places, the operator's nets, the prefix map |
+//! | 1 | [`health`] | outcomes of probes, damped to verdicts |
 //! | 2 | [`zone`] | master files, and RFC 1034 lookups in what they compile to |
 //! | 2 | [`steer`] | the five steps, and the trace that explains them |
 //! | 3 | [`config`] | TOML to raw to checked, with every mistake |
 //! | 4 | [`snapshot`] | the compiled world and its standing, published by one swap |
 //! | 5 | [`responder`] | octets in, octets out |
+//! | 5 | [`engine`] | the single writer of all that changes: events in, effects out |
+//! | 6 | [`control`] | the HTTP API, metrics, hooks |
+//! | 6 | [`prober`] | probes on the network |
 //! | 6 | [`server`] | UDP workers, TCP, sockets from systemd; the only `unsafe` code |
 //! | 7 | [`cli`] | subcommands; the only place that wires parts together |
 //! | – | [`manual`] | prose |
@@ -108,6 +112,7 @@ pub mod manual {
     //!
     //! | page | for |
     //! |---|---|
+    //! | [`api`] | the control API: requests, tokens, problems |
     //! | [`configuration`] | every key, its default, its range |
     //! | [`diagnostics`] | what `meridian check` may say |
     //! | [`zones`] | what master files may hold |
@@ -116,6 +121,10 @@ pub mod manual {
     //! | [`rfc7871`] | what the RFC of client subnets asks for, row by row, and how we know |
     //! | [`systemd`] | the unit, and restarts without a lost query |
     //! | [`decisions`] | what was decided against something else, and why |
+
+    pub mod api {
+        #![doc = include_str!("manual/api.md")]
+    }
 
     pub mod configuration {
         #![doc = include_str!("manual/configuration.md")]

@@ -1,6 +1,8 @@
 //! All subcommands and options: the one definition that parsing, help, completions and the
 //! man page are made from.
 
+pub(super) mod live;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -11,6 +13,12 @@ use clap::ValueEnum;
 use clap_complete::Shell;
 use ipnet::IpNet;
 
+use crate::cli::arguments::live::Drain;
+use crate::cli::arguments::live::Force;
+use crate::cli::arguments::live::Reload;
+use crate::cli::arguments::live::Remote;
+use crate::cli::arguments::live::Status;
+use crate::cli::arguments::live::Undrain;
 use crate::model::Name;
 use crate::model::RecordType;
 
@@ -35,6 +43,16 @@ pub(super) enum Command {
     Check(Check),
     /// Show why a client gets the answer it gets: locate, rank, admit, split, answer.
     Explain(Explain),
+    /// Show what a running node knows: verdicts, admin states, who gets clients.
+    Status(Status),
+    /// Take clients away from a region, pool or endpoint.
+    Drain(Drain),
+    /// Let the verdict decide again: the end of `drain` and `force`.
+    Undrain(Undrain),
+    /// Set a region, pool or endpoint up or down, whatever its probes say.
+    Force(Force),
+    /// Have a running node take its configuration again.
+    Reload(Reload),
     /// Ask the GeoIP databases and the operator's nets.
     #[command(subcommand)]
     Geo(Geo),
@@ -112,11 +130,16 @@ pub(super) struct Explain {
     /// The seed of the draw.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
+    /// Ask a running node instead of the configuration.
+    #[arg(long, conflicts_with_all = ["down", "drain", "seed"])]
+    pub(super) live: bool,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) configured: Configured,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,8 +8,11 @@
 //! [`main`], then `serve`.
 #![forbid(unsafe_code)]
 
+mod admin;
+mod api;
 mod arguments;
 mod check;
+mod columns;
 mod demo;
 mod documents;
 mod explain;
@@ -17,7 +20,11 @@ mod geo;
 mod node;
 mod output;
 mod recorder;
+mod reload;
 mod serve;
+mod state;
+mod status;
+mod traffic;
 mod watch;
 
 use std::io::IsTerminal;
@@ -53,11 +60,18 @@ impl From<Exit> for ExitCode {
 /// Runs the command that the arguments of this process name.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Probes, hooks and calls of the API take it from here. There is no other yet.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let exit = match arguments.command {
         Command::Serve(options) => serve::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Explain(options) => explain::run(&options),
+        Command::Status(options) => status::run(&options),
+        Command::Drain(options) => admin::drain(&options),
+        Command::Undrain(options) => admin::undrain(&options),
+        Command::Force(options) => admin::force(&options),
+        Command::Reload(options) => reload::run(&options),
         Command::Geo(command) => geo::run(&command),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { folder } => documents::man(folder.as_deref()),

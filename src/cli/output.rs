@@ -7,6 +7,8 @@ use std::io;
 use std::io::ErrorKind;
 use std::io::Write;
 
+use jiff::SignedDuration;
+
 use crate::cli::Exit;
 
 /// Writes to standard output; the end of the command, unless that fails for another reason
@@ -23,6 +25,27 @@ pub(super) fn complain(text: &str) {
 /// A problem that ends a command, on one line of standard error.
 pub(super) fn fail(problem: &str) {
     complain(&format!("meridian: {problem}\n"));
+}
+
+/// What others wrote, without control characters: none of them reaches a terminal.
+pub(super) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { plain.extend(c.escape_default()) } else { plain.push(c) }
+    }
+    plain
+}
+
+/// A duration as people say it: its two largest units.
+pub(super) fn span(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (1.., _, _) => format!("{days}d {}h", hours % 24),
+        (_, 1.., _) => format!("{hours}h {}m", minutes % 60),
+        (_, _, 1..) => format!("{minutes}m {}s", seconds % 60),
+        _ => format!("{seconds}s"),
+    }
 }
 
 fn write(out: &mut impl Write, text: &str, exit: Exit) -> Exit {
@@ -50,6 +73,15 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn durations_have_two_units() {
+        for (seconds, expected) in
+            [(-5, "0s"), (59, "59s"), (60, "1m 0s"), (3_725, "1h 2m"), (90_000, "1d 1h")]
+        {
+            assert_eq!(span(SignedDuration::from_secs(seconds)), expected);
         }
     }
 

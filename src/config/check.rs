@@ -9,10 +9,12 @@ use std::collections::HashSet;
 use crate::config::Config;
 use crate::config::Places;
 use crate::config::codes;
+use crate::config::control;
 use crate::config::directory;
 use crate::config::directory::Directory;
 use crate::config::families;
 use crate::config::gather::Gathered;
+use crate::config::hook;
 use crate::config::monitor;
 use crate::config::monitor::Monitor;
 use crate::config::owners;
@@ -22,7 +24,6 @@ use crate::config::raw::Raw;
 use crate::config::reader;
 use crate::config::reader::At;
 use crate::config::region;
-use crate::config::server;
 use crate::config::service;
 use crate::config::service::Against;
 use crate::model::Code;
@@ -73,7 +74,11 @@ pub(super) fn check(
     };
     Config {
         server: raw.server.map(|at| at.value).unwrap_or_default(),
-        control: raw.control.map_or_else(server::default_control, |at| at.value),
+        control: control::check(
+            raw.control.map(|at| at.value).unwrap_or_default(),
+            gathered.tokens,
+        ),
+        hooks: hook::check(raw.hooks, problems),
         zones: gathered.zones.into_iter().map(|z| (z.apex.value, z.records)).collect(),
         databases: gathered.databases,
         nets: raw.nets.tagged.into_iter().map(|(net, tag)| (net, tag.value)).collect(),
@@ -121,6 +126,7 @@ fn deduplicate(raw: &mut Raw, problems: &mut Vec<Diagnostic>) {
     only("monitor", &mut raw.monitors, |w| w.clone().map(|m| m.name), problems);
     only("policy", &mut raw.policies, |w| w.name.clone(), problems);
     only("service", &mut raw.services, |w| w.name.clone(), problems);
+    only("hook", &mut raw.hooks, |w| w.clone().map(|hook| hook.name), problems);
 }
 
 fn names(raw: &Raw, start: Span) -> Names {

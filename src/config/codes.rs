@@ -53,6 +53,16 @@ codes! {
     // The server.
     DUPLICATE_LISTEN = "duplicate-listen": "An address is listed twice in `listen`.";
     NSID_TOO_LONG = "nsid-too-long": "The NSID is longer than 64 octets.";
+    // The control API and hooks.
+    HOOK_COMMAND = "hook-command": "A hook's command is not an absolute path.";
+    HOOK_TARGET = "hook-target": "A hook has both a URL and a command, or neither.";
+    HOOK_URL = "hook-url": "A text is not a URL of HTTP or HTTPS.";
+    MIN_REGIONS = "min-regions": "A text is not a percentage.";
+    TOKEN_HASH = "token-hash": "A text is not a SHA-256 hash in hexadecimal digits.";
+    TOKEN_ROLE = "token-role": "A text is not a role of a token.";
+    TOKEN_SHORT = "token-short": "The first line of a token's file is shorter than a token.";
+    TOKEN_SOURCE = "token-source": "A token has both a file and a hash, or neither.";
+    UNKNOWN_EVENT = "unknown-event": "A text is not an event that hooks are called for.";
     // Geography.
     NO_DATABASE = "no-database": "Clients are to be located, but there is no GeoIP database.";
     UNUSED_TAG = "unused-tag": "No rule uses a tag of the operator's networks.";

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::config::codes;
+use crate::config::control;
+use crate::config::control::Token;
 use crate::config::files;
 use crate::config::geography;
 use crate::config::owners::Zone;
@@ -23,6 +25,8 @@ pub(super) struct Gathered {
     pub(super) databases: Vec<Arc<Database>>,
     /// From files of networks.
     pub(super) nets: Vec<(IpNet, At<String>)>,
+    /// With what their files hold.
+    pub(super) tokens: Vec<Token>,
 }
 
 /// Reads every file that is named.
@@ -31,6 +35,7 @@ pub(super) fn gather(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagno
         zones: zones(raw, sources, problems),
         databases: databases(raw, problems),
         nets: nets(raw, sources, problems),
+        tokens: raw.control.iter().flat_map(|at| control::tokens(&at.value, problems)).collect(),
     }
 }
 

@@ -30,11 +30,13 @@
 
 mod check;
 mod codes;
+mod control;
 mod directory;
 mod families;
 mod files;
 mod gather;
 mod geography;
+mod hook;
 mod monitor;
 mod notation;
 mod owners;
@@ -57,15 +59,17 @@ mod value;
 mod tests;
 
 pub use codes::CODES;
+pub use control::{Access, Control, Role, Token};
+pub use hook::{Hook, HookAction, HookEvent};
 pub use monitor::{HttpProbe, Monitor, Probe};
 pub use render::{Format, render};
 pub use server::Server;
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -91,8 +95,10 @@ use crate::zone::Record;
 pub struct Config {
     /// How this node serves DNS.
     pub server: Server,
-    /// Where the control API listens.
-    pub control: SocketAddr,
+    /// The control API.
+    pub control: Control,
+    /// Who is told of what happens, in the order of the files.
+    pub hooks: Vec<Hook>,
     /// Zones by apex, in the order of the files; at least one.
     pub zones: Vec<(Name, Vec<Record>)>,
     /// The GeoIP databases, in the order of the file.
@@ -158,7 +164,63 @@ pub fn load_str(text: &str, folder: &Path) -> Loaded {
     load_text(&folder.join("meridian.toml"), Arc::from(text))
 }
 
+/// Finds out how to reach the node that runs with a configuration. Only `[control]` and
+/// `[server]` matter: what else is wrong keeps nobody from draining.
+///
+/// # Errors
+///
+/// Why the file can't be read, or is not TOML.
+pub fn access(path: &Path) -> Result<Access, Diagnostic> {
+    let Written { raw, diagnostics, reliable, .. } = read_all(path, files::text(path)?);
+    let first = diagnostics.into_iter().find(|problem| problem.severity == Severity::Error);
+    match first {
+        Some(problem) if !reliable => Err(problem),
+        _ => Ok(control::access(raw)),
+    }
+}
+
+/// Reads a duration in the notation of the configuration: `"500ms"`, `"10s"`, `"2h"`.
+///
+/// # Errors
+///
+/// What was expected, and what to write instead.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    units::duration(text).map_err(|fault| {
+        let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
+        format!("expected {}, found {text:?}{help}", fault.expected)
+    })
+}
+
+/// What all files say, and what came up on the way.
+struct Written {
+    raw: Raw,
+    diagnostics: Vec<Diagnostic>,
+    sources: Sources,
+    main: SourceId,
+    files: Vec<PathBuf>,
+    /// Whether no name that a file would have defined is missing.
+    reliable: bool,
+}
+
 fn load_text(path: &Path, text: Arc<str>) -> Loaded {
+    let Written { raw, mut diagnostics, mut sources, main, mut files, reliable } =
+        read_all(path, text);
+    files.extend(raw.files().cloned());
+    // Names that a broken file would have defined are not unknown: say nothing of them.
+    let mut config = reliable.then(|| {
+        let gathered = gather::gather(&raw, &mut sources, &mut diagnostics);
+        let start = Span { source: main, start: 0, end: 0 };
+        check::check(raw, gathered, start, &mut diagnostics)
+    });
+    files.extend(sources.paths().map(Path::to_owned));
+    if diagnostics.iter().any(|problem| problem.severity == Severity::Error) {
+        config = None;
+    }
+    Loaded { config, diagnostics: ordered(diagnostics), sources, files }
+}
+
+/// Reads the main file and those that it includes.
+fn read_all(path: &Path, text: Arc<str>) -> Written {
     let mut sources = Sources::default();
     let main = sources.add(path, Arc::clone(&text));
     let mut raw = Raw::default();
@@ -200,18 +262,7 @@ fn load_text(path: &Path, text: Arc<str>) -> Loaded {
             }
         }
     }
-    files.extend(raw.files().cloned());
-    // Names that a broken file would have defined are not unknown: say nothing of them.
-    let mut config = reliable.then(|| {
-        let gathered = gather::gather(&raw, &mut sources, &mut diagnostics);
-        let start = Span { source: main, start: 0, end: 0 };
-        check::check(raw, gathered, start, &mut diagnostics)
-    });
-    files.extend(sources.paths().map(Path::to_owned));
-    if diagnostics.iter().any(|problem| problem.severity == Severity::Error) {
-        config = None;
-    }
-    Loaded { config, diagnostics: ordered(diagnostics), sources, files }
+    Written { raw, diagnostics, sources, main, files, reliable }
 }
 
 /// Reads one file into `raw`; false if keys of it may be missing.

@@ -3,12 +3,14 @@
 //! One [`Raw`] collects all files: they share one namespace. It holds values
 //! that are right by themselves; whether they fit together is for `check`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::codes;
+use crate::config::control;
 use crate::config::geography;
 use crate::config::geography::Nets;
+use crate::config::hook;
+use crate::config::hook::Hook;
 use crate::config::monitor;
 use crate::config::monitor::Monitor;
 use crate::config::notation;
@@ -35,7 +37,8 @@ pub(super) struct Zone {
 #[derive(Default)]
 pub(super) struct Raw {
     pub(super) server: Option<At<Server>>,
-    pub(super) control: Option<At<SocketAddr>>,
+    pub(super) control: Option<At<control::Written>>,
+    pub(super) hooks: Vec<At<Hook>>,
     pub(super) geoip: Option<At<Vec<At<PathBuf>>>>,
     pub(super) nets: Nets,
     pub(super) zones: Vec<Zone>,
@@ -48,11 +51,12 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// The zones, databases and lists of networks that are named.
+    /// The zones, databases, lists of networks and tokens that are named.
     pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let zones = self.zones.iter().filter_map(|zone| zone.file.as_ref());
         let databases = self.geoip.iter().flat_map(|geoip| &geoip.value);
-        zones.chain(databases).chain(&self.nets.files).map(|at| &at.value)
+        let tokens = self.control.iter().flat_map(|control| control.value.files());
+        zones.chain(databases).chain(&self.nets.files).chain(tokens).map(|at| &at.value)
     }
 
     /// Adds a file. Only the main file may include others.
@@ -64,7 +68,7 @@ impl Raw {
         }
         if let Some(section) = root.section("control") {
             let span = section.name.span;
-            let control = At { value: server::read_control(section), span };
+            let control = At { value: control::read(section), span };
             once(&root, &mut self.control, control, "control");
         }
         if let Some(section) = root.section("geoip") {
@@ -81,6 +85,7 @@ impl Raw {
         self.regions.extend(root.named("region").into_iter().map(region::read));
         self.monitors.extend(root.named("monitor").into_iter().map(monitor::read));
         self.policies.extend(root.named("policy").into_iter().map(policy::read));
+        self.hooks.extend(root.named("hook").into_iter().map(hook::read));
         self.services.extend(root.named("service").into_iter().map(service::read));
         root.close();
     }

@@ -1,8 +1,9 @@
-//! `[server]` and `[control]`: where this node listens and how it is sized.
+//! `[server]`: where this node listens and how it is sized.
 
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::codes;
@@ -35,6 +36,8 @@ pub struct Server {
     pub tcp_idle: Duration,
     /// Open TCP connections at most.
     pub tcp_connections: usize,
+    /// The folder for what must survive a restart; `None` if the file does not say.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Server {
@@ -48,13 +51,9 @@ impl Default for Server {
             nsid: None,
             tcp_idle: Duration::from_secs(10),
             tcp_connections: limits::TCP_CONNECTIONS,
+            state: None,
         }
     }
-}
-
-/// The address of the control API unless the file says otherwise.
-pub(super) fn default_control() -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, 8053))
 }
 
 /// Reads `[server]`.
@@ -81,16 +80,11 @@ pub(super) fn read(mut section: Section<'_>) -> Server {
     {
         server.tcp_connections = most.value;
     }
+    if let Some(value) = section.value("state", "\"/var/lib/meridian\"") {
+        server.state = value.path().map(|path| path.value);
+    }
     section.close();
     server
-}
-
-/// Reads `[control]`: where the API listens.
-pub(super) fn read_control(mut section: Section<'_>) -> SocketAddr {
-    let listen = section.value("listen", "\"127.0.0.1:8053\"");
-    let listen = listen.and_then(|value| value.parsed(notation::socket));
-    section.close();
-    listen.map_or_else(default_control, |at| at.value)
 }
 
 fn listen(section: &Section<'_>, value: &Value<'_>) -> Vec<SocketAddr> {

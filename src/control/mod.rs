@@ -1,6 +1,166 @@
-//! The control API: HTTP in, requests to the node out.
+//! The control API: HTTP in, requests to the node out; and hooks that are told of notices.
+//!
+//! ```text
+//!   HTTP ─► http ─► rate, route, guard ─► answer ─► Desk ═Request═► node
+//!                                            ▲                       │
+//!             status, page, metrics, JSON ◄──┴────── one reply ◄─────┤
+//!                                                                    │
+//!   event streams, hooks ◄════════════ Notice, to all ◄══════════════┘
+//! ```
+//!
+//! # Invariants
+//!
+//! - Whatever the node does not answer in time is answered with 503 here; the node never
+//!   waits for the API, for an event stream or for a hook.
+//! - Nothing changes without a token whose role suffices, wherever it is asked from.
+//! - Header, body, rate, connections and streams have bounds in [`limits`].
+//! - Every refusal is a problem of RFC 9457 with a stable name.
+//! - `openapi.json` and the table of routes are the same; a test compares them.
+//!
+//! # Not here
+//!
+//! What requests do (`engine`), TLS (a proxy's work), names of host and client in logs.
+//!
+//! # Start with
+//!
+//! [`Control::start`], then `route.rs` and `answer.rs`.
+//!
+//! [`limits`]: crate::model::limits
 #![forbid(unsafe_code)]
 
+mod answer;
+mod desk;
+mod events;
+#[cfg(test)]
+mod fixture;
+mod guard;
+mod hook;
+mod http;
+mod metrics;
+mod page;
+mod payload;
+mod problem;
+mod rate;
 mod request;
+mod room;
+mod route;
+#[cfg(test)]
+mod tests;
+pub mod token;
+mod traffic;
+mod view;
 
+use std::io;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio::sync::broadcast;
+use tokio::sync::mpsc;
+
+pub use hook::{HookCounts, Hooks};
 pub use request::{Explain, Heartbeat, NoSuchCheck, Request};
+pub use traffic::{HookTraffic, Traffic, TrafficSource};
+
+use crate::config::Token;
+use crate::control::desk::Desk;
+use crate::control::rate::Rates;
+use crate::control::room::Room;
+use crate::engine::Notice;
+use crate::model::limits;
+use crate::tasks::SpawnError;
+use crate::tasks::Tasks;
+
+/// The API can't have its address.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "failed to listen for the control API at {address}; change or free it, or set \
+     `listen = \"off\"` in `[control]`"
+)]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What the operating system said.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Why the API did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The runtime did not take the socket.
+    #[error("failed to serve the control API")]
+    Serve(#[source] io::Error),
+    /// There are too many tasks.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
+
+/// Takes the address of the API.
+///
+/// # Errors
+///
+/// [`BindError`] says what to do.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).map_err(|source| BindError { address, source })
+}
+
+/// The running API. Dropping it stops nothing; [`Tasks`] does.
+#[derive(Debug)]
+pub struct Control {
+    room: Arc<Room>,
+    address: SocketAddr,
+}
+
+impl Control {
+    /// Starts answering at `listener`, on the current runtime.
+    ///
+    /// What is asked goes to `requests`, whose capacity bounds what may wait; what happened
+    /// comes from `notices`. `tokens` are those of the configuration, and of
+    /// [`token::with_local`].
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if the runtime does not take the socket, or there are too many tasks.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn start(
+        listener: TcpListener,
+        tokens: Vec<Token>,
+        requests: mpsc::Sender<Request>,
+        notices: broadcast::Sender<Arc<Notice>>,
+        traffic: TrafficSource,
+        tasks: &Tasks,
+    ) -> Result<Self, StartError> {
+        let address = listener.local_addr().map_err(StartError::Serve)?;
+        listener.set_nonblocking(true).map_err(StartError::Serve)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Serve)?;
+        let room = Arc::new(Room {
+            desk: Desk::new(requests),
+            notices,
+            traffic,
+            tokens: ArcSwap::from_pointee(tokens),
+            rates: Mutex::new(Rates::default()),
+            connections: Arc::new(Semaphore::new(limits::API_CONNECTIONS)),
+            streams: Arc::new(Semaphore::new(limits::API_STREAMS)),
+            tasks: tasks.part(),
+        });
+        room.tasks.spawn("api", http::serve(listener, Arc::clone(&room)))?;
+        Ok(Self { room, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Replaces the tokens; what was admitted before is answered still.
+    pub fn set_tokens(&self, tokens: Vec<Token>) {
+        self.room.tokens.store(Arc::new(tokens));
+    }
+}

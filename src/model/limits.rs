@@ -90,3 +90,45 @@ pub const UDP_QUERY: usize = 4096;
 
 /// Admin states that are set at a time; one more is refused.
 pub const ADMIN_STATES: usize = 10_000;
+
+/// Tokens of the control API; more is an error. Each request is compared with all of them.
+pub const TOKENS: usize = 64;
+
+/// Hooks; more is an error. Each has a queue and a task of its own.
+pub const HOOKS: usize = 16;
+
+/// Notices that wait for one hook; past that the oldest is dropped and counted. At the default
+/// time-out of 5 s the last of them would be called an hour and a half late.
+pub const HOOK_QUEUE: usize = 1000;
+
+/// Open connections to the control API; past that new ones wait in the kernel's queue. A fleet
+/// of dashboards fits, and each costs a task and a few KiB.
+pub const API_CONNECTIONS: usize = 256;
+
+/// Octets of a request's line and header to the control API; more is answered with 431. A long
+/// token and what a browser sends fit.
+pub const API_HEADER: usize = 16 * 1024;
+
+/// Octets of a request's body to the control API; more is answered with 413. The longest that
+/// means something is an admin state with its reason.
+pub const API_BODY: usize = 64 * 1024;
+
+/// Event streams of the control API at a time; more are answered with 503. Each is a copy of
+/// every notice.
+pub const API_STREAMS: usize = 64;
+
+/// Peers of which the control API remembers how often they asked; past that the one that was
+/// quiet longest is forgotten.
+pub const API_PEERS: usize = 1024;
+
+/// Requests that one peer may send to the control API at once; past that it gets
+/// [`API_RATE`] a second, and 429. A dashboard opens with a dozen.
+pub const API_BURST: u32 = 100;
+
+/// Requests per second and peer of the control API; more are answered with 429. A script that
+/// drains endpoints one by one stays below.
+pub const API_RATE: u32 = 50;
+
+/// Characters of an operator's reason for an admin state; more is refused. It is in every
+/// status and in logs.
+pub const WHY: usize = 500;

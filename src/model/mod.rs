@@ -14,6 +14,7 @@ pub mod limits;
 mod admin;
 mod coordinates;
 mod diagnostic;
+mod min_regions;
 mod monitor;
 mod name;
 mod place;
@@ -26,6 +27,7 @@ mod ttl;
 pub use admin::{AdminState, AdminTarget};
 pub use coordinates::Coordinates;
 pub use diagnostic::{Code, Diagnostic, Label, Severity, SourceId, Sources, Span};
+pub use min_regions::MinRegions;
 pub use monitor::{
     BodyMatch, DnsProbe, ExecProbe, GrpcProbe, HttpProbe, Monitor, MonitorId, Monitors, Probe,
     ProbeAt, ProbeHost, TcpProbe, TlsOptions, TlsProbe,

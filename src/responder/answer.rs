@@ -8,6 +8,7 @@ use crate::model::Class;
 use crate::model::RecordType;
 use crate::model::Ttl;
 use crate::model::limits;
+use crate::responder::Tally;
 use crate::responder::Verdict;
 use crate::snapshot::Snapshot;
 use crate::steer::Trace;
@@ -31,6 +32,7 @@ pub(super) struct Answer<'a, 'b, T> {
     pub(super) peer: IpAddr,
     pub(super) snapshot: &'a Snapshot,
     pub(super) rng: &'a mut Rng,
+    pub(super) tally: &'a mut Tally,
     pub(super) out: &'a mut Reply<'b>,
     pub(super) trace: &'a mut T,
 }

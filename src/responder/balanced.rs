@@ -65,6 +65,9 @@ impl<T: Trace> Answer<'_, '_, T> {
         match decision.answered {
             Answered::Endpoints { pool, picks, admission, ttl } => {
                 let open = admission != Admission::Admitted;
+                if open {
+                    self.tally.count_failed_open();
+                }
                 let target = self.endpoints(sought, service, pool, family, &picks, ttl)?;
                 match target {
                     Some(next) => Ok(Step::Follow(next, decision.scope)),

@@ -40,6 +40,7 @@ use fastrand::Rng;
 
 pub use tally::Class;
 pub use tally::Tally;
+pub use tally::TallyCell;
 
 use crate::model;
 use crate::model::RecordType;
@@ -204,8 +205,8 @@ fn judge<T: Trace>(
         // Transfers are not offered (RFC 5936, 2.2.1).
         (model::Class::IN, RecordType::AXFR | RecordType::IXFR) => Verdict::of(Rcode::REFUSED),
         (model::Class::IN, _) => {
-            let Worker { rng, .. } = view.worker;
-            Answer { query, peer, snapshot: view.snapshot, rng, out, trace }.complete()
+            let Worker { rng, tally } = view.worker;
+            Answer { query, peer, snapshot: view.snapshot, rng, tally, out, trace }.complete()
         }
         (model::Class::CH, _) => identity::answer(query, view.snapshot.world.nsid(), out),
         _ => Verdict::refused("only class IN is served"),

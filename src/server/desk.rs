@@ -13,6 +13,7 @@ use std::sync::PoisonError;
 
 use crate::model::limits;
 use crate::responder::Outcome;
+use crate::responder::TallyCell;
 use crate::responder::Transport;
 use crate::responder::View;
 use crate::responder::Worker;
@@ -26,6 +27,8 @@ pub(in crate::server) struct Desk {
     respond: Respond,
     subscriber: Subscriber,
     counters: Arc<Counters>,
+    /// Where others see what was answered.
+    tally: Arc<TallyCell>,
     seat: Mutex<Seat>,
 }
 
@@ -43,10 +46,11 @@ impl Desk {
         respond: Respond,
         subscriber: Subscriber,
         counters: Arc<Counters>,
+        tally: Arc<TallyCell>,
     ) -> Self {
         let worker = Worker::new(fastrand::u64(..));
         let reply = vec![0; limits::MESSAGE].into();
-        Self { respond, subscriber, counters, seat: Mutex::new(Seat { worker, reply }) }
+        Self { respond, subscriber, counters, tally, seat: Mutex::new(Seat { worker, reply }) }
     }
 
     /// Appends the framed answer to `output`, or nothing if there is none to send.
@@ -65,6 +69,7 @@ impl Desk {
                 (self.respond.0)(request, client, Transport::Tcp, &mut view, reply)
             }))
         };
+        self.tally.store(&worker.tally);
         match outcome {
             Ok(Outcome::Drop) => Ok(()),
             Ok(Outcome::Send(length)) => {
@@ -75,7 +80,10 @@ impl Desk {
                 Ok(())
             }
             Err(panic) => {
+                // What it counted so far stays: counters only grow.
+                let tally = worker.tally;
                 *worker = Worker::new(fastrand::u64(..));
+                worker.tally = tally;
                 if self.counters.responder_panics.add(1) {
                     tracing::error!(message = panic_message(&*panic), "panic at a query by TCP");
                 }

@@ -37,6 +37,7 @@ mod handover;
 mod listeners;
 mod notify;
 mod stream;
+mod tallies;
 mod tcp;
 mod udp;
 
@@ -55,6 +56,7 @@ pub use handover::HandedOver;
 pub use listeners::ListenError;
 pub use listeners::Listeners;
 pub use notify::Notify;
+pub use tallies::Tallies;
 
 use crate::model::limits;
 use crate::responder;
@@ -123,6 +125,7 @@ pub struct Server {
     tasks: Tasks,
     subscriber: Subscriber,
     counters: Arc<Counters>,
+    tallies: Arc<Tallies>,
     respond: Respond,
     tcp: Arc<tcp::Shared>,
 }
@@ -158,8 +161,9 @@ impl Server {
         tasks: &Tasks,
     ) -> Result<Self, ServerError> {
         let counters = Arc::new(Counters::default());
+        let tallies = Arc::new(Tallies::default());
         let tcp = Arc::new(tcp::Shared {
-            desk: Desk::new(respond, subscriber.clone(), Arc::clone(&counters)),
+            desk: Desk::new(respond, subscriber.clone(), Arc::clone(&counters), tallies.cell()),
             connections: Arc::new(Connections::new(
                 settings.tcp_connections.min(limits::TCP_CONNECTIONS),
                 settings.tcp_connections_per_client.min(limits::TCP_CONNECTIONS_PER_CLIENT),
@@ -173,7 +177,8 @@ impl Server {
         });
         let tasks = tasks.part();
         let parts = Vec::new();
-        let mut server = Self { listeners, parts, tasks, subscriber, counters, respond, tcp };
+        let mut server =
+            Self { listeners, parts, tasks, subscriber, counters, tallies, respond, tcp };
         match server.serve_all(&server.listeners.each) {
             Ok(parts) => {
                 server.parts = parts;
@@ -194,6 +199,11 @@ impl Server {
     /// What the transports counted.
     pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    /// What all workers answered.
+    pub fn tallies(&self) -> &Arc<Tallies> {
+        &self.tallies
     }
 
     /// Makes the addresses those given: binds new ones, closes those not listed, leaves the
@@ -261,6 +271,7 @@ impl Server {
                 socket: Arc::clone(socket),
                 subscriber: self.subscriber.clone(),
                 counters: Arc::clone(&self.counters),
+                tally: self.tallies.cell(),
             };
             part.thread(format!("udp-{i} {address}"), move |stop| worker.run(stop))?;
         }

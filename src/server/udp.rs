@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::model::limits;
 use crate::responder;
 use crate::responder::Outcome;
+use crate::responder::TallyCell;
 use crate::responder::Transport;
 use crate::responder::View;
 use crate::responder::Worker;
@@ -48,6 +49,8 @@ pub(in crate::server) struct UdpWorker {
     pub(in crate::server) socket: Arc<UdpSocket>,
     pub(in crate::server) subscriber: Subscriber,
     pub(in crate::server) counters: Arc<Counters>,
+    /// Where others see what it answered.
+    pub(in crate::server) tally: Arc<TallyCell>,
 }
 
 /// The time-out of receive calls: how long stopping takes at most, and how often an idle
@@ -75,6 +78,7 @@ impl UdpWorker {
             };
             if received > 0 {
                 self.answer(&mut batch, &mut worker);
+                self.tally.store(&worker.tally);
                 let result = batch.send(&self.socket);
                 if result.failed > 0 {
                     self.counters.udp_send_failures.add(result.failed as u64);
@@ -113,7 +117,10 @@ impl UdpWorker {
             match answered {
                 Ok(()) => return,
                 Err(panic) => {
+                    // What it counted so far stays: counters only grow.
+                    let tally = worker.tally;
                     *worker = fresh_worker();
+                    worker.tally = tally;
                     if self.counters.responder_panics.add(1) {
                         let message = panic_message(&*panic);
                         tracing::error!(message, "panic at a query by UDP");

@@ -11,12 +11,12 @@ use crate::sources::Source;
 /// The rooms, lowest floor first. A room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["model", "tasks"],
-    &["geo", "wire"],
+    &["geo", "health", "wire"],
     &["steer", "zone"],
     &["config"],
     &["snapshot"],
-    &["responder"],
-    &["server"],
+    &["engine", "responder"],
+    &["control", "prober", "server"],
     &["cli"],
 ];
 
@@ -25,18 +25,25 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("tasks", &["model"]),
     ("geo", &["model"]),
+    ("health", &["model"]),
     ("wire", &["model"]),
     ("steer", &["geo", "model", "wire"]),
     ("zone", &["model"]),
     ("config", &["geo", "model", "zone"]),
     ("snapshot", &["config", "geo", "model", "steer", "zone"]),
     ("responder", &["model", "snapshot", "steer", "wire", "zone"]),
+    ("engine", &["health", "model", "snapshot", "steer"]),
+    ("control", &["config", "engine", "health", "model", "responder", "tasks"]),
+    ("prober", &[]),
     ("server", &["config", "model", "responder", "snapshot", "tasks"]),
     (
         "cli",
         &[
             "config",
+            "control",
+            "engine",
             "geo",
+            "health",
             "model",
             "responder",
             "server",

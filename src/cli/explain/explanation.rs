@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use serde::Deserialize;
 use serde::Serialize;
 
 use crate::cli::arguments::Explain;
@@ -35,7 +36,7 @@ pub(super) struct Ground {
 }
 
 /// Why a client gets what it gets.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Explanation {
     pub(super) name: String,
     #[serde(rename = "type")]
@@ -55,19 +56,19 @@ pub(super) struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) split: Option<Split>,
     pub(super) answer: Answer,
-    /// What is owed to whoever made the databases; in the text form.
-    #[serde(skip)]
-    pub(super) credit: Option<&'static str>,
+    /// What is owed to whoever made the databases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) credit: Option<String>,
     /// Whether `resolver` is the client itself, for want of another.
     #[serde(skip)]
     pub(super) client_asks: bool,
 }
 
 /// Step 1: where the client is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Locate {
     /// `client-subnet` or `resolver`.
-    pub(super) by: &'static str,
+    pub(super) by: String,
     pub(super) address: IpAddr,
     /// The network of which the databases say this.
     pub(super) network: String,
@@ -83,7 +84,7 @@ pub(super) struct Locate {
 }
 
 /// Step 2: one region's position.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Ranked {
     pub(super) region: String,
     /// From 1.
@@ -93,17 +94,17 @@ pub(super) struct Ranked {
 }
 
 /// Step 3: one region that was considered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Admitted {
     pub(super) region: String,
     pub(super) tier: usize,
     /// `admitted`, or the worst that was taken: the service failed open.
-    pub(super) walk: &'static str,
+    pub(super) walk: String,
     pub(super) finding: String,
 }
 
 /// Step 4: who was drawn.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Split {
     pub(super) region: Option<String>,
     pub(super) endpoints: Vec<String>,
@@ -111,7 +112,7 @@ pub(super) struct Split {
 }
 
 /// Step 5: the message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Answer {
     pub(super) rcode: String,
     pub(super) authoritative: bool,
@@ -174,7 +175,7 @@ pub(super) fn explain(
     let located = ground.atlas.locate(address).map_err(|error| chain(&error))?;
     explanation.service = Some(service.name.clone());
     explanation.policy = ground.policies.get(service.policy).map(|policy| policy.name.clone());
-    explanation.credit = credit(&located);
+    explanation.credit = credit(&located).map(str::to_owned);
     explanation.locate = Some(locate(by, address, &located, &ground.atlas));
     explanation.rank = Some(rank(ground, snapshot, compiled.map, recorder, &located));
     explanation.admit = Some(admit(ground, recorder));
@@ -187,8 +188,8 @@ fn locate(by: LocatedBy, address: IpAddr, located: &Located<'_>, atlas: &Atlas) 
     let tag = |tag: &crate::geo::TagId| atlas.nets().name(*tag).to_owned();
     Locate {
         by: match by {
-            LocatedBy::Subnet => "client-subnet",
-            LocatedBy::Resolver => "resolver",
+            LocatedBy::Subnet => "client-subnet".to_owned(),
+            LocatedBy::Resolver => "resolver".to_owned(),
         },
         address,
         network: located.network.to_string(),
@@ -266,7 +267,7 @@ fn admit(ground: &Ground, recorder: &Recorder) -> Vec<Admitted> {
         .map(|(walk, (tier, region, finding))| Admitted {
             region: name(ground, *region),
             tier: tier + 1,
-            walk,
+            walk: walk.to_owned(),
             finding: match finding {
                 Finding::Candidate(weight) => format!("in the draw, weight {weight}"),
                 Finding::NoPool => "no pool of the service there".to_owned(),

@@ -13,6 +13,7 @@
 
 mod asked;
 mod explanation;
+mod live;
 mod table;
 
 use std::net::IpAddr;
@@ -47,22 +48,27 @@ use crate::steer::Admission;
 use crate::steer::ServiceStanding;
 
 pub(super) fn run(options: &Explain) -> Exit {
+    if options.live {
+        return live::run(options);
+    }
     let Loaded { config, diagnostics, sources, .. } = config::load(&options.configured.config);
     if any_error(&diagnostics) {
         report(&diagnostics, &sources);
     }
     let Some(config) = config else { return Exit::Usage };
     match explain(options, config) {
-        Ok(explanation) => {
-            let text = if options.json { explanation.json() } else { table::draw(&explanation) };
-            let exit = if explanation.answered() { Exit::Done } else { Exit::Negative };
-            show(&format!("{text}\n"), exit)
-        }
+        Ok(explanation) => print(&explanation, options.json),
         Err(problem) => {
             fail(&problem);
             Exit::Usage
         }
     }
+}
+
+fn print(explanation: &Explanation, as_json: bool) -> Exit {
+    let text = if as_json { explanation.json() } else { table::draw(explanation) };
+    let exit = if explanation.answered() { Exit::Done } else { Exit::Negative };
+    show(&format!("{text}\n"), exit)
 }
 
 fn explain(options: &Explain, config: Config) -> Result<Explanation, String> {

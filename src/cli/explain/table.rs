@@ -38,7 +38,7 @@ fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
         let head = if at == 0 { "admit" } else { "" };
         write!(out, "{head:8} tier {}  ", admitted.tier)?;
         write!(out, "{:16} {}", admitted.region, admitted.finding)?;
-        match admitted.walk {
+        match admitted.walk.as_str() {
             "admitted" => writeln!(out)?,
             open => writeln!(out, ", {open}")?,
         }
@@ -53,14 +53,14 @@ fn write(out: &mut String, explanation: &Explanation) -> std::fmt::Result {
         }
     }
     write_answer(out, explanation)?;
-    match explanation.credit {
+    match &explanation.credit {
         Some(credit) => writeln!(out, "\n{credit}"),
         None => Ok(()),
     }
 }
 
 fn write_locate(out: &mut String, locate: &Locate) -> std::fmt::Result {
-    let by = match locate.by {
+    let by = match locate.by.as_str() {
         "client-subnet" => "by the client subnet",
         _ => "by the resolver's address",
     };

@@ -94,6 +94,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "",
         "[server]\nnsid = \"0123456789012345678901234567890123456789012345678901234567890123456789\"\n",
     ),
+    // The control API and hooks.
+    ("hook-command", "", "[hook.chat]\ncommand = [\"notify-send\", \"dns\"]\n"),
+    ("hook-target", "", "[hook.chat]\nevents = [\"pool\"]\n"),
+    ("hook-url", "", "[hook.chat]\nurl = \"chat.example.com/hook\"\n"),
+    ("min-regions", "", "[control]\nmin-regions = \"half\"\n"),
+    ("token-hash", "", "[control.tokens]\nci = { role = \"read\", sha256 = \"secret\" }\n"),
+    ("token-role", "", "[control.tokens]\nci = { role = \"admin\", file = \"tokens/ci\" }\n"),
+    ("token-short", "", "[control.tokens]\nci = { role = \"read\", file = \"tokens/short\" }\n"),
+    ("token-source", "", "[control.tokens]\nci = { role = \"read\" }\n"),
+    ("unknown-event", "", "[hook.chat]\nurl = \"http://[::1]/\"\nevents = [\"pools\"]\n"),
     // Geography.
     ("geoip-not-a-database", "", "[geoip]\ndatabases = [\"geoip/broken.mmdb\"]\n"),
     (

@@ -164,7 +164,7 @@ fn what_is_left_out_has_defaults() {
     let config = loaded.config.unwrap();
     assert_eq!(config.server.listen.len(), 2);
     assert_eq!((config.server.workers, config.server.tcp_idle.as_secs()), (0, 10));
-    assert_eq!(config.control.to_string(), "127.0.0.1:8053");
+    assert_eq!(config.control.listen.unwrap().to_string(), "127.0.0.1:8053");
     let service = &config.services[0];
     assert_eq!((service.ttl.secs(), service.ttl_min.secs()), (30, 15));
     assert_eq!((service.pools[0].weight.0, service.pools[0].endpoints[0].weight.0), (100, 1));

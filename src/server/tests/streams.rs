@@ -38,7 +38,7 @@ where
     let Admission::Admitted(slot) = connections.admit(client, Instant::now()) else {
         panic!("an empty table has room");
     };
-    let desk = Desk::new(ECHO, subscriber(), Arc::new(Counters::default()));
+    let desk = Desk::new(ECHO, subscriber(), Arc::new(Counters::default()), Arc::default());
     let start = Instant::now();
     let server = async {
         let end = stream::serve(near, &slot, &desk, TIMES, stop).await;

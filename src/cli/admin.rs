@@ -1,0 +1,254 @@
+//! `meridian drain`, `undrain` and `force`: what an operator wants, whatever the probes say.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::cli::Exit;
+use crate::cli::api;
+use crate::cli::api::Api;
+use crate::cli::api::Failure;
+use crate::cli::api::Intent;
+use crate::cli::arguments::live::Change;
+use crate::cli::arguments::live::Drain;
+use crate::cli::arguments::live::Force;
+use crate::cli::arguments::live::Undrain;
+use crate::cli::output::plain;
+use crate::cli::output::show;
+use crate::cli::output::span;
+use crate::engine::Status;
+use crate::model::AdminState;
+use crate::model::AdminTarget;
+
+/// How often progress is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Looks in a row that may go unanswered.
+const PATIENCE: u32 = 15;
+
+/// Looks between two lines of progress, where there is no terminal to write one over.
+const LOOKS_PER_LINE: u32 = 10;
+
+/// What a change came to.
+#[derive(Debug, Deserialize)]
+struct Done {
+    before: AdminState,
+    state: AdminState,
+    settled: Timestamp,
+}
+
+pub(super) fn drain(options: &Drain) -> Exit {
+    api::run(async {
+        let change = &options.change;
+        let api = Api::reach(&change.configured, &change.remote, Intent::Change)?;
+        let done = put(&api, change, AdminState::Drained).await?;
+        let exit = show(&said(&change.target, &done), Exit::Done);
+        if !options.wait {
+            return Ok(exit);
+        }
+        wait(&api, &change.target).await
+    })
+}
+
+pub(super) fn undrain(options: &Undrain) -> Exit {
+    api::run(async {
+        let api = Api::reach(&options.configured, &options.remote, Intent::Change)?;
+        let target = options.target.to_string();
+        let done = api.change(Method::DELETE, "/api/v1/admin", Some(&target), None).await?;
+        Ok(show(&said(&options.target, &read(&api, done)?), Exit::Done))
+    })
+}
+
+pub(super) fn force(options: &Force) -> Exit {
+    api::run(async {
+        let change = &options.change;
+        let api = Api::reach(&change.configured, &change.remote, Intent::Change)?;
+        let done = put(&api, change, options.to.state()).await?;
+        Ok(show(&said(&change.target, &done), Exit::Done))
+    })
+}
+
+async fn put(api: &Api, change: &Change, state: AdminState) -> Result<Done, Failure> {
+    let mut body = json!({
+        "target": change.target,
+        "state": state,
+        "why": change.why,
+        "force": change.force,
+    });
+    if let Some(body) = body.as_object_mut() {
+        body.extend(change.until.map(|until| ("until".to_owned(), json!(until))));
+        body.extend(change.lasts.iter().map(|lasts| ("for".to_owned(), json!(lasts))));
+    }
+    read(api, api.change(Method::PUT, "/api/v1/admin", None, Some(&body)).await?)
+}
+
+fn read(api: &Api, done: Value) -> Result<Done, Failure> {
+    serde_json::from_value(done).map_err(|error| {
+        Failure::Negative(format!("{} is no Meridian of this version: {error}", api.address()))
+    })
+}
+
+/// What was done, for a person.
+fn said(target: &AdminTarget, done: &Done) -> String {
+    let (target, state) = (plain(&target.to_string()), done.state);
+    if done.before == state {
+        return format!("{target}: {state}, as before\n");
+    }
+    let settled = match state {
+        AdminState::Drained | AdminState::ForcedDown => {
+            format!("; caches have let go at {}", done.settled.strftime("%H:%M:%S UTC"))
+        }
+        AdminState::Auto | AdminState::ForcedUp => String::new(),
+    };
+    format!("{target}: {state}, was {}{settled}\n", done.before)
+}
+
+/// Shows progress until the last answer given before has run out of caches.
+async fn wait(api: &Api, target: &AdminTarget) -> Result<Exit, Failure> {
+    let over = std::io::stdout().is_terminal();
+    let mut looks = 0;
+    let mut unanswered = 0;
+    loop {
+        let status: Status = match api.get("/api/v1/status", &[]).await {
+            Ok(status) => status,
+            // A node that is being restarted keeps the admin state, and comes back.
+            Err(_) if unanswered < PATIENCE => {
+                unanswered += 1;
+                sleep(LOOK).await;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        unanswered = 0;
+        let line = match progress(&status, target)? {
+            Progress::Left(line) => line,
+            Progress::Settled(line) => {
+                let start = if over { "\r\u{1b}[K" } else { "" };
+                return Ok(show(&format!("{start}{line}\n"), Exit::Done));
+            }
+        };
+        if over {
+            show(&format!("\r\u{1b}[K{line}"), Exit::Done);
+        } else if looks % LOOKS_PER_LINE == 0 {
+            show(&format!("{line}\n"), Exit::Done);
+        }
+        looks += 1;
+        sleep(LOOK).await;
+    }
+}
+
+/// How far a drain is.
+#[derive(Debug, Eq, PartialEq)]
+enum Progress {
+    Left(String),
+    Settled(String),
+}
+
+fn progress(status: &Status, target: &AdminTarget) -> Result<Progress, Failure> {
+    let shown = plain(&target.to_string());
+    let admin = status.admin.iter().find(|admin| admin.target == *target);
+    let Some(admin) = admin.filter(|admin| admin.state == AdminState::Drained) else {
+        return Err(Failure::Negative(format!("{shown} is no longer drained: somebody undid it")));
+    };
+    let left = admin.settled.duration_since(status.at);
+    let busy = busy(status, target);
+    let busy = match busy.as_slice() {
+        [] => String::new(),
+        // Nothing else is left of the service, or it failed open.
+        some => format!("; still get clients, for want of others: {}", some.join(" ")),
+    };
+    if left <= SignedDuration::ZERO {
+        return Ok(Progress::Settled(format!("{shown} is drained: caches have let go{busy}")));
+    }
+    Ok(Progress::Left(format!("{shown}: {} until caches have let go{busy}", span(left))))
+}
+
+/// The endpoints of a target that get clients.
+fn busy(status: &Status, target: &AdminTarget) -> Vec<String> {
+    let mut found = Vec::new();
+    for service in &status.services {
+        for pool in service.pools.iter().filter(|pool| pool.admitted) {
+            let is_of = |endpoint: &str| match target {
+                AdminTarget::Region { region } => *region == pool.region,
+                AdminTarget::Pool { service: of, region } => {
+                    (of, region) == (&service.service, &pool.region)
+                }
+                AdminTarget::Endpoint { service: of, region, endpoint: one } => {
+                    (of, region) == (&service.service, &pool.region) && one == endpoint
+                }
+            };
+            let of_target = pool.endpoints.iter().filter(|e| e.share > 0 && is_of(&e.endpoint));
+            found.extend(of_target.map(|endpoint| {
+                let (service, region) = (&service.service, &pool.region);
+                plain(&format!("{service}/{region}/{}", endpoint.endpoint))
+            }));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(settled: &str, state: &str, share: u8) -> Status {
+        let json = json!({
+            "at": "2026-01-02T03:00:00Z", "started": "2026-01-02T00:00:00Z", "generation": 1,
+            "regions": [], "checks": [],
+            "services": [{
+                "service": "www", "names": ["www.test"], "state": "up",
+                "pools": [{
+                    "region": "eu", "verdict": "up", "admitted": true, "reason": "",
+                    "admin": "drained", "ttl": 30,
+                    "endpoints": [{
+                        "endpoint": "192.0.2.1", "verdict": "up", "since": null, "reason": "",
+                        "admin": "auto", "share": share, "checks": [],
+                    }],
+                }],
+            }],
+            "admin": [{
+                "target": "www/eu", "state": state, "who": "alice", "why": "", "until": null,
+                "since": "2026-01-02T02:59:50Z", "settled": settled,
+            }],
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_drain_is_over_when_caches_have_let_go() {
+        let target = "www/eu".parse().unwrap();
+        let of = |status: &Status| match progress(status, &target) {
+            Ok(Progress::Left(line)) => format!("left: {line}"),
+            Ok(Progress::Settled(line)) => format!("settled: {line}"),
+            Err(Failure::Negative(line) | Failure::Usage(line)) => format!("failed: {line}"),
+        };
+        for (status, expected) in [
+            (
+                status("2026-01-02T03:01:05Z", "drained", 0),
+                "left: www/eu: 1m 5s until caches have let go",
+            ),
+            (
+                status("2026-01-02T03:00:20Z", "drained", 100),
+                "left: www/eu: 20s until caches have let go; still get clients, for want of \
+                 others: www/eu/192.0.2.1",
+            ),
+            (
+                status("2026-01-02T03:00:00Z", "drained", 0),
+                "settled: www/eu is drained: caches have let go",
+            ),
+            (
+                status("2026-01-02T03:01:05Z", "forced-up", 0),
+                "failed: www/eu is no longer drained: somebody undid it",
+            ),
+        ] {
+            assert_eq!(of(&status), expected);
+        }
+    }
+}

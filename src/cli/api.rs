@@ -1,0 +1,347 @@
+//! A running node, as its commands see it.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Client;
+use reqwest::Method;
+use reqwest::RequestBuilder;
+use reqwest::StatusCode;
+use reqwest::Url;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::runtime::Builder;
+
+use crate::cli::Exit;
+use crate::cli::arguments::Configured;
+use crate::cli::arguments::live::Remote;
+use crate::cli::chain;
+use crate::cli::output::fail;
+use crate::cli::output::plain;
+use crate::cli::state;
+use crate::config;
+use crate::config::Access;
+use crate::control::token;
+
+/// How long a node may take to be connected to.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a request may take: longer than the node gives a reload.
+const REQUEST: Duration = Duration::from_secs(150);
+
+/// Why a command ends without having done what was asked.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The node refused, or can't be reached.
+    Negative(String),
+    /// The command line or the configuration is wrong.
+    Usage(String),
+}
+
+/// What a command wants of the node.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Intent {
+    /// To read; on loopback that needs no token.
+    Look,
+    /// To change something.
+    Change,
+}
+
+/// The API of a node.
+#[derive(Debug)]
+pub(super) struct Api {
+    base: Url,
+    token: Option<String>,
+    client: Client,
+}
+
+/// Runs a command that talks to a node.
+pub(super) fn run(command: impl Future<Output = Result<Exit, Failure>>) -> Exit {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            fail(&format!("failed to start the runtime: {error}"));
+            return Exit::Negative;
+        }
+    };
+    let (problem, exit) = match runtime.block_on(command) {
+        Ok(exit) => return exit,
+        Err(Failure::Negative(problem)) => (problem, Exit::Negative),
+        Err(Failure::Usage(problem)) => (problem, Exit::Usage),
+    };
+    fail(&problem);
+    exit
+}
+
+impl Api {
+    /// Finds out where the node is, and by which token to ask.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, and how to give it.
+    pub(super) fn reach(
+        configured: &Configured,
+        remote: &Remote,
+        intent: Intent,
+    ) -> Result<Self, Failure> {
+        let path = &configured.config;
+        let access = match &remote.api {
+            // Elsewhere the files here need not be those of the node.
+            Some(_) => config::access(path).unwrap_or_default(),
+            None => config::access(path).map_err(|problem| {
+                Failure::Usage(format!(
+                    "{}; name a file with `-c`, or a node with `--api`",
+                    problem.message
+                ))
+            })?,
+        };
+        let base = base(remote.api.as_deref(), access.listen, path)?;
+        let is_here = matches!(base.host_str(), Some("localhost"))
+            || base.host_str().is_some_and(|host| {
+                host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+            });
+        let token = match given(remote)? {
+            Some(token) => Some(token),
+            // Who may not read the file may look all the same.
+            None if intent == Intent::Look && is_here => None,
+            None => found(&access, path, intent)?,
+        };
+        let client = Client::builder().no_proxy().connect_timeout(CONNECT).timeout(REQUEST).build();
+        let client = client.map_err(|error| Failure::Negative(chain(&error)))?;
+        Ok(Self { base, token, client })
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    /// Reads something.
+    ///
+    /// # Errors
+    ///
+    /// What the node says, or that none answers.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        let mut url = self.url(&[path]);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let json = self.send(self.client.get(url)).await?;
+        serde_json::from_value(json).map_err(|error| {
+            let address = self.address();
+            Failure::Negative(format!("{address} is no Meridian of this version: {error}"))
+        })
+    }
+
+    /// Changes something. `tail` is a last part of the path, whatever is in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Api::get`].
+    pub(super) async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        tail: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let parts: Vec<&str> = std::iter::once(path).chain(tail).collect();
+        let request = self.client.request(method, self.url(&parts));
+        self.send(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+    }
+
+    /// The path, and perhaps one more segment, which is encoded.
+    fn url(&self, parts: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let (Ok(mut segments), Some((path, tail))) =
+            (url.path_segments_mut(), parts.split_first())
+        {
+            segments.pop_if_empty().extend(path.split('/').filter(|segment| !segment.is_empty()));
+            segments.extend(tail);
+        }
+        url
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        let status = response.status();
+        let octets = response.bytes().await.map_err(|error| self.unreachable(error))?;
+        let json: Value = serde_json::from_slice(&octets).unwrap_or_default();
+        if status.is_success() {
+            return Ok(json);
+        }
+        Err(Failure::Negative(self.refusal(status, &json)))
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> Failure {
+        let address = self.address();
+        let is_connect = error.is_connect();
+        // The root says it best: the layers between only repeat that there was an error.
+        let error = error.without_url();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        let advice = "is `meridian serve` running with this configuration?";
+        Failure::Negative(if is_connect {
+            format!("no node answers at {address}: {cause}; {advice}")
+        } else {
+            format!("the node at {address} gave no answer: {cause}")
+        })
+    }
+
+    fn refusal(&self, status: StatusCode, problem: &Value) -> String {
+        let Some(detail) = problem.get("detail").and_then(Value::as_str) else {
+            return format!("{} answers {status}: is that a Meridian?", self.address());
+        };
+        let mut text = plain(detail);
+        for diagnostic in problem.get("diagnostics").and_then(Value::as_array).into_iter().flatten()
+        {
+            let part = |name: &str| diagnostic.get(name).and_then(Value::as_str);
+            let (file, line) = (part("file"), diagnostic.get("line").and_then(Value::as_u64));
+            let place = file.zip(line).map(|(file, line)| format!("{file}:{line}: "));
+            let (severity, code) = (part("severity"), part("code"));
+            text += &plain(&format!(
+                "{}{}[{}]: {}",
+                place.unwrap_or_default(),
+                severity.unwrap_or("error"),
+                code.unwrap_or_default(),
+                part("message").unwrap_or_default()
+            ))
+            .lines()
+            .map(|line| format!("\n  {line}"))
+            .collect::<String>();
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            text += "; give a token with `--token-file` or in MERIDIAN_TOKEN";
+        }
+        text
+    }
+}
+
+/// The address of the API.
+fn base(api: Option<&str>, listen: Option<SocketAddr>, config: &Path) -> Result<Url, Failure> {
+    let usage = |problem: String| Failure::Usage(problem);
+    if let Some(text) = api {
+        let with_scheme =
+            if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let url = Url::parse(&with_scheme).ok();
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        return url.ok_or_else(|| {
+            usage(format!("--api: expected a URL such as http://127.0.0.1:8053, found {text:?}"))
+        });
+    }
+    let listen = listen.ok_or_else(|| {
+        let shown = config.display();
+        usage(format!("`{shown}` has `listen = \"off\"` in `[control]`: give `--api URL`"))
+    })?;
+    // Who listens everywhere listens here.
+    let address = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    let url = format!("http://{}", SocketAddr::new(address, listen.port()));
+    Url::parse(&url).map_err(|error| usage(format!("{url}: {error}")))
+}
+
+/// The token that the command line or the environment has.
+fn given(remote: &Remote) -> Result<Option<String>, Failure> {
+    if let Some(path) = &remote.token_file {
+        let token = first_line(path);
+        return token.map(Some).map_err(Failure::Usage);
+    }
+    let token = std::env::var("MERIDIAN_TOKEN").ok();
+    Ok(token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()))
+}
+
+/// The token that the configuration leads to.
+fn found(access: &Access, config: &Path, intent: Intent) -> Result<Option<String>, Failure> {
+    let local = token::local_path(&state::folder(access.state.as_deref(), config));
+    let files: Vec<&PathBuf> = access.token_files.iter().chain([&local]).collect();
+    let mut problem = String::new();
+    for file in files {
+        match first_line(file) {
+            Ok(token) => return Ok(Some(token)),
+            Err(why) if problem.is_empty() => problem = why,
+            Err(_) => {}
+        }
+    }
+    if intent == Intent::Look {
+        // The node will say what it thinks of that.
+        return Ok(None);
+    }
+    Err(Failure::Negative(format!(
+        "no token to change anything with: {problem}; run it as the user that Meridian runs as, \
+         or give a token with `--token-file` or in MERIDIAN_TOKEN"
+    )))
+}
+
+fn first_line(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("failed to read `{}`: {error}", path.display()))?;
+    let token = text.lines().next().unwrap_or_default().trim();
+    if token.is_empty() {
+        return Err(format!("the first line of `{}` is empty, expected a token", path.display()));
+    }
+    Ok(token.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base_of(api: Option<&str>, listen: Option<&str>) -> Result<String, ()> {
+        let listen = listen.map(|text| text.parse().unwrap());
+        base(api, listen, Path::new("meridian.toml")).map(|url| url.to_string()).map_err(|_| ())
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_asked_here() {
+        for (api, listen, expected) in [
+            (None, Some("127.0.0.1:8053"), Ok("http://127.0.0.1:8053/")),
+            (None, Some("0.0.0.0:8053"), Ok("http://127.0.0.1:8053/")),
+            (None, Some("[::]:8053"), Ok("http://[::1]:8053/")),
+            (None, None, Err(())),
+            (Some("https://lb.example.com/meridian"), None, Ok("https://lb.example.com/meridian")),
+            (Some("192.0.2.1:8053"), None, Ok("http://192.0.2.1:8053/")),
+            (Some("ftp://x"), None, Err(())),
+            (Some(""), None, Err(())),
+        ] {
+            assert_eq!(base_of(api, listen), expected.map(str::to_owned), "{api:?} {listen:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_target_stays_in_its_segment() {
+        let base = Url::parse("https://lb.example.com/meridian/").unwrap();
+        let api = Api {
+            base,
+            token: None,
+            client: Client::builder().no_proxy().build().unwrap_or_default(),
+        };
+        let url = api.url(&["/api/v1/admin", "www/us-east/2001:db8::1?x"]);
+        assert_eq!(
+            url.as_str(),
+            "https://lb.example.com/meridian/api/v1/admin/www%2Fus-east%2F2001:db8::1%3Fx"
+        );
+    }
+}

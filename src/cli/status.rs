@@ -1,0 +1,217 @@
+//! `meridian status`: what a running node knows.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::sleep;
+
+use crate::cli::Exit;
+use crate::cli::api;
+use crate::cli::api::Api;
+use crate::cli::api::Intent;
+use crate::cli::arguments::live;
+use crate::cli::columns;
+use crate::cli::columns::Cell;
+use crate::cli::columns::Colour;
+use crate::cli::output::plain;
+use crate::cli::output::show;
+use crate::cli::output::span;
+use crate::engine::EndpointStatus;
+use crate::engine::PoolStatus;
+use crate::engine::ServiceState;
+use crate::engine::ServiceStatus;
+use crate::engine::Status;
+use crate::health::Verdict;
+use crate::model::AdminState;
+
+/// How often `--watch` looks.
+const LOOK: Duration = Duration::from_secs(2);
+
+pub(super) fn run(options: &live::Status) -> Exit {
+    let terminal = std::io::stdout().is_terminal();
+    let color = terminal && std::env::var_os("NO_COLOR").is_none();
+    api::run(async {
+        let api = Api::reach(&options.configured, &options.remote, Intent::Look)?;
+        let mut query = Vec::new();
+        query.extend(options.service.clone().map(|service| ("service", service)));
+        query.extend(options.region.clone().map(|region| ("region", region)));
+        loop {
+            let status: Status = api.get("/api/v1/status", &query).await?;
+            if options.json {
+                let json = serde_json::to_string_pretty(&status).unwrap_or_default();
+                return Ok(show(&format!("{json}\n"), Exit::Done));
+            }
+            // Over what is there, from the top.
+            let start = if options.watch && terminal { "\u{1b}[H\u{1b}[2J" } else { "" };
+            let shown = show(&format!("{start}{}", draw(&status, color)), Exit::Done);
+            if !options.watch || shown != Exit::Done {
+                return Ok(shown);
+            }
+            sleep(LOOK).await;
+        }
+    })
+}
+
+/// Draws the status: counts, then services, then what operators set.
+fn draw(status: &Status, color: bool) -> String {
+    let mut out = head(status);
+    for service in &status.services {
+        out.push('\n');
+        out += &draw_service(status, service, color);
+    }
+    let unable = status.checks.iter().filter_map(|check| Some((check, check.unable.as_ref()?)));
+    let rows: Vec<[Cell; 2]> = unable
+        .map(|(check, why)| [Cell::new(&check.check), Cell::new(why).colour(Colour::Bad)])
+        .collect();
+    if !rows.is_empty() {
+        out += "\nchecks that can't be probed\n";
+        out += &columns::draw(&rows, 2, color);
+    }
+    if !status.admin.is_empty() {
+        let head = ["TARGET", "STATE", "WHO", "SINCE", "LEFT", "WHY"];
+        let mut rows = vec![head.map(|text| Cell::new(text).colour(Colour::Faint))];
+        for admin in &status.admin {
+            let until = admin.until.map(|until| span(until.duration_since(status.at)));
+            rows.push([
+                Cell::new(admin.target.to_string()),
+                Cell::new(admin.state.as_str()).colour(Colour::Odd),
+                Cell::new(&admin.who),
+                Cell::new(age(status.at, Some(admin.since))),
+                Cell::new(until.unwrap_or_else(|| "–".to_owned())),
+                Cell::new(&admin.why),
+            ]);
+        }
+        out += "\nadmin states\n";
+        out += &columns::draw(&rows, 2, color);
+    }
+    out
+}
+
+fn head(status: &Status) -> String {
+    let checks = |verdict| status.checks.iter().filter(|check| check.verdict == verdict).count();
+    let services = |state| status.services.iter().filter(|s| s.state == state).count();
+    let mut parts = vec![
+        format!("generation {}", status.generation),
+        format!("running for {}", age(status.at, Some(status.started))),
+        format!("{} services", status.services.len()),
+    ];
+    for (state, word) in [
+        (ServiceState::Degraded, "degraded"),
+        (ServiceState::Panic, "in panic"),
+        (ServiceState::AllDown, "all down"),
+    ] {
+        let count = services(state);
+        parts.extend((count > 0).then(|| format!("{count} {word}")));
+    }
+    parts.push(format!("{} checks", status.checks.len()));
+    for (verdict, word) in [(Verdict::Down, "down"), (Verdict::Unknown, "never probed")] {
+        let count = checks(verdict);
+        parts.extend((count > 0).then(|| format!("{count} {word}")));
+    }
+    parts.join(", ") + "\n"
+}
+
+fn draw_service(status: &Status, service: &ServiceStatus, color: bool) -> String {
+    let (word, colour) = match service.state {
+        ServiceState::Up => ("up", Colour::Good),
+        ServiceState::Degraded => ("degraded", Colour::Odd),
+        ServiceState::Panic => ("panic", Colour::Bad),
+        ServiceState::AllDown => ("all down", Colour::Bad),
+    };
+    let names = plain(&service.names.join(", "));
+    let word = colour.paint(word, color);
+    let mut out = format!("{}  {word}  {names}\n", plain(&service.service));
+    let head = ["REGION", "ENDPOINT", "VERDICT", "ADMIN", "SHARE", "AGE", "REASON"];
+    let mut rows = vec![head.map(|text| Cell::new(text).colour(Colour::Faint))];
+    for pool in &service.pools {
+        for (at, endpoint) in pool.endpoints.iter().enumerate() {
+            rows.push(row(status, pool, endpoint, at == 0));
+        }
+    }
+    out += &columns::draw(&rows, 2, color);
+    out
+}
+
+fn row(status: &Status, pool: &PoolStatus, endpoint: &EndpointStatus, is_first: bool) -> [Cell; 7] {
+    let verdict = match endpoint.verdict {
+        Verdict::Up => Cell::new("up").colour(Colour::Good),
+        Verdict::Down => Cell::new("down").colour(Colour::Bad),
+        Verdict::Unknown => Cell::new("unknown").colour(Colour::Odd),
+    };
+    // What is set of the nearest thing decides.
+    let of_region = status.regions.iter().find(|region| region.region == pool.region);
+    let of_region = of_region.map_or(AdminState::Auto, |region| region.admin);
+    let set = [endpoint.admin, pool.admin, of_region];
+    let admin = set.into_iter().find(|state| *state != AdminState::Auto);
+    let share = if pool.admitted { endpoint.share } else { 0 };
+    let share = Cell::new(format!("{share}%"));
+    let reason = if endpoint.reason.is_empty() { &pool.reason } else { &endpoint.reason };
+    [
+        Cell::new(if is_first { &*pool.region } else { "" }),
+        Cell::new(&endpoint.endpoint),
+        verdict,
+        Cell::new(admin.map_or("", AdminState::as_str)).colour(Colour::Odd),
+        if pool.admitted { share } else { share.colour(Colour::Faint) },
+        Cell::new(age(status.at, endpoint.since)),
+        Cell::new(reason),
+    ]
+}
+
+fn age(now: Timestamp, since: Option<Timestamp>) -> String {
+    since.map(|since| span(now.duration_since(since))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_compact_and_lines_up() {
+        let endpoint = |address: &str, verdict: &str, reason: &str, share: u8| {
+            json!({
+                "endpoint": address, "verdict": verdict, "reason": reason, "admin": "auto",
+                "since": "2026-01-02T03:00:00Z", "share": share, "checks": [],
+            })
+        };
+        let pool = |region: &str, admitted: bool, reason: &str, endpoints| {
+            json!({
+                "region": region, "verdict": "up", "admitted": admitted, "reason": reason,
+                "admin": "auto", "ttl": 30, "endpoints": endpoints,
+            })
+        };
+        let region = |name: &str, admin: &str| {
+            json!({
+                "region": name, "verdict": "up", "reason": "", "admin": admin, "pools_up": 1,
+                "pools": 1, "check": null,
+            })
+        };
+        let status = json!({
+            "at": "2026-01-02T03:04:05Z", "started": "2026-01-01T00:00:00Z", "generation": 3,
+            "regions": [region("us-east", "auto"), region("eu-west", "drained")],
+            "checks": [],
+            "services": [{
+                "service": "www", "names": ["www.gslb.example.com"], "state": "degraded",
+                "pools": [
+                    pool("us-east", true, "", json!([
+                        endpoint("192.0.2.10", "up", "", 100),
+                        endpoint("192.0.2.11", "down", "status 503, expected 200 to 299", 0),
+                    ])),
+                    pool("eu-west", false, "region drained", json!([
+                        endpoint("198.51.100.10", "up", "", 100),
+                    ])),
+                ],
+            }],
+            "admin": [{
+                "target": "eu-west", "state": "drained", "who": "alice", "why": "upgrade",
+                "since": "2026-01-02T03:00:00Z", "until": "2026-01-02T05:00:00Z",
+                "settled": "2026-01-02T03:00:30Z",
+            }],
+        });
+        let status: Status = serde_json::from_value(status).unwrap();
+        insta::assert_snapshot!("status", draw(&status, false));
+        assert!(draw(&status, true).contains("\u{1b}[31mdown\u{1b}[0m"));
+    }
+}

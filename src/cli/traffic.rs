@@ -1,0 +1,31 @@
+//! What rooms beside each other count, brought to the scrape.
+
+use std::sync::Arc;
+
+use crate::control::HookCounts;
+use crate::control::Traffic;
+use crate::control::TrafficSource;
+use crate::server::Server;
+use crate::tasks::Tasks;
+
+/// Where `/metrics` has its numbers from.
+#[expect(dead_code, reason = "the node does not serve the API yet")]
+pub(super) fn source(server: &Server, hooks: &HookCounts, tasks: &Tasks) -> TrafficSource {
+    let (counters, tallies) = (Arc::clone(server.counters()), Arc::clone(server.tallies()));
+    let (hooks, tasks) = (hooks.clone(), tasks.clone());
+    TrafficSource::new(move || Traffic {
+        responses: tallies.sum(),
+        responder_panics: counters.responder_panics.value(),
+        udp_receive_errors: counters.udp_receive_errors.value(),
+        udp_send_failures: counters.udp_send_failures.value(),
+        tcp_accepted: counters.tcp_accepted.value(),
+        tcp_accept_errors: counters.tcp_accept_errors.value(),
+        tcp_evicted: counters.tcp_evicted.value(),
+        tcp_idle: counters.tcp_idle.value(),
+        tcp_malformed: counters.tcp_malformed.value(),
+        tcp_refused: counters.tcp_refused.value(),
+        tcp_slow: counters.tcp_slow.value(),
+        task_panics: tasks.panics(),
+        hooks: hooks.read(),
+    })
+}

@@ -1,0 +1,105 @@
+//! A status for tests: two regions, one of them drained, and a check of each verdict.
+
+use jiff::Timestamp;
+
+use crate::engine::AdminStatus;
+use crate::engine::CheckStatus;
+use crate::engine::EndpointStatus;
+use crate::engine::PoolStatus;
+use crate::engine::RegionStatus;
+use crate::engine::ServiceState;
+use crate::engine::ServiceStatus;
+use crate::engine::Status;
+use crate::health::Verdict;
+use crate::model::AdminState;
+use crate::model::AdminTarget;
+
+/// The moment of the status.
+pub(super) fn at(text: &str) -> Timestamp {
+    format!("2026-01-02T{text}Z").parse().unwrap()
+}
+
+pub(super) fn status() -> Status {
+    Status {
+        at: at("03:04:05"),
+        started: at("00:00:00"),
+        generation: 3,
+        regions: vec![region("us-east", AdminState::Auto), region("eu-west", AdminState::Drained)],
+        services: vec![ServiceStatus {
+            service: "www".into(),
+            names: vec!["www.gslb.example.com".into()],
+            state: ServiceState::Degraded,
+            pools: vec![
+                pool("us-east", &[("192.0.2.10", Verdict::Up), ("192.0.2.11", Verdict::Down)]),
+                pool("eu-west", &[("198.51.100.10", Verdict::Unknown)]),
+            ],
+        }],
+        checks: vec![
+            check("192.0.2.10", Verdict::Up),
+            check("192.0.2.11", Verdict::Down),
+            check("198.51.100.10", Verdict::Unknown),
+        ],
+        admin: vec![AdminStatus {
+            target: AdminTarget::Region { region: "eu-west".into() },
+            state: AdminState::Drained,
+            who: "alice".into(),
+            why: "kernel <upgrade>".into(),
+            since: at("03:00:00"),
+            until: Some(at("05:00:00")),
+            settled: at("03:00:30"),
+        }],
+    }
+}
+
+fn region(name: &str, admin: AdminState) -> RegionStatus {
+    RegionStatus {
+        region: name.into(),
+        verdict: Verdict::Up,
+        reason: String::new(),
+        admin,
+        pools_up: 1,
+        pools: 1,
+        check: None,
+    }
+}
+
+fn pool(region: &str, endpoints: &[(&str, Verdict)]) -> PoolStatus {
+    let endpoint = |(address, verdict): &(&str, Verdict)| EndpointStatus {
+        endpoint: (*address).into(),
+        verdict: *verdict,
+        since: (*verdict != Verdict::Unknown).then(|| at("03:00:00")),
+        reason: if *verdict == Verdict::Down { "status 503".into() } else { String::new() },
+        admin: AdminState::Auto,
+        share: if *verdict == Verdict::Up { 100 } else { 0 },
+        checks: vec![format!("web@{address}")],
+    };
+    PoolStatus {
+        region: region.into(),
+        verdict: Verdict::Up,
+        admitted: region == "us-east",
+        reason: if region == "us-east" { String::new() } else { "region drained".into() },
+        admin: AdminState::Auto,
+        ttl: 30,
+        endpoints: endpoints.iter().map(endpoint).collect(),
+    }
+}
+
+fn check(address: &str, verdict: Verdict) -> CheckStatus {
+    let known = verdict != Verdict::Unknown;
+    CheckStatus {
+        check: format!("web@{address}"),
+        monitor: "web".into(),
+        verdict,
+        since: known.then(|| at("03:00:00")),
+        reason: if verdict == Verdict::Down { "status 503".into() } else { String::new() },
+        last: known.then(|| at("03:03:55")),
+        took_us: 1500,
+        failures: if verdict == Verdict::Down { 3 } else { 0 },
+        held_until: None,
+        unable: None,
+        certificate_ends: None,
+        successes_total: 10,
+        failures_total: 5,
+        flips_total: 2,
+    }
+}

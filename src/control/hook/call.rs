@@ -1,0 +1,121 @@
+//! One call of a hook.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::time::sleep;
+use tokio::time::timeout;
+
+use crate::config::Hook;
+use crate::config::HookAction;
+use crate::control::hook::kind;
+use crate::engine::Notice;
+
+/// The rests before a second and a third try of a URL.
+const RESTS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+
+/// Calls one hook.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    action: HookAction,
+    timeout: Duration,
+    /// Made at the first call: only hooks with a URL need one.
+    client: Option<reqwest::Client>,
+}
+
+/// Why a hook did not take an event, and whether to try again.
+struct Refused {
+    why: String,
+    again: bool,
+}
+
+impl Caller {
+    pub(super) fn new(hook: &Hook) -> Self {
+        let client = match hook.action {
+            HookAction::Url(_) => client(),
+            HookAction::Command(_) => None,
+        };
+        Self { action: hook.action.clone(), timeout: hook.timeout, client }
+    }
+
+    /// Tells it.
+    ///
+    /// # Errors
+    ///
+    /// Why it did not take the event, after all tries.
+    pub(super) async fn call(&self, notice: &Notice) -> Result<(), String> {
+        let json = serde_json::to_string(notice).map_err(|error| error.to_string())?;
+        match &self.action {
+            HookAction::Command(words) => {
+                let run = run(words, kind(&notice.what).as_str(), &json);
+                let late = || format!("killed after {:?}", self.timeout);
+                timeout(self.timeout, run).await.unwrap_or_else(|_| Err(late()))
+            }
+            HookAction::Url(url) => {
+                let mut rests = RESTS.into_iter();
+                loop {
+                    let Err(refused) = self.post(url, &json).await else { return Ok(()) };
+                    match rests.next() {
+                        Some(rest) if refused.again => sleep(rest).await,
+                        Some(_) | None => return Err(refused.why),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn post(&self, url: &str, json: &str) -> Result<(), Refused> {
+        let Some(client) = &self.client else {
+            return Err(Refused { why: "no TLS to be had".to_owned(), again: false });
+        };
+        let request = client.post(url).header(CONTENT_TYPE, "application/json");
+        let sent = request.timeout(self.timeout).body(json.to_owned()).send().await;
+        // The URL may hold a secret, as those of chats do.
+        let response =
+            sent.map_err(|error| Refused { why: chain(&error.without_url()), again: true })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let for_now = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+        let again = status.is_server_error() || for_now.contains(&status);
+        Err(Refused { why: format!("status {status}, expected 200 to 299"), again })
+    }
+}
+
+fn client() -> Option<reqwest::Client> {
+    let agent = concat!("meridian/", env!("CARGO_PKG_VERSION"));
+    let client = reqwest::Client::builder().user_agent(agent).redirect(Policy::none()).no_proxy();
+    client.build().ok()
+}
+
+/// Runs a program without a shell. Dropped before its end, it is killed.
+async fn run(words: &[String], event: &str, json: &str) -> Result<(), String> {
+    let (program, arguments) = words.split_first().ok_or("there is no program")?;
+    let mut command = Command::new(program);
+    // Secrets of the node's environment are none of its business.
+    command.args(arguments).env_clear().env("MERIDIAN_EVENT", event);
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child =
+        command.spawn().map_err(|error| format!("failed to run `{program}`: {error}"))?;
+    if let Some(mut input) = child.stdin.take() {
+        // It may well not read what it is told.
+        drop(input.write_all(format!("{json}\n").as_bytes()).await);
+    }
+    let status = child.wait().await.map_err(|error| format!("lost `{program}`: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{program}`: {status}")) }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,130 @@
+//! Connections, and the way of a request through the checks.
+//!
+//! ```text
+//!   accept ─► hyper ─► rate ─► route ─► token ─► query ─► answer
+//!              431     429    404 405  401 403    400     node: 503, body: 413 422
+//! ```
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use socket2::SockRef;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio::time::sleep;
+use tokio::time::timeout;
+
+use crate::control::answer;
+use crate::control::answer::Asked;
+use crate::control::guard;
+use crate::control::payload;
+use crate::control::payload::Payload;
+use crate::control::problem::Kind;
+use crate::control::problem::Problem;
+use crate::control::room::Room;
+use crate::control::route;
+use crate::model::limits;
+
+/// How long a header may take to come, and a connection may be idle between requests.
+const HEADER: Duration = Duration::from_secs(5);
+
+/// How long a peer may take nothing of a response before the kernel gives it up.
+const UNTAKEN: Duration = Duration::from_secs(30);
+
+/// How long a response that is under way may take when the node stops.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Rest after a failed call to accept, so that a lasting failure does not eat the core.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts connections until told to stop.
+pub(super) async fn serve(listener: TcpListener, room: Arc<Room>) {
+    let stop = room.tasks.stopping().clone();
+    loop {
+        // First the room, then the guest: whoever finds none waits in the kernel's queue.
+        let next = async {
+            let permit = Arc::clone(&room.connections).acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
+            () = stop.cancelled() => return,
+        };
+        let (Ok(permit), Ok((stream, peer))) = (permit, accepted) else {
+            sleep(PAUSE).await;
+            continue;
+        };
+        let room = Arc::clone(&room);
+        let tasks = room.tasks.clone();
+        // At the limit of tasks the connection is closed, which is what there is to do.
+        drop(tasks.spawn("api connection", async move {
+            connection(stream, peer, room).await;
+            drop(permit);
+        }));
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, room: Arc<Room>) {
+    // Without it a peer that reads nothing would keep a place for as long as it likes.
+    drop(SockRef::from(&stream).set_tcp_user_timeout(Some(UNTAKEN)));
+    // Small writes of event streams should not wait for each other.
+    drop(stream.set_nodelay(true));
+    let stop = room.tasks.stopping().clone();
+    let service = service_fn(move |request| {
+        let room = Arc::clone(&room);
+        async move { Ok::<_, Infallible>(respond(&room, peer.ip(), request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER)
+        .max_buf_size(limits::API_HEADER)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    // How a connection ends is its peer's business.
+    tokio::select! {
+        ended = connection.as_mut() => drop(ended),
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            drop(timeout(FAREWELL, connection).await);
+        }
+    }
+}
+
+async fn respond(room: &Room, peer: IpAddr, request: Request<Incoming>) -> Response<Payload> {
+    match admitted(room, peer, request) {
+        Ok(asked) => answer::answer(room, asked).await,
+        Err(problem) => Err(problem),
+    }
+    .unwrap_or_else(|problem| payload::refusal(&problem))
+}
+
+/// What can be said of a request before its body.
+fn admitted(room: &Room, peer: IpAddr, request: Request<Incoming>) -> Result<Asked, Problem> {
+    let taken = {
+        let mut rates = room.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        rates.take(peer, Instant::now())
+    };
+    taken.map_err(|after| {
+        let (rate, burst) = (limits::API_RATE, limits::API_BURST);
+        let detail = format!("expected at most {rate} requests a second and {burst} at once");
+        Problem::new(Kind::Rate, detail).retry_after(after)
+    })?;
+    let (head, body) = request.into_parts();
+    let (route, path) = route::find(&head.method, head.uri.path())?;
+    let who = guard::admit(route, peer, &head.headers, &room.tokens.load())?;
+    let query = route::parameters(route, head.uri.query())?;
+    Ok(Asked { route, path, query, who, body })
+}

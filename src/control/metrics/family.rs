@@ -1,0 +1,132 @@
+//! The names of all metrics, with help and unit, and how they are written.
+
+use std::fmt::Display;
+
+/// One metric: its name without suffix, its type, its unit, what it means.
+#[derive(Debug)]
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    kind: Kind,
+    /// The last part of the name, where the metric has a unit.
+    unit: Option<&'static str>,
+    help: &'static str,
+}
+
+/// The types that are in use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Counter,
+    Gauge,
+    Info,
+}
+
+macro_rules! families {
+    ($($constant:ident = $name:literal $kind:ident $unit:expr, $help:literal;)+) => {
+        $(
+            #[doc = $help]
+            pub(super) const $constant: Family =
+                Family { name: $name, kind: Kind::$kind, unit: $unit, help: $help };
+        )+
+
+        /// All of them.
+        #[cfg(test)]
+        pub(super) const ALL: &[Family] = &[$($constant),+];
+    };
+}
+
+families! {
+    // The node.
+    BUILD = "meridian_build" Info None, "The version that runs.";
+    STARTED = "meridian_start_time_seconds" Gauge Some("seconds"), "When the node started, in seconds since 1970.";
+    GENERATION = "meridian_generation" Gauge None, "How often a configuration was taken, the first time included.";
+    TASK_PANICS = "meridian_task_panics" Counter None, "Tasks and threads that ended in a panic; each is a bug.";
+    ADMIN = "meridian_admin_states" Gauge None, "Admin states that are set, by state.";
+    // Answers.
+    RESPONSES = "meridian_responses" Counter None, "DNS messages by what became of them; the classes add up to all messages.";
+    FAIL_OPEN = "meridian_fail_open" Counter None, "Answers of a balanced name given although nothing was admitted; part of the responses.";
+    // Transports.
+    RESPONDER_PANICS = "meridian_responder_panics" Counter None, "Queries that got no answer because of a panic; each is a bug.";
+    UDP_RECEIVE_ERRORS = "meridian_udp_receive_errors" Counter None, "Calls to receive datagrams that failed for no fault of a peer.";
+    UDP_SEND_FAILURES = "meridian_udp_send_failures" Counter None, "Datagrams that the kernel refused to send.";
+    TCP_ACCEPTED = "meridian_tcp_accepted" Counter None, "TCP connections accepted and served.";
+    TCP_ACCEPT_ERRORS = "meridian_tcp_accept_errors" Counter None, "Calls to accept TCP connections that failed.";
+    TCP_CLOSED = "meridian_tcp_closed" Counter None, "TCP connections that the server closed, by why.";
+    // Hooks.
+    HOOK_EVENTS = "meridian_hook_events" Counter None, "Events for hooks, by what became of them.";
+    // Services.
+    REGION_UP = "meridian_region_up" Gauge None, "Whether a region is up, 1 or 0; absent if never probed.";
+    SERVICE_STATE = "meridian_service_state" Gauge None, "What a service answers with: 1 for the state it is in.";
+    POOL_ADMITTED = "meridian_pool_admitted" Gauge None, "Whether a pool gets clients, 1 or 0.";
+    ENDPOINT_SHARE = "meridian_endpoint_share_ratio" Gauge Some("ratio"), "The share of its clients that an endpoint gets, 0 to 1.";
+    // Checks.
+    CHECKS = "meridian_checks" Gauge None, "Checks, by verdict.";
+    CHECK_UP = "meridian_check_up" Gauge None, "The verdict of a check, 1 or 0; absent if never probed.";
+    CHECK_SUCCESSES = "meridian_check_successes" Counter None, "Probes that succeeded.";
+    CHECK_FAILURES = "meridian_check_failures" Counter None, "Probes that failed.";
+    CHECK_FLIPS = "meridian_check_flips" Counter None, "Flips of a verdict to down.";
+    CHECK_LAST = "meridian_check_last_seconds" Gauge Some("seconds"), "When the last outcome came, in seconds since 1970.";
+    CHECK_DURATION = "meridian_check_duration_seconds" Gauge Some("seconds"), "How long the last probe took.";
+    CHECK_CERTIFICATE = "meridian_check_certificate_end_seconds" Gauge Some("seconds"), "When the certificate presented last ends, in seconds since 1970.";
+}
+
+/// The text so far.
+#[derive(Debug, Default)]
+pub(super) struct Text(String);
+
+/// A family whose samples are being written.
+pub(super) struct Samples<'t> {
+    text: &'t mut String,
+    name: &'static str,
+    suffix: &'static str,
+}
+
+impl Text {
+    /// Begins a family.
+    pub(super) fn family(&mut self, family: &Family) -> Samples<'_> {
+        let Family { name, kind, unit, help } = family;
+        let (word, suffix) = match kind {
+            Kind::Counter => ("counter", "_total"),
+            Kind::Gauge => ("gauge", ""),
+            Kind::Info => ("info", "_info"),
+        };
+        let out = &mut self.0;
+        *out += &format!("# TYPE {name} {word}\n");
+        if let Some(unit) = unit {
+            *out += &format!("# UNIT {name} {unit}\n");
+        }
+        *out += &format!("# HELP {name} {help}\n");
+        Samples { text: out, name, suffix }
+    }
+
+    /// The whole.
+    pub(super) fn end(mut self) -> String {
+        self.0 += "# EOF\n";
+        self.0
+    }
+}
+
+impl Samples<'_> {
+    /// Writes one sample.
+    pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: impl Display) {
+        self.text.push_str(self.name);
+        self.text.push_str(self.suffix);
+        for (at, (name, value)) in labels.iter().enumerate() {
+            self.text.push(if at == 0 { '{' } else { ',' });
+            self.text.push_str(name);
+            self.text.push_str("=\"");
+            for c in value.chars() {
+                match c {
+                    '"' => self.text.push_str("\\\""),
+                    '\\' => self.text.push_str("\\\\"),
+                    '\n' => self.text.push_str("\\n"),
+                    c => self.text.push(c),
+                }
+            }
+            self.text.push('"');
+        }
+        if !labels.is_empty() {
+            self.text.push('}');
+        }
+        *self.text += &format!(" {value}\n");
+    }
+}

@@ -1,0 +1,263 @@
+//! `/metrics`: what is known and counted, as OpenMetrics text.
+//!
+//! Labels have values of the configuration only, so their number is bounded by it.
+
+mod family;
+
+use jiff::Timestamp;
+
+use crate::control::Traffic;
+use crate::control::metrics::family as f;
+use crate::engine::CheckStatus;
+use crate::engine::ServiceState;
+use crate::engine::Status;
+use crate::health::Verdict;
+use crate::model::AdminState;
+use crate::responder::Class;
+
+/// The type of the body.
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All metrics at one moment.
+pub(super) fn render(status: &Status, traffic: &Traffic) -> String {
+    let mut text = f::Text::default();
+    node(&mut text, status, traffic);
+    responses(&mut text, traffic);
+    transports(&mut text, traffic);
+    hooks(&mut text, traffic);
+    services(&mut text, status);
+    checks(&mut text, status);
+    text.end()
+}
+
+fn node(text: &mut f::Text, status: &Status, traffic: &Traffic) {
+    text.family(&f::BUILD).sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    text.family(&f::STARTED).sample(&[], seconds(status.started));
+    text.family(&f::GENERATION).sample(&[], status.generation);
+    text.family(&f::TASK_PANICS).sample(&[], traffic.task_panics);
+    let mut admin = text.family(&f::ADMIN);
+    for state in [AdminState::ForcedUp, AdminState::Drained, AdminState::ForcedDown] {
+        let set = status.admin.iter().filter(|admin| admin.state == state).count();
+        admin.sample(&[("state", state.as_str())], set);
+    }
+}
+
+fn responses(text: &mut f::Text, traffic: &Traffic) {
+    let mut responses = text.family(&f::RESPONSES);
+    for class in Class::ALL {
+        responses.sample(&[("class", class.as_str())], traffic.responses.of(class));
+    }
+    text.family(&f::FAIL_OPEN).sample(&[], traffic.responses.failed_open());
+}
+
+fn transports(text: &mut f::Text, traffic: &Traffic) {
+    for (family, value) in [
+        (&f::RESPONDER_PANICS, traffic.responder_panics),
+        (&f::UDP_RECEIVE_ERRORS, traffic.udp_receive_errors),
+        (&f::UDP_SEND_FAILURES, traffic.udp_send_failures),
+        (&f::TCP_ACCEPTED, traffic.tcp_accepted),
+        (&f::TCP_ACCEPT_ERRORS, traffic.tcp_accept_errors),
+    ] {
+        text.family(family).sample(&[], value);
+    }
+    let mut closed = text.family(&f::TCP_CLOSED);
+    for (why, value) in [
+        ("evicted", traffic.tcp_evicted),
+        ("idle", traffic.tcp_idle),
+        ("malformed", traffic.tcp_malformed),
+        ("refused", traffic.tcp_refused),
+        ("slow", traffic.tcp_slow),
+    ] {
+        closed.sample(&[("why", why)], value);
+    }
+}
+
+fn hooks(text: &mut f::Text, traffic: &Traffic) {
+    let mut events = text.family(&f::HOOK_EVENTS);
+    for hook in &traffic.hooks {
+        for (outcome, value) in
+            [("delivered", hook.delivered), ("dropped", hook.dropped), ("failed", hook.failed)]
+        {
+            events.sample(&[("hook", &hook.hook), ("outcome", outcome)], value);
+        }
+    }
+}
+
+fn services(text: &mut f::Text, status: &Status) {
+    let mut region = text.family(&f::REGION_UP);
+    for found in status.regions.iter().filter(|region| region.verdict != Verdict::Unknown) {
+        region.sample(&[("region", &found.region)], u8::from(found.verdict == Verdict::Up));
+    }
+    let mut state = text.family(&f::SERVICE_STATE);
+    for service in &status.services {
+        for (word, of) in SERVICE_STATES {
+            let labels = [("service", service.service.as_str()), ("state", word)];
+            state.sample(&labels, u8::from(service.state == of));
+        }
+    }
+    let mut admitted = text.family(&f::POOL_ADMITTED);
+    for service in &status.services {
+        for pool in &service.pools {
+            let labels = [("service", service.service.as_str()), ("region", &pool.region)];
+            admitted.sample(&labels, u8::from(pool.admitted));
+        }
+    }
+    let mut share = text.family(&f::ENDPOINT_SHARE);
+    for service in &status.services {
+        for pool in &service.pools {
+            for endpoint in &pool.endpoints {
+                let labels = [
+                    ("service", service.service.as_str()),
+                    ("region", &pool.region),
+                    ("endpoint", &endpoint.endpoint),
+                ];
+                share.sample(&labels, f64::from(endpoint.share) / 100.0);
+            }
+        }
+    }
+}
+
+fn checks(text: &mut f::Text, status: &Status) {
+    let mut counts = text.family(&f::CHECKS);
+    for (word, verdict) in VERDICTS {
+        let found = status.checks.iter().filter(|check| check.verdict == verdict).count();
+        counts.sample(&[("verdict", word)], found);
+    }
+    let mut each = |family, value: &dyn Fn(&CheckStatus) -> Option<f64>| {
+        let mut family = text.family(family);
+        for check in &status.checks {
+            if let Some(value) = value(check) {
+                family.sample(&[("check", &check.check), ("monitor", &check.monitor)], value);
+            }
+        }
+    };
+    each(&f::CHECK_UP, &|check| match check.verdict {
+        Verdict::Up => Some(1.0),
+        Verdict::Down => Some(0.0),
+        Verdict::Unknown => None,
+    });
+    each(&f::CHECK_SUCCESSES, &|check| Some(count(check.successes_total)));
+    each(&f::CHECK_FAILURES, &|check| Some(count(check.failures_total)));
+    each(&f::CHECK_FLIPS, &|check| Some(count(check.flips_total)));
+    each(&f::CHECK_LAST, &|check| check.last.map(seconds));
+    each(&f::CHECK_DURATION, &|check| check.last.map(|_| count(check.took_us) / 1e6));
+    each(&f::CHECK_CERTIFICATE, &|check| check.certificate_ends.map(seconds));
+}
+
+/// A number of events, exact up to 2⁵³, which no counter here reaches.
+#[expect(clippy::cast_precision_loss, reason = "there is no other way from u64 to f64")]
+fn count(n: u64) -> f64 {
+    n as f64
+}
+
+/// Seconds since 1970.
+fn seconds(at: Timestamp) -> f64 {
+    at.as_duration().as_secs_f64()
+}
+
+const SERVICE_STATES: [(&str, ServiceState); 4] = [
+    ("up", ServiceState::Up),
+    ("degraded", ServiceState::Degraded),
+    ("panic", ServiceState::Panic),
+    ("all-down", ServiceState::AllDown),
+];
+
+const VERDICTS: [(&str, Verdict); 3] =
+    [("up", Verdict::Up), ("down", Verdict::Down), ("unknown", Verdict::Unknown)];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::control::HookTraffic;
+    use crate::control::fixture;
+
+    /// Reads OpenMetrics text as strictly as a scraper: families with their samples.
+    fn parse(text: &str) -> BTreeMap<String, Vec<(String, f64)>> {
+        let mut families: BTreeMap<String, (String, Vec<(String, f64)>)> = BTreeMap::new();
+        let mut current = String::new();
+        let body = text.strip_suffix("# EOF\n").expect("it ends with EOF");
+        for line in body.lines() {
+            if let Some(rest) = line.strip_prefix("# ") {
+                let (key, rest) = rest.split_once(' ').unwrap();
+                let (name, value) = rest.split_once(' ').unwrap();
+                match key {
+                    "TYPE" => {
+                        assert!(!families.contains_key(name), "{name} twice");
+                        families.insert(name.to_owned(), (value.to_owned(), Vec::new()));
+                        current = name.to_owned();
+                    }
+                    "UNIT" => assert!(name.ends_with(&format!("_{value}")), "{line}"),
+                    "HELP" => assert!(value.ends_with('.'), "{line}"),
+                    other => panic!("{other}: {line}"),
+                }
+                assert_eq!(name, current, "{line}");
+                continue;
+            }
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            let name = series.split('{').next().unwrap();
+            let (kind, samples) = families.get_mut(&current).unwrap();
+            let suffix = match kind.as_str() {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            assert_eq!(name, format!("{current}{suffix}"), "{line}");
+            assert!(samples.iter().all(|(other, _)| other != series), "{series} twice");
+            samples.push((series.to_owned(), value.parse().unwrap()));
+        }
+        families.into_iter().map(|(name, (_, samples))| (name, samples)).collect()
+    }
+
+    fn traffic() -> Traffic {
+        let hook = HookTraffic { hook: "chat".into(), delivered: 3, failed: 1, dropped: 2 };
+        Traffic { tcp_slow: 4, hooks: vec![hook], ..Traffic::default() }
+    }
+
+    #[test]
+    fn a_scraper_can_read_it() {
+        let families = parse(&render(&fixture::status(), &traffic()));
+        let names: BTreeSet<&str> = families.keys().map(String::as_str).collect();
+        let listed: BTreeSet<&str> = f::ALL.iter().map(|family| family.name).collect();
+        assert_eq!(names, listed, "every family is shown, with samples or without");
+        let value = |name: &str, series: &str| {
+            let samples = &families[name];
+            let found = samples.iter().find(|(other, _)| other == series);
+            found.unwrap_or_else(|| panic!("{series} is not in {samples:?}")).1
+        };
+        let check = "{check=\"web@192.0.2.10\",monitor=\"web\"}";
+        for (name, series, expected) in [
+            ("meridian_generation", "meridian_generation", 3.0),
+            ("meridian_check_up", &format!("meridian_check_up{check}"), 1.0),
+            ("meridian_check_flips", &format!("meridian_check_flips_total{check}"), 2.0),
+            ("meridian_checks", "meridian_checks{verdict=\"unknown\"}", 1.0),
+            (
+                "meridian_service_state",
+                "meridian_service_state{service=\"www\",state=\"degraded\"}",
+                1.0,
+            ),
+            ("meridian_service_state", "meridian_service_state{service=\"www\",state=\"up\"}", 0.0),
+            ("meridian_tcp_closed", "meridian_tcp_closed_total{why=\"slow\"}", 4.0),
+            (
+                "meridian_hook_events",
+                "meridian_hook_events_total{hook=\"chat\",outcome=\"dropped\"}",
+                2.0,
+            ),
+        ] {
+            assert!((value(name, series) - expected).abs() < 1e-9, "{series}");
+        }
+        assert_eq!(families["meridian_check_up"].len(), 2, "nothing is said of what is unknown");
+        assert_eq!(families["meridian_responses"].len(), Class::ALL.len());
+    }
+
+    #[test]
+    fn what_operators_and_peers_wrote_stays_inside_its_quotes() {
+        let mut status = fixture::status();
+        status.regions[0].region = "a\"} 1\n# EOF\n\\".into();
+        let text = render(&status, &Traffic::default());
+        parse(&text);
+        assert!(text.contains(r#"meridian_region_up{region="a\"} 1\n# EOF\n\\"} 1"#), "{text}");
+    }
+}

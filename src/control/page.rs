@@ -1,0 +1,152 @@
+//! `/`: the status for a browser, with nothing from elsewhere and no script.
+
+use std::fmt::Write;
+
+use crate::engine::ServiceStatus;
+use crate::engine::Status;
+use crate::health::Verdict;
+use crate::model::AdminState;
+
+/// Draws the page.
+pub(super) fn draw(status: &Status) -> String {
+    let mut out = String::from(HEAD);
+    // Writing to a string can't fail.
+    let _ok = write(&mut out, status);
+    out
+}
+
+const HEAD: &str = "<!doctype html>
+<html lang=\"en\">
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width\">
+<meta http-equiv=\"refresh\" content=\"5\">
+<title>Meridian</title>
+<style>
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
+body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; margin-bottom: 2rem; }
+th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8884; }
+th { font-weight: 600; }
+.up { color: light-dark(#176b34, #6fcf8f); }
+.down { color: light-dark(#b3261e, #ff8a80); font-weight: 600; }
+.other { color: light-dark(#7a5b00, #e8c268); }
+p, footer { color: light-dark(#555, #aaa); }
+</style>
+";
+
+fn write(out: &mut String, status: &Status) -> std::fmt::Result {
+    let down = status.checks.iter().filter(|check| check.verdict == Verdict::Down).count();
+    writeln!(out, "<h1>Meridian</h1>")?;
+    writeln!(
+        out,
+        "<p>{}, generation {}, {} services, {} checks, {down} of them down</p>",
+        second(status.at),
+        status.generation,
+        status.services.len(),
+        status.checks.len()
+    )?;
+    for service in &status.services {
+        write_service(out, service)?;
+    }
+    if !status.admin.is_empty() {
+        writeln!(out, "<h2>Admin states</h2>\n<table>")?;
+        writeln!(out, "<tr><th>Of<th>State<th>Who<th>Why<th>Until")?;
+        for admin in &status.admin {
+            let until = admin.until.map_or_else(|| "changed".to_owned(), second);
+            writeln!(
+                out,
+                "<tr><td>{}<td class=\"other\">{}<td>{}<td>{}<td>{until}",
+                escaped(&admin.target.to_string()),
+                admin.state,
+                escaped(&admin.who),
+                escaped(&admin.why),
+            )?;
+        }
+        writeln!(out, "</table>")?;
+    }
+    writeln!(
+        out,
+        "<footer><a href=\"/api/v1/status\">JSON</a> · <a href=\"/metrics\">metrics</a> · \
+         <a href=\"/api/v1/openapi.json\">API</a></footer>\n</html>"
+    )
+}
+
+fn write_service(out: &mut String, service: &ServiceStatus) -> std::fmt::Result {
+    let state = serde_json::to_value(service.state).unwrap_or_default();
+    let state = state.as_str().unwrap_or_default();
+    let class = match state {
+        "up" => "up",
+        "all-down" => "down",
+        _ => "other",
+    };
+    writeln!(
+        out,
+        "<h2>{} <span class=\"{class}\">{state}</span></h2>\n<p>{}</p>\n<table>",
+        escaped(&service.service),
+        escaped(&service.names.join(", "))
+    )?;
+    writeln!(out, "<tr><th>Region<th>Endpoint<th>Verdict<th>Admin<th>Share<th>Since<th>Reason")?;
+    for pool in &service.pools {
+        for endpoint in &pool.endpoints {
+            let (word, class) = match endpoint.verdict {
+                Verdict::Up => ("up", "up"),
+                Verdict::Down => ("down", "down"),
+                Verdict::Unknown => ("unknown", "other"),
+            };
+            let admin = match (endpoint.admin, pool.admin) {
+                (AdminState::Auto, AdminState::Auto) => String::new(),
+                (AdminState::Auto, of_pool) => format!("pool {of_pool}"),
+                (of_endpoint, _) => of_endpoint.to_string(),
+            };
+            let reason = if endpoint.reason.is_empty() { &pool.reason } else { &endpoint.reason };
+            let since = endpoint.since.map(second).unwrap_or_default();
+            writeln!(
+                out,
+                "<tr><td>{}<td>{}<td class=\"{class}\">{word}<td>{admin}<td>{} %<td>{since}<td>{}",
+                escaped(&pool.region),
+                escaped(&endpoint.endpoint),
+                endpoint.share,
+                escaped(reason)
+            )?;
+        }
+    }
+    writeln!(out, "</table>")
+}
+
+/// A time to the second.
+fn second(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// As text of HTML, whatever it is.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::fixture;
+
+    #[test]
+    fn what_others_wrote_is_text() {
+        let mut status = fixture::status();
+        status.services[0].pools[0].endpoints[0].reason = "<script>alert('x')</script>".into();
+        let page = draw(&status);
+        assert!(page.contains("kernel &lt;upgrade&gt;"), "{page}");
+        assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)"), "{page}");
+        assert!(!page.contains("<script"), "{page}");
+        assert!(!page.contains("://"), "nothing comes from elsewhere: {page}");
+    }
+}

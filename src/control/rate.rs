@@ -1,0 +1,113 @@
+//! How often one peer may ask: a bucket of requests for each, refilled steadily.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::net::Ipv6Addr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::limits;
+
+/// The buckets of the peers that asked last.
+#[derive(Debug, Default)]
+pub(super) struct Rates(HashMap<IpAddr, Bucket>);
+
+/// What one peer has left.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    /// Thousandths of a request.
+    left: u64,
+    at: Instant,
+}
+
+/// Thousandths of a request in a full bucket.
+const FULL: u64 = limits::API_BURST as u64 * 1000;
+
+impl Rates {
+    /// Takes one request from the bucket of a peer.
+    ///
+    /// # Errors
+    ///
+    /// When to come again, if it is empty.
+    pub(super) fn take(&mut self, peer: IpAddr, now: Instant) -> Result<(), Duration> {
+        let peer = who(peer);
+        if !self.0.contains_key(&peer) && self.0.len() >= limits::API_PEERS {
+            self.forget_one();
+        }
+        let bucket = self.0.entry(peer).or_insert(Bucket { left: FULL, at: now });
+        // Requests per second are thousandths per millisecond.
+        let passed = now.saturating_duration_since(bucket.at).as_millis();
+        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+        let refill = passed.saturating_mul(u64::from(limits::API_RATE));
+        if refill > 0 {
+            *bucket = Bucket { left: bucket.left.saturating_add(refill).min(FULL), at: now };
+        }
+        match bucket.left.checked_sub(1000) {
+            Some(left) => {
+                bucket.left = left;
+                Ok(())
+            }
+            None => Err(Duration::from_secs(1)),
+        }
+    }
+
+    /// Forgets who was quiet longest: the bucket of whoever asks too often is a young one.
+    fn forget_one(&mut self) {
+        let oldest = self.0.iter().min_by_key(|(_, bucket)| bucket.at).map(|(peer, _)| *peer);
+        if let Some(oldest) = oldest {
+            self.0.remove(&oldest);
+        }
+    }
+}
+
+/// One bucket per IPv4 address and per IPv6 /64: whoever has one address of it has all.
+fn who(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(four) => IpAddr::V4(four),
+        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & (u128::MAX << 64))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(n: u32) -> IpAddr {
+        IpAddr::V4(n.into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_then_the_rate() {
+        let mut rates = Rates::default();
+        let start = Instant::now();
+        let taken = |rates: &mut Rates, peer, at| {
+            (0..10_000).take_while(|_| rates.take(peer, at).is_ok()).count()
+        };
+        assert_eq!(taken(&mut rates, peer(1), start), limits::API_BURST as usize);
+        assert!(rates.take(peer(1), start).is_err());
+        assert_eq!(rates.take(peer(2), start), Ok(()), "another peer has its own");
+        let later = start + Duration::from_secs(1);
+        assert_eq!(taken(&mut rates, peer(1), later), limits::API_RATE as usize);
+        let later = start + Duration::from_secs(1000);
+        assert_eq!(taken(&mut rates, peer(1), later), limits::API_BURST as usize, "no more");
+        assert_eq!(taken(&mut rates, peer(1), start), 0, "time that goes back gives nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_table_is_bounded_and_keeps_the_busy() {
+        let mut rates = Rates::default();
+        let start = Instant::now();
+        for n in 0..5000 {
+            let at = start + Duration::from_millis(u64::from(n));
+            rates.take(peer(n), at).unwrap();
+            // It asks 1,000 times a second, and so is refused sooner or later.
+            let busy = rates.take(peer(u32::MAX), at);
+            assert!(n < 2 * limits::API_BURST || busy.is_err() || n % 20 == 0, "{n}");
+        }
+        assert!(rates.0.len() <= limits::API_PEERS);
+        let six = |text: &str| who(text.parse().unwrap());
+        assert_eq!(six("2001:db8::1"), six("2001:db8::ffff"));
+        assert_eq!(six("::ffff:192.0.2.1"), who(peer(0xc000_0201)));
+    }
+}
