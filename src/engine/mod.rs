@@ -43,7 +43,7 @@ use jiff::Timestamp;
 
 pub use admin::{AdminChange, AdminDone, AdminRefusal};
 pub use notice::{Notice, What};
-pub use plan::{MinRegions, Plan};
+pub use plan::Plan;
 pub use saved::Saved;
 pub use status::{
     AdminStatus, CheckStatus, EndpointStatus, PoolStatus, RegionStatus, ServiceState,

@@ -8,6 +8,7 @@ use crate::health::CheckKey;
 use crate::health::Checks;
 use crate::model::AdminTarget;
 use crate::model::Endpoint;
+use crate::model::MinRegions;
 use crate::model::Monitor;
 use crate::model::Region;
 use crate::model::RegionId;
@@ -30,25 +31,6 @@ pub struct Plan {
     pub checks: Checks,
     /// How many regions a service must keep when one is drained.
     pub min_regions: MinRegions,
-}
-
-/// How many regions of a service must be left in service by a drain that is not forced.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum MinRegions {
-    /// So many; all of a service that has fewer.
-    Count(u16),
-    /// So many percent of the service's regions, rounded up.
-    Percent(u8),
-}
-
-impl MinRegions {
-    /// For a service with pools in `regions` regions.
-    pub fn of(self, regions: usize) -> usize {
-        match self {
-            Self::Count(count) => regions.min(usize::from(count)),
-            Self::Percent(percent) => (regions * usize::from(percent)).div_ceil(100),
-        }
-    }
 }
 
 /// An endpoint by its position: service, pool, endpoint in the order of the configuration.
