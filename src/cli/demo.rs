@@ -42,9 +42,9 @@ pub(super) fn run(options: &Demo) -> Exit {
     };
     let path = folder.0.join("meridian.toml");
     let Ok(prepared) = prepare(&path, &Look::new()) else { return Exit::Usage };
-    serve::serve(&path, |path| {
+    serve::serve(async || {
         let listeners = listen(&prepared)?;
-        let node = Node::start(path, prepared, listeners)?;
+        let node = Node::start(&path, prepared, listeners).await?;
         for (region, address) in REGIONS {
             let website = website(region, Ipv4Addr::from(address));
             node.tasks().spawn(format!("http {region}"), website).map_err(|e| chain(&e))?;

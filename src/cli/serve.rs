@@ -1,7 +1,5 @@
 //! `meridian serve`.
 
-use std::path::Path;
-
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
@@ -21,24 +19,28 @@ pub(super) fn run(options: &Serve) -> Exit {
     log();
     let path = &options.configured.config;
     let Ok(prepared) = prepare(path, &Look::new()) else { return Exit::Usage };
-    serve(path, |path| {
+    serve(async || {
         let listeners = listen(&prepared)?;
-        Node::start(path, prepared, listeners)
+        Node::start(path, prepared, listeners).await
     })
 }
 
 /// Starts a node inside a runtime and runs it to its end.
-pub(super) fn serve(path: &Path, start: impl FnOnce(&Path) -> Result<Node, String>) -> Exit {
+pub(super) fn serve(start: impl AsyncFnOnce() -> Result<Node, String>) -> Exit {
     let Some(runtime) = runtime() else { return Exit::Negative };
     runtime.block_on(async {
-        let signals = match Signals::take() {
+        let mut signals = match Signals::take() {
             Ok(signals) => signals,
             Err(error) => {
                 tracing::error!("failed to listen to signals: {error}");
                 return Exit::Negative;
             }
         };
-        let node = match start(path) {
+        let started = tokio::select! {
+            started = start() => started,
+            () = signals.told_to_stop() => return Exit::Done,
+        };
+        let node = match started {
             Ok(node) => node,
             Err(problem) => {
                 tracing::error!("{problem}");

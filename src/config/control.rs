@@ -179,7 +179,7 @@ pub(super) fn access(raw: Raw) -> Access {
                 Source::Hash(_) => None,
             })
             .collect(),
-        state: raw.server.and_then(|server| server.value.state),
+        state: raw.state.and_then(|at| at.value),
     }
 }
 

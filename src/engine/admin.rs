@@ -87,14 +87,21 @@ pub enum AdminRefusal {
 #[derive(Clone, Debug, Default)]
 pub(super) struct AdminStates {
     set: BTreeMap<AdminTarget, AdminStatus>,
+    /// The maintenance that goes on.
+    windows: Vec<AdminStatus>,
     regions: HashMap<RegionId, AdminState>,
     pools: HashMap<(usize, usize), AdminState>,
     endpoints: HashMap<EndpointId, AdminState>,
 }
 
 impl AdminStates {
-    /// Those that are set, by target.
+    /// Those that are set, and the maintenance that goes on.
     pub(super) fn all(&self) -> impl Iterator<Item = &AdminStatus> {
+        self.set.values().chain(&self.windows)
+    }
+
+    /// Those that operators set, by target.
+    pub(super) fn set(&self) -> impl Iterator<Item = &AdminStatus> {
         self.set.values()
     }
 
@@ -139,25 +146,52 @@ impl AdminStates {
         self.set.values().filter_map(|set| set.until).min()
     }
 
+    /// Replaces the maintenance that goes on; returns what began and what ended.
+    pub(super) fn maintain(
+        &mut self,
+        windows: Vec<AdminStatus>,
+        plan: &Plan,
+        wiring: &Wiring,
+    ) -> (Vec<AdminStatus>, Vec<AdminStatus>) {
+        let before = std::mem::replace(&mut self.windows, windows);
+        let beyond = |all: &[AdminStatus], other: &[AdminStatus]| -> Vec<AdminStatus> {
+            all.iter().filter(|window| !other.contains(window)).cloned().collect()
+        };
+        let (began, ended) = (beyond(&self.windows, &before), beyond(&before, &self.windows));
+        if !(began.is_empty() && ended.is_empty()) {
+            self.resolve(plan, wiring);
+        }
+        (began, ended)
+    }
+
     /// Finds what each is about in a configuration. One about something that is not there
     /// stays set: it may come back.
     pub(super) fn resolve(&mut self, plan: &Plan, wiring: &Wiring) {
+        fn put<K: Eq + std::hash::Hash>(
+            states: &mut HashMap<K, AdminState>,
+            id: Option<K>,
+            state: AdminState,
+        ) {
+            // The graver of an operator's and the calendar's.
+            if let Some(id) = id {
+                let found = states.entry(id).or_default();
+                *found = state.max(*found);
+            }
+        }
         self.regions.clear();
         self.pools.clear();
         self.endpoints.clear();
-        for status in self.set.values() {
-            match &status.target {
+        for AdminStatus { target, state, .. } in self.set.values().chain(&self.windows) {
+            match target {
                 AdminTarget::Region { region } => {
-                    let id = wiring.region(region);
-                    self.regions.extend(id.map(|id| (id, status.state)));
+                    put(&mut self.regions, wiring.region(region), *state);
                 }
                 AdminTarget::Pool { service, region } => {
-                    let id = wiring.pool(plan, service, region);
-                    self.pools.extend(id.map(|id| (id, status.state)));
+                    put(&mut self.pools, wiring.pool(plan, service, region), *state);
                 }
                 AdminTarget::Endpoint { service, region, endpoint } => {
                     let id = wiring.endpoint(plan, service, region, endpoint);
-                    self.endpoints.extend(id.map(|id| (id, status.state)));
+                    put(&mut self.endpoints, id, *state);
                 }
             }
         }
@@ -170,7 +204,7 @@ impl AdminStates {
 
     /// The gravest that covers a pool.
     pub(super) fn pool(&self, region: RegionId, service: usize, pool: usize) -> AdminState {
-        if self.set.is_empty() {
+        if self.regions.is_empty() && self.pools.is_empty() {
             return AdminState::Auto;
         }
         let own = self.pools.get(&(service, pool)).copied().unwrap_or_default();

@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod calendar;
 mod checks;
 mod judge;
 mod notice;
@@ -103,6 +104,8 @@ pub struct Engine {
     dirty_regions: BTreeSet<RegionId>,
     ramping: BTreeSet<EndpointId>,
     last_tick: Timestamp,
+    /// When maintenance next begins or ends.
+    next_window: Option<Timestamp>,
     effects: Effects,
     notices: Vec<Notice>,
     /// Services whose judgement changed, and what it was; told of in [`Engine::notices`].
@@ -143,6 +146,7 @@ impl Engine {
             dirty_regions: BTreeSet::new(),
             ramping: BTreeSet::new(),
             last_tick: now,
+            next_window: None,
             effects: Effects::default(),
             notices: Vec::new(),
             changed: Vec::new(),
@@ -155,6 +159,7 @@ impl Engine {
             engine.restore(saved);
         }
         engine.dirty_regions = engine.all_regions().collect();
+        engine.read_calendar(now);
         engine
     }
 
@@ -237,7 +242,8 @@ impl Engine {
 
     /// When something happens by itself, and a [`Event::Tick`] is due.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        [self.next_ramp_step(), self.admin.next_end()].into_iter().flatten().min()
+        let due = [self.next_ramp_step(), self.admin.next_end(), self.next_window];
+        due.into_iter().flatten().min()
     }
 
     /// Whether every check has a verdict or can't have one.
@@ -279,6 +285,7 @@ impl Engine {
 
     fn tick(&mut self, now: Timestamp) {
         self.last_tick = now;
+        self.keep_calendar(now);
         self.dirty.extend(self.ramping.iter().map(|id| id.service));
         for ended in self.admin.expire(now, &self.plan, &self.wiring) {
             let services = admin::concerned(&ended.target, &self.plan, &self.wiring);

@@ -8,6 +8,7 @@ use crate::health::CheckKey;
 use crate::health::Checks;
 use crate::model::AdminTarget;
 use crate::model::Endpoint;
+use crate::model::Maintenance;
 use crate::model::MinRegions;
 use crate::model::Monitor;
 use crate::model::Region;
@@ -29,6 +30,8 @@ pub struct Plan {
     pub monitors: Vec<Monitor>,
     /// What they are pointed at.
     pub checks: Checks,
+    /// When clients are kept away by plan.
+    pub maintenance: Vec<Maintenance>,
     /// How many regions a service must keep when one is drained.
     pub min_regions: MinRegions,
 }

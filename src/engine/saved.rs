@@ -89,7 +89,7 @@ impl Engine {
             (check.key.to_string(), saved)
         });
         let held = self.held().map(|(_, target)| target).collect();
-        Saved::new(checks.collect(), held, self.admin.all().cloned().collect())
+        Saved::new(checks.collect(), held, self.admin.set().cloned().collect())
     }
 
     /// Puts back what was saved. What it says of things that are gone is dropped, but admin
@@ -143,6 +143,7 @@ impl Engine {
             self.set_memory(&target, |own| *own = memory);
         }
         self.admin.resolve(&self.plan, &self.wiring);
+        self.read_calendar(now);
         self.dirty = (0..self.plan.services.len()).collect();
         self.dirty_regions = self.all_regions().collect();
         self.effects.standings.clear();

@@ -143,3 +143,6 @@ pub const API_RATE: u32 = 50;
 /// Characters of an operator's reason for an admin state; more is refused. It is in every
 /// status and in logs.
 pub const WHY: usize = 500;
+
+/// Requests of the API that may wait for the node; past that it answers 503.
+pub const REQUESTS: usize = 64;

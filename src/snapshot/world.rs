@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::config::Config;
 use crate::geo::Atlas;
 use crate::geo::Database;
@@ -11,6 +13,7 @@ use crate::geo::Nets;
 use crate::model::Code;
 use crate::model::Diagnostic;
 use crate::model::Family;
+use crate::model::Policy;
 use crate::model::Rank;
 use crate::model::RegionSet;
 use crate::model::Service;
@@ -96,7 +99,7 @@ impl World {
     ///
     /// If a database is damaged.
     pub fn build(config: Config) -> Result<(Self, Vec<Diagnostic>), BuildError> {
-        let atlas = atlas(&config);
+        let atlas = atlas(&config.databases, &config.nets, &config.policies);
         let prefixes = rule_prefixes(&config.policies);
         let plans = Plans::new(&config.policies, &config.services);
         let maps = compile(&atlas, &config.regions, &plans.maps, &prefixes)
@@ -164,13 +167,14 @@ impl World {
     }
 }
 
-/// What is known of networks by this configuration.
-pub fn atlas(config: &Config) -> Atlas {
-    let mut nets = Nets::default();
-    for (net, tag) in &config.nets {
-        nets.insert(*net, tag);
+/// What is known of networks by these databases, nets of the operator's with their tags, and
+/// rules.
+pub fn atlas(databases: &[Arc<Database>], nets: &[(IpNet, String)], policies: &[Policy]) -> Atlas {
+    let mut tagged = Nets::default();
+    for (net, tag) in nets {
+        tagged.insert(*net, tag);
     }
-    Atlas::new(config.databases.clone(), nets, &rule_prefixes(&config.policies))
+    Atlas::new(databases.to_vec(), tagged, &rule_prefixes(policies))
 }
 
 fn tenths(duration: Duration) -> u16 {

@@ -98,6 +98,7 @@ fn plan(text: &str, tweak: impl Fn(&mut Plan)) -> Plan {
         services,
         monitors: vec![monitor()],
         checks: Checks::default(),
+        maintenance: Vec::new(),
         min_regions: MinRegions::Count(1),
     };
     tweak(&mut plan);

@@ -5,15 +5,14 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::cli::arguments::Explain;
 use crate::cli::chain;
 use crate::cli::explain::asked;
+use crate::cli::explain::ground::Ground;
 use crate::cli::geo::credit;
 use crate::cli::recorder::Recorder;
+use crate::control::Explain;
 use crate::geo::Atlas;
 use crate::geo::Located;
-use crate::model::Policy;
-use crate::model::Region;
 use crate::model::RegionId;
 use crate::model::Service;
 use crate::snapshot::Snapshot;
@@ -26,14 +25,6 @@ use crate::steer::RankReason;
 use crate::steer::Ranker;
 use crate::steer::Whereabouts;
 use crate::steer::rule_prefixes;
-
-/// What the map was made from.
-pub(super) struct Ground {
-    pub(super) atlas: Atlas,
-    pub(super) regions: Vec<Region>,
-    pub(super) policies: Vec<Policy>,
-    pub(super) services: Vec<Service>,
-}
 
 /// Why a client gets what it gets.
 #[derive(Debug, Deserialize, Serialize)]

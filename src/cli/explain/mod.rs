@@ -13,6 +13,7 @@
 
 mod asked;
 mod explanation;
+mod ground;
 mod live;
 mod table;
 
@@ -24,7 +25,8 @@ use crate::cli::arguments::Explain;
 use crate::cli::chain;
 use crate::cli::explain::asked::message;
 use crate::cli::explain::explanation::Explanation;
-use crate::cli::explain::explanation::Ground;
+use crate::cli::explain::ground::Ground;
+pub(super) use crate::cli::explain::ground::Recipe;
 use crate::cli::node::any_error;
 use crate::cli::node::report;
 use crate::cli::output::fail;
@@ -33,6 +35,7 @@ use crate::cli::recorder::Recorder;
 use crate::config;
 use crate::config::Config;
 use crate::config::Loaded;
+use crate::control;
 use crate::model::RegionId;
 use crate::model::limits;
 use crate::responder::Outcome;
@@ -40,7 +43,6 @@ use crate::responder::Transport;
 use crate::responder::View;
 use crate::responder::Worker;
 use crate::responder::respond_traced;
-use crate::snapshot;
 use crate::snapshot::Snapshot;
 use crate::snapshot::Standing;
 use crate::snapshot::World;
@@ -74,12 +76,7 @@ fn print(explanation: &Explanation, as_json: bool) -> Exit {
 fn explain(options: &Explain, config: Config) -> Result<Explanation, String> {
     let down = regions(&config, &options.down)?;
     let drained = regions(&config, &options.drain)?;
-    let ground = Ground {
-        atlas: snapshot::atlas(&config),
-        regions: config.regions.clone(),
-        policies: config.policies.clone(),
-        services: config.services.clone(),
-    };
+    let ground = Ground::of(&config);
     let (world, _) = World::build(config).map_err(|error| chain(&error))?;
     let admission = |region: RegionId| {
         if drained.contains(&region) {
@@ -92,14 +89,43 @@ fn explain(options: &Explain, config: Config) -> Result<Explanation, String> {
     };
     let standing = world.services().iter().map(|service| ServiceStanding::new(service, admission));
     let snapshot = Snapshot { standing: Standing::new(standing).into(), world: world.into() };
-    let resolver = options
+    let Explain { name, qtype, client, resolver, .. } = options;
+    let (name, qtype) = (name.clone(), *qtype);
+    let question = control::Explain { name, qtype, client: *client, resolver: *resolver };
+    answer(&question, options.seed, &ground, &snapshot)
+}
+
+/// Explains on what a node runs with. Blocks: databases are read again.
+///
+/// # Errors
+///
+/// One line, if a database can't be read any more.
+pub(super) fn explain_live(
+    question: &control::Explain,
+    recipe: &Recipe,
+    snapshot: &Snapshot,
+) -> Result<serde_json::Value, String> {
+    // Any client of those that share the answer's scope is as good as another.
+    const SEED: u64 = 1;
+    let explanation = answer(question, SEED, &recipe.follow()?, snapshot)?;
+    serde_json::to_value(explanation).map_err(|error| error.to_string())
+}
+
+/// Has the responder answer with a recorder looking on.
+fn answer(
+    question: &control::Explain,
+    seed: u64,
+    ground: &Ground,
+    snapshot: &Snapshot,
+) -> Result<Explanation, String> {
+    let resolver = question
         .resolver
-        .or_else(|| options.client.map(|client| client.addr()))
+        .or_else(|| question.client.map(|client| client.addr()))
         .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let request = message(&options.name, options.qtype, options.client);
+    let request = message(&question.name, question.qtype, question.client);
     let mut recorder = Recorder::default();
-    let mut worker = Worker::new(options.seed);
-    let mut view = View { snapshot: &snapshot, worker: &mut worker };
+    let mut worker = Worker::new(seed);
+    let mut view = View { snapshot, worker: &mut worker };
     let mut reply = vec![0; limits::MESSAGE];
     let outcome =
         respond_traced(&request, resolver, Transport::Tcp, &mut view, &mut reply, &mut recorder);
@@ -107,7 +133,7 @@ fn explain(options: &Explain, config: Config) -> Result<Explanation, String> {
         return Err("the query was not answered, which is a bug".to_owned());
     };
     reply.truncate(length);
-    explanation::explain(options, resolver, &ground, &snapshot, &recorder, &reply)
+    explanation::explain(question, resolver, ground, snapshot, &recorder, &reply)
 }
 
 /// Finds regions by name.

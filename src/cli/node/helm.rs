@@ -1,0 +1,204 @@
+//! The helm: the engine with a clock, and what follows from what it says.
+//!
+//! ```text
+//!   event ─► Engine ─► effects ─┬─ standings ─► one swap ─► workers
+//!                               ├─ notices ───► log, hooks, event stream
+//!                               └─ save ──────► state directory
+//! ```
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+
+use crate::cli::node::clock::Clock;
+use crate::engine::AdminChange;
+use crate::engine::AdminDone;
+use crate::engine::AdminRefusal;
+use crate::engine::Engine;
+use crate::engine::Event;
+use crate::engine::Notice;
+use crate::engine::Plan;
+use crate::engine::Saved;
+use crate::engine::Status;
+use crate::engine::What;
+use crate::health::Report;
+use crate::snapshot::Publisher;
+use crate::snapshot::Snapshot;
+use crate::snapshot::Standing;
+use crate::store::Store;
+
+/// The least time between two saves.
+const LEAST_PAUSE: SignedDuration = SignedDuration::from_millis(100);
+
+/// Notices that whoever reads them may be behind by; past that they are told how many they
+/// missed.
+const NOTICES: usize = 1024;
+
+pub(super) struct Helm {
+    engine: Engine,
+    clock: Clock,
+    publisher: Publisher,
+    snapshot: Snapshot,
+    notices: broadcast::Sender<Arc<Notice>>,
+    store: Store,
+    /// Since when something is not saved.
+    unsaved: Option<Timestamp>,
+    /// When the next save may be.
+    save_due: Option<Timestamp>,
+}
+
+impl Helm {
+    /// Takes a configuration and what was saved before the node stopped.
+    pub(super) fn new(plan: Plan, saved: Option<Saved>, store: Store) -> Self {
+        let mut clock = Clock::new();
+        let world = Arc::clone(&plan.world);
+        let mut engine = Engine::new(plan, saved, clock.now());
+        let effects = engine.effects(clock.now());
+        let standings = effects.standings.into_iter().map(|(_, standing)| standing);
+        let snapshot = Snapshot { standing: Arc::new(Standing::new(standings)), world };
+        let publisher = Publisher::new(snapshot.clone());
+        let (notices, _) = broadcast::channel(NOTICES);
+        Self {
+            engine,
+            clock,
+            publisher,
+            snapshot,
+            notices,
+            store,
+            unsaved: None,
+            save_due: None,
+        }
+    }
+
+    pub(super) fn publisher(&mut self) -> &mut Publisher {
+        &mut self.publisher
+    }
+
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    pub(super) fn notices(&self) -> &broadcast::Sender<Arc<Notice>> {
+        &self.notices
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.engine.is_settled()
+    }
+
+    pub(super) fn status(&mut self) -> Status {
+        self.engine.status(self.clock.now())
+    }
+
+    /// Takes outcomes of probes; what they change is published by one swap.
+    pub(super) fn report(&mut self, reports: impl IntoIterator<Item = Report>) {
+        let now = self.clock.now();
+        for report in reports {
+            self.engine.step(Event::Report(report), now);
+        }
+        self.settle(now);
+    }
+
+    pub(super) fn change(&mut self, change: AdminChange) -> Result<AdminDone, AdminRefusal> {
+        let now = self.clock.now();
+        let done = self.engine.change(change, now);
+        self.settle(now);
+        done
+    }
+
+    /// Takes another configuration. World and standing change by one swap.
+    pub(super) fn reconfigure(&mut self, plan: Plan) {
+        let now = self.clock.now();
+        self.snapshot.world = Arc::clone(&plan.world);
+        self.engine.step(Event::Reconfigured(Box::new(plan)), now);
+        let effects = self.engine.effects(now);
+        let standings = effects.standings.into_iter().map(|(_, standing)| standing);
+        self.snapshot.standing = Arc::new(Standing::new(standings));
+        self.publisher.publish(self.snapshot.clone());
+        self.follow(effects.save, now);
+    }
+
+    pub(super) fn tick(&mut self) {
+        let now = self.clock.now();
+        self.engine.step(Event::Tick, now);
+        self.settle(now);
+    }
+
+    /// When a tick is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let save = self.unsaved.and(self.save_due);
+        let due = [self.engine.next_deadline(), save].into_iter().flatten().min();
+        due.map(|due| self.clock.instant(due))
+    }
+
+    /// Has what is not saved yet saved: the node stops.
+    pub(super) fn stop(&mut self) {
+        if self.unsaved.take().is_some() {
+            self.store.save(self.engine.saved().text());
+        }
+    }
+
+    fn settle(&mut self, now: Timestamp) {
+        let mut effects = self.engine.effects(now);
+        let standings = std::mem::take(&mut effects.standings);
+        if !standings.is_empty() {
+            self.snapshot.standing = Arc::new(self.snapshot.standing.with(standings));
+            self.publisher.publish(self.snapshot.clone());
+        }
+        self.follow(effects.save, now);
+    }
+
+    /// What comes after the answers have followed.
+    fn follow(&mut self, save: bool, now: Timestamp) {
+        for notice in self.engine.notices(now) {
+            log(&notice.what);
+            // Nobody may be listening.
+            drop(self.notices.send(Arc::new(notice)));
+        }
+        if save {
+            self.unsaved = self.unsaved.or(Some(now));
+        }
+        self.save_if_due(now);
+    }
+
+    /// Saves at once, unless it was just done: the text of all that is known takes a while to
+    /// make.
+    fn save_if_due(&mut self, now: Timestamp) {
+        if self.unsaved.is_some() && self.save_due.is_none_or(|due| due <= now) {
+            let begin = self.clock.now();
+            self.store.save(self.engine.saved().text());
+            let took = self.clock.now().duration_since(begin);
+            self.unsaved = None;
+            self.save_due = now.checked_add((took * 20).max(LEAST_PAUSE)).ok();
+        }
+    }
+}
+
+/// Each change once, with before, after and why.
+fn log(what: &What) {
+    match what {
+        What::Check { check, before, after, reason } => {
+            tracing::info!(%check, %before, %after, reason, "verdict");
+        }
+        What::Pool { service, region, admitted, reason } => {
+            tracing::info!(service, region, admitted, reason, "pool");
+        }
+        What::Service { service, before, after } => {
+            tracing::info!(service, ?before, ?after, "service");
+        }
+        What::Region { region, before, after, reason } => {
+            tracing::info!(region, %before, %after, reason, "region");
+        }
+        What::Admin { target, state, who, why } => {
+            tracing::info!(%target, %state, who, why, "admin state");
+        }
+        // Told once the addresses have followed too.
+        What::Reloaded { .. } => {}
+        What::Certificate { check, ends } => {
+            tracing::warn!(%check, %ends, "a certificate ends soon");
+        }
+    }
+}

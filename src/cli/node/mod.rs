@@ -1,0 +1,373 @@
+//! One running node: what a configuration says, probed, answered and kept up to date.
+//!
+//! ```text
+//!   prober ─► reports ──┐
+//!   API ────► requests ─┼─► Helm: engine, publishing, saving, telling
+//!   time ───────────────┘        ▲
+//!   SIGHUP ───────┐              │
+//!   files changed ┼─► load and compile aside ─┬─ error: reported, everything stays
+//!   API ──────────┘                           └─ taken by one swap, listen at what is new
+//! ```
+//!
+//! One loop on the control plane's runtime is all that writes; it waits for nothing that
+//! takes long. Compiling, files and whoever reads events have threads or tasks of their own.
+
+mod clock;
+mod helm;
+mod office;
+mod prepared;
+mod signals;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio::time::MissedTickBehavior;
+use tokio::time::interval;
+use tokio::time::sleep_until;
+
+use crate::cli::chain;
+use crate::cli::explain::Recipe;
+use crate::cli::explain::explain_live;
+use crate::cli::node::helm::Helm;
+use crate::cli::node::office::Office;
+use crate::cli::node::office::open_store;
+pub(super) use crate::cli::node::prepared::Prepared;
+use crate::cli::node::prepared::Refused;
+pub(super) use crate::cli::node::prepared::any_error;
+pub(super) use crate::cli::node::prepared::prepare;
+pub(super) use crate::cli::node::prepared::report;
+pub(super) use crate::cli::node::signals::Signals;
+use crate::cli::node::signals::received;
+use crate::cli::node::signals::told_to;
+use crate::cli::state;
+use crate::cli::watch::Look;
+use crate::cli::watch::Watched;
+use crate::control;
+use crate::control::Heartbeat;
+use crate::control::NoSuchCheck;
+use crate::control::Request;
+use crate::engine::Plan;
+use crate::health::Report;
+use crate::prober;
+use crate::prober::Prober;
+use crate::server;
+use crate::server::HandedOver;
+use crate::server::Listeners;
+use crate::server::Notify;
+use crate::server::Server;
+use crate::server::Settings;
+use crate::tasks::Stopped;
+use crate::tasks::Tasks;
+
+/// How long what was received may take to be answered when the node stops.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How often files are looked at, and replaced snapshots.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Outcomes that may wait to be taken; past that the prober waits.
+const REPORTS: usize = 4096;
+
+/// How long the start may wait for the first round of probes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A node that answers.
+pub(super) struct Node {
+    path: PathBuf,
+    helm: Helm,
+    server: Server,
+    prober: Prober,
+    office: Office,
+    recipe: Arc<Recipe>,
+    reports: mpsc::Receiver<Report>,
+    requests: mpsc::Receiver<Request>,
+    tasks: Tasks,
+    notify: Notify,
+    watched: Watched,
+    reloading: Option<Reloading>,
+    /// Freed memory is to be returned to the system at the next look.
+    is_trim_due: bool,
+}
+
+/// A configuration that is being loaded and compiled.
+struct Reloading {
+    prepared: oneshot::Receiver<Result<Prepared, Refused>>,
+    /// How the known files were when it began.
+    before: Look,
+    /// Who waits for it.
+    waiting: Vec<oneshot::Sender<Result<u64, serde_json::Value>>>,
+    /// Something changed since it began: once more.
+    again: bool,
+}
+
+impl Node {
+    /// Starts probing, and answering once what is probed is known or restored, at most a
+    /// probe's timeout later. Must run inside a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// One line that says what can't be had and what to do.
+    pub(super) async fn start(
+        path: &Path,
+        prepared: Prepared,
+        listeners: Listeners,
+    ) -> Result<Self, String> {
+        let tasks = Tasks::new();
+        let notify = Notify::from_environment();
+        let Prepared { plan, server, control, hooks, state, recipe, seen } = prepared;
+        let folder = state::folder(state.as_deref(), path);
+        let (store, saved) = open_store(&folder, &tasks);
+        let (report, mut reports) = mpsc::channel(REPORTS);
+        let patience = plan.monitors.iter().map(|monitor| monitor.timeout).max();
+        let probes = probes(&plan);
+        let mut helm = Helm::new(plan, saved, store);
+        let prober = Prober::start(probes, report, &tasks).map_err(|error| chain(&error))?;
+        first_round(&mut helm, &mut reports, patience.unwrap_or_default().min(PATIENCE)).await;
+        let settings = Settings {
+            tcp_idle: server.tcp_idle,
+            tcp_connections: server.tcp_connections,
+            ..Settings::default()
+        };
+        let subscriber = helm.publisher().subscribe();
+        let server = Server::start(listeners, subscriber, settings, &tasks)
+            .map_err(|error| chain(&error))?;
+        let (office, requests) =
+            Office::open(&control, &hooks, folder, &helm, &server, &tasks)?;
+        notify.store(server.listeners());
+        notify.ready("answering");
+        for address in server.listeners().addresses() {
+            tracing::info!(%address, "listening on udp and tcp");
+        }
+        server::trim_heap();
+        Ok(Self {
+            path: path.into(),
+            helm,
+            server,
+            prober,
+            office,
+            recipe,
+            reports,
+            requests,
+            tasks,
+            notify,
+            watched: Watched::new(seen),
+            reloading: None,
+            is_trim_due: false,
+        })
+    }
+
+    /// Where its API listens.
+    pub(super) fn api(&self) -> Option<SocketAddr> {
+        self.office.address()
+    }
+
+    /// Its tasks, to add some.
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Runs until SIGTERM or SIGINT, reloading when asked or when files change.
+    pub(super) async fn run(mut self, signals: Signals) {
+        let Signals { mut hangup, mut stop } = signals;
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut reports = Vec::with_capacity(REPORTS);
+        loop {
+            let due = self.helm.deadline();
+            tokio::select! {
+                () = told_to(&mut stop) => break,
+                () = received(&mut hangup) => self.reload(None),
+                _ = look.tick() => self.look(),
+                1.. = self.reports.recv_many(&mut reports, REPORTS) => {
+                    self.helm.report(reports.drain(..));
+                }
+                Some(request) = self.requests.recv() => self.answer(request),
+                prepared = loaded(&mut self.reloading) => self.loaded(prepared).await,
+                () = until(due) => self.helm.tick(),
+            }
+        }
+        tracing::info!("stopping");
+        self.notify.stopping();
+        self.helm.stop();
+        if let Stopped::Late(left) = self.tasks.stop(STOP_DEADLINE).await {
+            tracing::warn!(?left, "did not end in time");
+        }
+    }
+
+    /// Once a second.
+    fn look(&mut self) {
+        // Workers hold a snapshot for one batch; by now nobody reads what was replaced.
+        let left = self.helm.publisher().reclaim();
+        if self.is_trim_due && left == 0 {
+            self.is_trim_due = false;
+            server::trim_heap();
+        }
+        if self.watched.changed() {
+            self.reload(None);
+        }
+    }
+
+    /// Begins to load and compile aside.
+    fn reload(&mut self, waiting: Option<oneshot::Sender<Result<u64, serde_json::Value>>>) {
+        if let Some(reloading) = &mut self.reloading {
+            reloading.again = true;
+            reloading.waiting.extend(waiting);
+            return;
+        }
+        self.notify.reloading();
+        let (path, before) = (self.path.clone(), self.watched.look());
+        let known = before.clone();
+        let load = move || prepare(&path, &known);
+        match server::in_background(&self.tasks, "reload", load) {
+            Ok(prepared) => {
+                let waiting = waiting.into_iter().collect();
+                self.reloading = Some(Reloading { prepared, before, waiting, again: false });
+            }
+            Err(error) => {
+                tracing::error!("{}", chain(&error));
+                self.notify.ready("answering");
+            }
+        }
+    }
+
+    /// Takes what was loaded. On any error all stays as it is.
+    async fn loaded(&mut self, prepared: Result<Prepared, Refused>) {
+        let Some(Reloading { before, waiting, again, .. }) = self.reloading.take() else { return };
+        let outcome = match prepared {
+            Ok(prepared) => Ok(self.take(prepared).await),
+            Err(Refused { mut seen, problems }) => {
+                // What was reported once is not reported again until a file changes: one
+                // that was known, or one that only the refused configuration names.
+                seen.extend(before);
+                self.watched = Watched::new(seen);
+                tracing::error!("the configuration was not taken; the one before stays");
+                Err(problems)
+            }
+        };
+        self.notify.ready("answering");
+        if again {
+            // They asked after it had begun, and wait for what they saw then.
+            self.reload(None);
+            if let Some(reloading) = &mut self.reloading {
+                reloading.waiting = waiting;
+                return;
+            }
+        }
+        for waiting in waiting {
+            // Whoever asked may have gone.
+            drop(waiting.send(outcome.clone()));
+        }
+    }
+
+    /// Publishes by one swap, then follows with addresses. Returns how often it did.
+    async fn take(&mut self, prepared: Prepared) -> u64 {
+        let Prepared { plan, server, control, hooks, recipe, seen, .. } = prepared;
+        self.prober.replace(probes(&plan));
+        self.helm.reconfigure(plan);
+        self.office.renew(&control, &hooks);
+        self.recipe = recipe;
+        self.watched = Watched::new(seen);
+        match self.server.relisten(&server.listen).await {
+            Ok(changes) => {
+                for address in changes.removed {
+                    self.notify.forget(address);
+                }
+                self.notify.store(self.server.listeners());
+            }
+            Err(error) => tracing::error!(
+                "{}; the addresses stay as they were, all else is new",
+                chain(&error)
+            ),
+        }
+        self.is_trim_due = true;
+        let generation = self.helm.status().generation;
+        tracing::info!(generation, "reloaded");
+        generation
+    }
+
+    fn answer(&mut self, request: Request) {
+        // Whoever asked may have gone; then nobody is told.
+        match request {
+            Request::Admin(change, reply) => drop(reply.send(self.helm.change(change))),
+            Request::Status(reply) => drop(reply.send(self.helm.status())),
+            Request::Reload(reply) => self.reload(Some(reply)),
+            Request::Heartbeat(heartbeat, reply) => {
+                let Heartbeat { monitor, target, failure } = heartbeat;
+                let is_known = self.prober.heartbeat(&monitor, &target, failure);
+                let done = if is_known { Ok(()) } else { Err(NoSuchCheck { monitor, target }) };
+                drop(reply.send(done));
+            }
+            Request::Explain(question, reply) => self.explain(question, reply),
+        }
+    }
+
+    /// Explains on a thread of its own: databases are read again.
+    fn explain(
+        &self,
+        question: control::Explain,
+        reply: oneshot::Sender<Result<serde_json::Value, String>>,
+    ) {
+        let (recipe, snapshot) = (Arc::clone(&self.recipe), self.helm.snapshot().clone());
+        let explain = move || drop(reply.send(explain_live(&question, &recipe, &snapshot)));
+        if let Err(error) = server::in_background(&self.tasks, "explain", explain) {
+            // The API answers that the node did not.
+            tracing::warn!("{}", chain(&error));
+        }
+    }
+}
+
+/// What the prober is to do.
+fn probes(plan: &Plan) -> prober::Plan {
+    prober::Plan { checks: plan.checks.all.clone(), monitors: plan.monitors.clone() }
+}
+
+/// Takes outcomes until all that is probed is known, at most for `patience`.
+async fn first_round(helm: &mut Helm, reports: &mut mpsc::Receiver<Report>, patience: Duration) {
+    let mut late = pin!(tokio::time::sleep(patience));
+    while !helm.is_settled() {
+        tokio::select! {
+            Some(report) = reports.recv() => helm.report([report]),
+            () = &mut late => {
+                tracing::warn!("not everything was probed in time; answering without");
+                return;
+            }
+        }
+    }
+}
+
+/// What is being loaded, once it is; never, if nothing is.
+async fn loaded(reloading: &mut Option<Reloading>) -> Result<Prepared, Refused> {
+    match reloading {
+        // A loader that ended without a word panicked, which was logged.
+        Some(reloading) => (&mut reloading.prepared).await.unwrap_or_else(|_| Err(Refused::unsaid())),
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(due: Option<std::time::Instant>) {
+    match due {
+        Some(due) => sleep_until(Instant::from_std(due)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Binds what a configuration says, with the sockets that a service manager kept.
+///
+/// # Errors
+///
+/// One line that says what can't be had and what to do.
+pub(super) fn listen(prepared: &Prepared) -> Result<Listeners, String> {
+    let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = if prepared.server.workers == 0 { cores } else { prepared.server.workers };
+    let handed_over = HandedOver::from_environment();
+    Listeners::take_or_bind(&prepared.server.listen, workers, handed_over)
+        .map_err(|error| chain(&error))
+}

@@ -1,0 +1,106 @@
+//! The office: what is kept, who may ask, and who is told.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+
+use crate::cli::chain;
+use crate::cli::node::helm::Helm;
+use crate::cli::traffic;
+use crate::config;
+use crate::control;
+use crate::control::Control;
+use crate::control::Hooks;
+use crate::control::Request;
+use crate::control::token;
+use crate::engine::Saved;
+use crate::model::limits;
+use crate::server::Server;
+use crate::store::Store;
+use crate::tasks::Tasks;
+
+/// The API and the hooks of a node.
+pub(super) struct Office {
+    control: Option<Control>,
+    hooks: Hooks,
+    /// Kept, so that the queue does not end where there is no API.
+    _requests: mpsc::Sender<Request>,
+    folder: PathBuf,
+}
+
+/// Opens the state directory and reads what was saved. What can't be read is set aside; nothing
+/// of it keeps a node from answering.
+pub(super) fn open_store(folder: &Path, tasks: &Tasks) -> (Store, Option<Saved>) {
+    let (store, text, warnings) = Store::open(folder, tasks);
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let saved = text.and_then(|text| match Saved::read(&text) {
+        Ok(saved) => Some(saved),
+        Err(reason) => {
+            tracing::warn!("{}", store.set_aside(&reason));
+            None
+        }
+    });
+    (store, saved)
+}
+
+impl Office {
+    /// Opens it; returns where requests come out.
+    ///
+    /// # Errors
+    ///
+    /// One line, if a task can't be started, or the operator named an address that can't be
+    /// had. One that is only the default is done without.
+    pub(super) fn open(
+        control: &config::Control,
+        hooks: &[config::Hook],
+        folder: PathBuf,
+        helm: &Helm,
+        server: &Server,
+        tasks: &Tasks,
+    ) -> Result<(Self, mpsc::Receiver<Request>), String> {
+        let (requests, receiver) = mpsc::channel(limits::REQUESTS);
+        let hooks = Hooks::start(hooks, helm.notices().clone(), tasks).map_err(|e| chain(&e))?;
+        let traffic = traffic::source(server, hooks.counts(), tasks);
+        let mut office = Self { control: None, hooks, _requests: requests.clone(), folder };
+        let listener = match control.listen.map(control::bind) {
+            None => return Ok((office, receiver)),
+            Some(Ok(listener)) => listener,
+            Some(Err(error)) if control.listen == config::Control::default().listen => {
+                tracing::warn!("no control API: {}", chain(&error));
+                return Ok((office, receiver));
+            }
+            Some(Err(error)) => return Err(chain(&error)),
+        };
+        let notices = helm.notices().clone();
+        let tokens = office.tokens(control);
+        let started = Control::start(listener, tokens, requests, notices, traffic, tasks);
+        let started = started.map_err(|error| chain(&error))?;
+        tracing::info!(address = %started.address(), "control API");
+        office.control = Some(started);
+        Ok((office, receiver))
+    }
+
+    /// Where the API listens.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.control.as_ref().map(Control::address)
+    }
+
+    /// Takes what a reload says of tokens and hooks.
+    pub(super) fn renew(&mut self, control: &config::Control, hooks: &[config::Hook]) {
+        let tokens = self.tokens(control);
+        self.control.iter().for_each(|running| running.set_tokens(tokens.clone()));
+        if let Err(error) = self.hooks.renew(hooks) {
+            tracing::error!("{}", chain(&error));
+        }
+    }
+
+    fn tokens(&self, control: &config::Control) -> Vec<config::Token> {
+        token::with_local(control.tokens.clone(), &self.folder).unwrap_or_else(|error| {
+            tracing::warn!("nobody may operate: {}", chain(&error));
+            control.tokens.clone()
+        })
+    }
+}
+

@@ -1,0 +1,112 @@
+//! A configuration, loaded and compiled: what a node starts with, or reloads.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cli::color;
+use crate::cli::explain::Recipe;
+use crate::cli::output::complain;
+use crate::cli::watch;
+use crate::cli::watch::Look;
+use crate::config;
+use crate::config::Config;
+use crate::config::Format;
+use crate::config::Loaded;
+use crate::engine::Plan;
+use crate::model::Diagnostic;
+use crate::model::Severity;
+use crate::model::Sources;
+use crate::snapshot::World;
+
+/// A configuration, compiled, with what the node needs besides.
+pub(in crate::cli) struct Prepared {
+    /// What the engine works on, the compiled world in it.
+    pub(super) plan: Plan,
+    /// How DNS is served.
+    pub(super) server: config::Server,
+    /// Who may ask what of the API, and where.
+    pub(super) control: config::Control,
+    /// Who is told of what happens.
+    pub(super) hooks: Vec<config::Hook>,
+    /// What survives a restart, where the configuration says it.
+    pub(super) state: Option<PathBuf>,
+    /// What explanations ask again.
+    pub(super) recipe: Arc<Recipe>,
+    /// How the files were that it was read from.
+    pub(super) seen: Look,
+}
+
+/// Why a configuration was not taken.
+pub(in crate::cli) struct Refused {
+    /// The files of which one is to change before it can be.
+    pub(super) seen: Look,
+    /// What is wrong, as JSON.
+    pub(super) problems: serde_json::Value,
+}
+
+/// Loads and compiles. What is wrong goes to standard error, and is returned if it can't be
+/// used.
+///
+/// `before` is how the files that are known were before: what changes while they are read
+/// is a change. Of others the first look is right after they were read.
+pub(in crate::cli) fn prepare(path: &Path, before: &Look) -> Result<Prepared, Refused> {
+    let Loaded { config, diagnostics, sources, files } = config::load(path);
+    report(&diagnostics, &sources);
+    let mut seen = watch::look(files);
+    for (file, stamp) in &mut seen {
+        if let Some(before) = before.get(file) {
+            *stamp = *before;
+        }
+    }
+    let Some(config) = config else {
+        return Err(Refused { seen, problems: json(&diagnostics, &sources) });
+    };
+    match compile(config, seen.clone()) {
+        Ok((prepared, warnings)) => {
+            report(&warnings, &sources);
+            Ok(prepared)
+        }
+        Err(problem) => {
+            report(std::slice::from_ref(&problem), &sources);
+            Err(Refused { seen, problems: json(&[problem], &sources) })
+        }
+    }
+}
+
+fn compile(config: Config, seen: Look) -> Result<(Prepared, Vec<Diagnostic>), Diagnostic> {
+    let recipe = Arc::new(Recipe::of(&config));
+    let (regions, services) = (config.regions.clone(), config.services.clone());
+    let (monitors, checks) = (config.monitors.clone(), config.checks.clone());
+    let (maintenance, control) = (config.maintenance.clone(), config.control.clone());
+    let (server, hooks, state) = (config.server.clone(), config.hooks.clone(), config.state.clone());
+    let min_regions = control.min_regions;
+    let (world, warnings) = World::build(config).map_err(|error| error.diagnostic())?;
+    let world = Arc::new(world);
+    let plan = Plan { world, regions, services, monitors, checks, maintenance, min_regions };
+    Ok((Prepared { plan, server, control, hooks, state, recipe, seen }, warnings))
+}
+
+impl Refused {
+    /// Of a loader that ended without a word.
+    pub(super) fn unsaid() -> Self {
+        Self { seen: Look::new(), problems: serde_json::json!([]) }
+    }
+}
+
+fn json(problems: &[Diagnostic], sources: &Sources) -> serde_json::Value {
+    let text = config::render(problems, sources, Format::Json, false);
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// Errors and warnings, drawn, on standard error.
+pub(in crate::cli) fn report(problems: &[Diagnostic], sources: &Sources) {
+    if !problems.is_empty() {
+        complain(&config::render(problems, sources, Format::Full, color()));
+    }
+}
+
+/// Whether any of these is an error.
+pub(in crate::cli) fn any_error(problems: &[Diagnostic]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
+}
