@@ -48,11 +48,15 @@
 //! | 0 | [`tasks`] | named, bounded, stoppable tasks and threads |
 //! | 1 | [`wire`] | the DNS message format: one query in, one response out, no allocation |
 //! | 1 | [`geo`] | MMDB files, places, the operator's nets, the prefix map |
+//! | 1 | [`health`] | from outcomes of probes to opinions and verdicts, pure |
 //! | 2 | [`zone`] | master files, and RFC 1034 lookups in what they compile to |
 //! | 2 | [`steer`] | the five steps, and the trace that explains them |
 //! | 3 | [`config`] | TOML to raw to checked, with every mistake |
 //! | 4 | [`snapshot`] | the compiled world and its standing, published by one swap |
 //! | 5 | [`responder`] | octets in, octets out |
+//! | 5 | [`engine`] | the one writer of what changes: events in, effects out |
+//! | 6 | [`prober`] | runs monitors on the network, reports outcomes |
+//! | 6 | [`control`] | the HTTP API |
 //! | 6 | [`server`] | UDP workers, TCP, sockets from systemd; the only `unsafe` code |
 //! | 7 | [`cli`] | subcommands; the only place that wires parts together |
 //! | – | [`manual`] | prose |

@@ -36,6 +36,7 @@ mod files;
 mod gather;
 mod geography;
 mod monitor;
+mod monitors;
 mod notation;
 mod owners;
 mod policy;
@@ -57,7 +58,6 @@ mod value;
 mod tests;
 
 pub use codes::CODES;
-pub use monitor::{HttpProbe, Monitor, Probe};
 pub use render::{Format, render};
 pub use server::Server;
 
@@ -74,8 +74,10 @@ use crate::config::reader::At;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::geo::Database;
+use crate::health::Checks;
 use crate::model::Code;
 use crate::model::Diagnostic;
+use crate::model::Monitor;
 use crate::model::Name;
 use crate::model::Policy;
 use crate::model::Region;
@@ -107,6 +109,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Monitors in the order of the files.
     pub monitors: Vec<Monitor>,
+    /// What is probed: every monitor at everything that it is for.
+    pub checks: Checks,
     /// Where things are written, for diagnostics of rooms above.
     pub places: Places,
 }

@@ -10,7 +10,6 @@ use crate::config::codes;
 use crate::config::geography;
 use crate::config::geography::Nets;
 use crate::config::monitor;
-use crate::config::monitor::Monitor;
 use crate::config::notation;
 use crate::config::policy;
 use crate::config::reader::At;
@@ -21,6 +20,7 @@ use crate::config::server::Server;
 use crate::config::service;
 use crate::config::value::Value;
 use crate::model::Diagnostic;
+use crate::model::Monitor;
 use crate::model::Name;
 
 /// A zone as written.
@@ -48,11 +48,12 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// The zones, databases and lists of networks that are named.
+    /// The zones, databases, lists of networks and files of monitors that are named.
     pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let zones = self.zones.iter().filter_map(|zone| zone.file.as_ref());
         let databases = self.geoip.iter().flat_map(|geoip| &geoip.value);
-        zones.chain(databases).chain(&self.nets.files).map(|at| &at.value)
+        let of_monitors = self.monitors.iter().flat_map(|at| monitor::files(&at.value));
+        zones.chain(databases).chain(&self.nets.files).map(|at| &at.value).chain(of_monitors)
     }
 
     /// Adds a file. Only the main file may include others.

@@ -11,12 +11,12 @@ use crate::sources::Source;
 /// The rooms, lowest floor first. A room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["model", "tasks"],
-    &["geo", "wire"],
+    &["geo", "health", "wire"],
     &["steer", "zone"],
     &["config"],
     &["snapshot"],
-    &["responder"],
-    &["server"],
+    &["engine", "responder"],
+    &["control", "prober", "server"],
     &["cli"],
 ];
 
@@ -25,12 +25,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("tasks", &["model"]),
     ("geo", &["model"]),
+    ("health", &["model"]),
     ("wire", &["model"]),
     ("steer", &["geo", "model", "wire"]),
     ("zone", &["model"]),
-    ("config", &["geo", "model", "zone"]),
+    ("config", &["geo", "health", "model", "zone"]),
     ("snapshot", &["config", "geo", "model", "steer", "zone"]),
+    ("engine", &["health", "model"]),
     ("responder", &["model", "snapshot", "steer", "wire", "zone"]),
+    ("control", &["engine", "model"]),
+    ("prober", &["health", "model", "tasks"]),
     ("server", &["config", "model", "responder", "snapshot", "tasks"]),
     (
         "cli",
