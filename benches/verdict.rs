@@ -115,5 +115,13 @@ fn plan() -> Plan {
     let (world, _) = World::build(config).expect("there is no database");
     let checks = Checks::new(&regions, &services, &monitors);
     let min_regions = MinRegions::Count(1);
-    Plan { world: Arc::new(world), regions, services, monitors, checks, maintenance: Vec::new(), min_regions }
+    Plan {
+        world: Arc::new(world),
+        regions,
+        services,
+        monitors,
+        checks,
+        maintenance: Vec::new(),
+        min_regions,
+    }
 }

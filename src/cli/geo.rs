@@ -40,7 +40,9 @@ fn with_atlas(from: &Databases, show: impl FnOnce(&Atlas) -> Exit) -> Exit {
         if loaded.config.is_none() {
             report(&loaded.diagnostics, &loaded.sources);
         }
-        return loaded.config.map_or(Exit::Usage, |config| show(&snapshot::atlas(&config.databases, &config.nets, &config.policies)));
+        return loaded.config.map_or(Exit::Usage, |config| {
+            show(&snapshot::atlas(&config.databases, &config.nets, &config.policies))
+        });
     }
     let open = |path: &PathBuf| Database::open(path).map(Arc::new);
     match from.database.iter().map(open).collect() {

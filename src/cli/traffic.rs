@@ -9,7 +9,6 @@ use crate::server::Server;
 use crate::tasks::Tasks;
 
 /// Where `/metrics` has its numbers from.
-#[expect(dead_code, reason = "the node does not serve the API yet")]
 pub(super) fn source(server: &Server, hooks: &HookCounts, tasks: &Tasks) -> TrafficSource {
     let (counters, tallies) = (Arc::clone(server.counters()), Arc::clone(server.tallies()));
     let (hooks, tasks) = (hooks.clone(), tasks.clone());

@@ -20,7 +20,6 @@ use crate::config::gather::Gathered;
 use crate::config::hook;
 use crate::config::maintenance;
 use crate::config::monitor;
-use crate::config::monitor::Monitor;
 use crate::config::owners;
 use crate::config::policy;
 use crate::config::policy::Checked;
@@ -31,9 +30,11 @@ use crate::config::region;
 use crate::config::service;
 use crate::config::service::Against;
 use crate::config::targets::Named;
+use crate::health::Checks;
 use crate::model::Code;
 use crate::model::Diagnostic;
 use crate::model::Maintenance;
+use crate::model::Monitor;
 use crate::model::Rank;
 use crate::model::Region;
 use crate::model::RegionId;
@@ -62,17 +63,24 @@ pub(super) fn check(
     deduplicate(&mut raw, problems);
     raw.nets.tagged.extend(gathered.nets);
     let mut names = names(&raw, start);
-    let regions: Vec<At<Region>> = raw.regions.iter().map(|w| w.region.clone()).collect();
+    let regions = regions(&raw, &mut names, problems);
     if let Some(over) = regions.get(limits::REGIONS) {
         problems.push(reader::too_many(over.span, "regions", regions.len(), limits::REGIONS));
     }
-    check_region_monitors(&raw, &mut names, problems);
+    if let Some(over) = raw.monitors.get(limits::MONITORS) {
+        problems.push(reader::too_many(
+            over.span,
+            "monitors",
+            raw.monitors.len(),
+            limits::MONITORS,
+        ));
+    }
     let policies = check_policies(&raw, &regions, &mut names, problems);
     let services = check_services(&raw, &policies, &regions, &mut names, problems);
     let maintenance = check_maintenance(&raw, &services, &names, gathered.now, problems);
     problems.extend(owners::check(&raw.services, &services, &gathered.zones));
     problems.extend(unused(&raw, &regions, &names));
-    problems.extend(monitor::not_run(&raw.monitors));
+    problems.extend(monitor::not_permitted(&raw.monitors));
     problems.extend(no_database(&raw, &policies, &regions));
     let places = Places {
         regions: regions.iter().map(|at| at.span).collect(),
@@ -80,7 +88,15 @@ pub(super) fn check(
         services: raw.services.iter().map(|written| written.name.span).collect(),
         databases: raw.geoip.iter().flat_map(|geoip| &geoip.value).map(|at| at.span).collect(),
     };
+    let regions: Vec<Region> = regions.into_iter().map(|at| at.value).collect();
+    let monitors: Vec<Monitor> = raw.monitors.into_iter().map(|at| at.value).collect();
+    let checks = Checks::new(&regions, &services, &monitors);
+    if checks.all.len() > limits::CHECKS {
+        let (found, most) = (checks.all.len(), limits::CHECKS);
+        problems.push(reader::too_many(start, "endpoints to probe", found, most));
+    }
     Config {
+        checks,
         server: raw.server.map(|at| at.value).unwrap_or_default(),
         control: control::check(
             raw.control.map(|at| at.value).unwrap_or_default(),
@@ -90,10 +106,10 @@ pub(super) fn check(
         zones: gathered.zones.into_iter().map(|z| (z.apex.value, z.records)).collect(),
         databases: gathered.databases,
         nets: raw.nets.tagged.into_iter().map(|(net, tag)| (net, tag.value)).collect(),
-        regions: regions.into_iter().map(|at| at.value).collect(),
+        regions,
         policies: policies.into_iter().map(|checked| checked.policy).collect(),
         services,
-        monitors: raw.monitors.into_iter().map(|at| at.value).collect(),
+        monitors,
         maintenance,
         state: raw.state.and_then(|at| at.value),
         places,
@@ -168,12 +184,13 @@ fn names(raw: &Raw, start: Span) -> Names {
     }
 }
 
-fn check_region_monitors(raw: &Raw, names: &mut Names, problems: &mut Vec<Diagnostic>) {
-    for monitor in raw.regions.iter().filter_map(|written| written.monitor.as_ref()) {
-        if let Some(position) = names.monitors.find(monitor, problems) {
-            names.monitors.mark(position);
-        }
-    }
+/// The regions, each with its monitor.
+fn regions(raw: &Raw, names: &mut Names, problems: &mut Vec<Diagnostic>) -> Vec<At<Region>> {
+    let resolve = |written: &region::Written| {
+        let monitor = region::monitor_of(written, &raw.monitors, &mut names.monitors, problems);
+        written.region.clone().map(|region| Region { monitor, ..region })
+    };
+    raw.regions.iter().map(resolve).collect()
 }
 
 fn check_policies(

@@ -42,6 +42,7 @@ codes! {
     ENDPOINT_TARGET = "endpoint-target": "An endpoint has both an address and a host name, or neither.";
     LISTEN_ADDRESS = "listen-address": "A text is not an address with a port.";
     NETS_LINE = "nets-line": "A line of a file of networks is not a prefix and a tag.";
+    PERCENT = "percent": "A text is not a percentage.";
     PREFIX = "prefix": "A text is not a network prefix.";
     PREFIX_HOST_BITS = "prefix-host-bits": "A prefix has bits set past its length.";
     SUBDIVISION = "subdivision": "A text is not an ISO 3166-2 subdivision.";
@@ -68,14 +69,26 @@ codes! {
     UNUSED_TAG = "unused-tag": "No rule uses a tag of the operator's networks.";
     UNKNOWN_TAG = "unknown-tag": "A rule uses a tag that no network has.";
     // Monitors.
+    BODY_REGEX = "body-regex": "A text is not a regular expression.";
+    EXEC_PROGRAM = "exec-program": "The program of a monitor is not there, or can't be run.";
+    HTTP_HEADER = "http-header": "A header of a probe has a wrong name or value, or is not the operator's to set.";
+    HTTP_HOST = "http-host": "A text is not the name of a host that a probe can present.";
+    HTTP_METHOD = "http-method": "A text is not the method of a request.";
+    ICMP_NOT_PERMITTED = "icmp-not-permitted": "A monitor sends echo requests, which this user may not do here.";
+    JSON_POINTER = "json-pointer": "A key of `expect-json` is not a JSON pointer.";
     MONITOR_KIND = "monitor-kind": "A monitor has no kind of probe, or several.";
-    MONITOR_NOT_RUN = "monitor-not-run": "Monitors are checked but not run by this version.";
     MONITOR_PATH = "monitor-path": "The path of an HTTP probe does not begin with `/`, or has spaces.";
+    PROBE_PLACE = "probe-place": "A text is not a place that a probe can go to.";
+    RCODE = "rcode": "A text is not the code of a DNS response.";
+    RECORD_TYPE = "record-type": "A text is not a type of record that can be asked for.";
     STATUS_RANGE = "status-range": "A text is not an HTTP status or a range of them.";
+    TLS_FILE = "tls-file": "A file does not hold the certificates or the key that it should, or one of the two is missing.";
     TIMEOUT_OVER_INTERVAL = "timeout-over-interval": "A probe may take longer than until the next.";
     UNKNOWN_MONITOR = "unknown-monitor": "No monitor has this name.";
     UNUSED_MONITOR = "unused-monitor": "Nothing refers to a monitor.";
     // Regions.
+    REGION_MONITOR_WITHOUT_TARGET = "region-monitor-without-target": "A region has a monitor, and nothing says where to probe.";
+    PROBE_WITHOUT_MONITOR = "probe-without-monitor": "A place to probe is given where there is no monitor.";
     DUPLICATE_REGION = "duplicate-region": "A list names a region twice.";
     NO_REGION = "no-region": "There is no region.";
     REGION_WITHOUT_LOCATION = "region-without-location": "A policy ranks by distance, and a region has none.";
@@ -101,6 +114,9 @@ codes! {
     FENCE_WITHOUT_FAMILY = "fence-without-family": "Behind a fence there is no address of a family that the service has.";
     MIXED_ENDPOINTS = "mixed-endpoints": "A service has both host names and addresses.";
     NO_SERVICE = "no-service": "There is no service.";
+    DUPLICATE_MONITOR = "duplicate-monitor": "A service names a monitor twice.";
+    MONITORS_OF_SERVICE = "monitors-of-service": "A service says in no or several ways which of its monitors must agree.";
+    FAILBACK = "failback": "A text is not a way of failing back.";
     POOL_NOT_RANKED = "pool-not-ranked": "A service has a pool in a region that its policy does not rank.";
     POOL_WITHOUT_WEIGHT = "pool-without-weight": "The weights of all endpoints of a pool are 0.";
     SERVICE_OUTSIDE_ZONES = "service-outside-zones": "A service's name is in no zone.";

@@ -39,6 +39,7 @@ mod geography;
 mod hook;
 mod maintenance;
 mod monitor;
+mod monitors;
 mod notation;
 mod owners;
 mod policy;
@@ -64,7 +65,6 @@ mod tests;
 pub use codes::CODES;
 pub use control::{Access, Control, Role, Token};
 pub use hook::{Hook, HookAction, HookEvent};
-pub use monitor::{HttpProbe, Monitor, Probe};
 pub use render::{Format, render};
 pub use server::Server;
 pub use state::state_directory;
@@ -82,9 +82,11 @@ use crate::config::reader::At;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::geo::Database;
+use crate::health::Checks;
 use crate::model::Code;
 use crate::model::Diagnostic;
 use crate::model::Maintenance;
+use crate::model::Monitor;
 use crate::model::Name;
 use crate::model::Policy;
 use crate::model::Region;
@@ -122,6 +124,8 @@ pub struct Config {
     pub maintenance: Vec<Maintenance>,
     /// Where state is kept, if `[state]` says so; [`state_directory`] knows where otherwise.
     pub state: Option<PathBuf>,
+    /// What is probed: every monitor at everything that it is for.
+    pub checks: Checks,
     /// Where things are written, for diagnostics of rooms above.
     pub places: Places,
 }

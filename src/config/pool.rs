@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::config::codes;
 use crate::config::directory::Directory;
+use crate::config::monitor;
 use crate::config::notation;
 use crate::config::policy;
 use crate::config::policy::Checked;
@@ -27,12 +28,17 @@ const POOL_WEIGHT: Weight = Weight(100);
 /// The weight of an endpoint unless the file says otherwise.
 const ENDPOINT_WEIGHT: Weight = Weight(1);
 
+/// Percent of a pool's weight that must be up unless the file says otherwise.
+const MIN_HEALTHY: u8 = 50;
+
 /// A pool as written.
 pub(super) struct Written {
     /// The name of its region.
     pub(super) region: At<String>,
     /// Its weight, and where that stands: the name if it is left out.
     pub(super) weight: At<Weight>,
+    /// Percent of its weight that must be up.
+    min_healthy: u8,
     /// The endpoints that were right.
     pub(super) endpoints: Vec<At<Endpoint>>,
     /// Where `endpoints` stands; the name if it is left out.
@@ -47,8 +53,10 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
     let weight = weight(&mut section, POOL_WEIGHT, region.span);
     let value = section.required("endpoints", "[\"192.0.2.10\", \"2001:db8::10\"]");
     let endpoints = value.as_ref().and_then(|value| value.list(endpoint));
+    let min_healthy = section.value("min-healthy", "\"50%\"").and_then(|value| value.percent());
     section.close();
     Written {
+        min_healthy: min_healthy.map_or(MIN_HEALTHY, |at| at.value),
         span: value.map_or(region.span, |value| value.span),
         complete: endpoints.is_some(),
         endpoints: endpoints.map(|at| at.value).unwrap_or_default(),
@@ -85,9 +93,11 @@ fn endpoint(item: &Value<'_>) -> Option<At<Endpoint>> {
             item.fault(fault.found(found).help("write `{ address = \"192.0.2.10\", weight = 1 }`"))
         }
     };
+    let probe = section.value("probe", "\"10.0.0.1:8080\"");
+    let probe = probe.map(|value| value.parsed(monitor::place).map(|at| at.value));
     section.close();
-    let target = target?;
-    Some(target.map(|target| Endpoint { target, weight, probe: None }))
+    let (target, probe) = (target?, probe.map_or(Some(None), |found| found.map(Some))?);
+    Some(target.map(|target| Endpoint { target, weight, probe }))
 }
 
 fn only_address(text: &str) -> Result<IpAddr, Fault> {
@@ -133,7 +143,7 @@ pub(super) fn check(
         problems.push(problem.help(help));
     }
     let endpoints = written.endpoints.iter().map(|at| at.value.clone()).collect();
-    Some(Pool { region, weight: written.weight.value, min_healthy: 50, endpoints })
+    Some(Pool { region, weight: written.weight.value, min_healthy: written.min_healthy, endpoints })
 }
 
 fn without_weight(written: &Written, service: &At<String>) -> Option<Diagnostic> {

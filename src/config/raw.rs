@@ -13,7 +13,6 @@ use crate::config::hook;
 use crate::config::hook::Hook;
 use crate::config::maintenance;
 use crate::config::monitor;
-use crate::config::monitor::Monitor;
 use crate::config::notation;
 use crate::config::policy;
 use crate::config::reader::At;
@@ -25,6 +24,7 @@ use crate::config::service;
 use crate::config::state;
 use crate::config::value::Value;
 use crate::model::Diagnostic;
+use crate::model::Monitor;
 use crate::model::Name;
 
 /// A zone as written.
@@ -55,12 +55,14 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// The zones, databases, lists of networks and tokens that are named.
+    /// The zones, databases, lists of networks, tokens and files of monitors that are named.
     pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let zones = self.zones.iter().filter_map(|zone| zone.file.as_ref());
         let databases = self.geoip.iter().flat_map(|geoip| &geoip.value);
         let tokens = self.control.iter().flat_map(|control| control.value.files());
-        zones.chain(databases).chain(&self.nets.files).chain(tokens).map(|at| &at.value)
+        let of_monitors = self.monitors.iter().flat_map(|at| monitor::files(&at.value));
+        let named = zones.chain(databases).chain(&self.nets.files).chain(tokens);
+        named.map(|at| &at.value).chain(of_monitors)
     }
 
     /// Adds a file. Only the main file may include others.

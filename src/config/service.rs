@@ -1,10 +1,12 @@
 //! `[service.NAME]`: a balanced name and what it may be answered with.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::config::codes;
 use crate::config::directory::Directory;
 use crate::config::families;
+use crate::config::monitors;
 use crate::config::notation;
 use crate::config::policy::Checked;
 use crate::config::pool;
@@ -16,6 +18,7 @@ use crate::config::units;
 use crate::config::value::Value;
 use crate::model::AllDown;
 use crate::model::Diagnostic;
+use crate::model::Failback;
 use crate::model::Name;
 use crate::model::Service;
 use crate::model::Ttl;
@@ -27,6 +30,9 @@ const TTL_SECS: u32 = 30;
 /// The least `ttl-min` that is chosen without being asked for.
 const TTL_MIN_SECS: u32 = 5;
 
+/// How long an endpoint that came back may take to get all its clients.
+const RAMP: [Duration; 2] = [Duration::ZERO, Duration::from_secs(3600)];
+
 /// A service as written.
 pub(super) struct Written {
     /// Its name.
@@ -35,8 +41,10 @@ pub(super) struct Written {
     pub(super) owners: Option<Vec<At<Name>>>,
     /// The name of its policy.
     policy: Option<At<String>>,
-    /// The name of its monitor.
-    pub(super) monitor: Option<At<String>>,
+    monitors: Option<monitors::Written>,
+    ramp: Duration,
+    failback: Failback,
+    panic: u8,
     ttl: Option<At<Ttl>>,
     ttl_min: Option<At<Ttl>>,
     answers: Option<At<u8>>,
@@ -65,7 +73,12 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
         section.value(key, example).and_then(|value| value.text())
     };
     let policy = text(&mut section, "policy", "\"global\"");
-    let monitor = text(&mut section, "monitor", "\"web\"");
+    let monitors = section.value("monitor", "\"web\"").and_then(|value| monitors::read(&value));
+    let ramp = section.value("ramp", "\"60s\"");
+    let ramp = ramp.and_then(|value| value.quantity("s", |text| units::within(text, RAMP)));
+    let failback_of = section.value("failback", "\"manual\"");
+    let failback_of = failback_of.and_then(|value| value.parsed(failback));
+    let panic = section.value("panic", "\"20%\"").and_then(|value| value.percent());
     let ttl = section.value("ttl", "\"30s\"");
     let ttl = ttl.and_then(|value| value.quantity("s", units::ttl));
     let ttl_min = section.value("ttl-min", "\"15s\"");
@@ -81,7 +94,10 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
         name,
         owners: owners.map(|at| at.value),
         policy,
-        monitor,
+        monitors,
+        ramp: ramp.map_or(Duration::ZERO, |at| at.value),
+        failback: failback_of.map_or(Failback::Automatic, |at| at.value),
+        panic: panic.map_or(0, |at| at.value),
         ttl,
         ttl_min,
         answers,
@@ -121,6 +137,18 @@ fn all_down_in(value: &Value<'_>) -> WrittenAllDown {
     fallback.map_or(WrittenAllDown::Broken, WrittenAllDown::Fallback)
 }
 
+fn failback(text: &str) -> Result<Failback, Fault> {
+    match text {
+        "automatic" => Ok(Failback::Automatic),
+        "manual" => Ok(Failback::Manual),
+        _ => {
+            let words = ["automatic", "manual"];
+            let fault = Fault::new(codes::FAILBACK, "\"automatic\" or \"manual\"");
+            Err(fault.help(suggest::help(text, words.into_iter(), "the words are")))
+        }
+    }
+}
+
 fn all_down_word(text: &str) -> Result<AllDown, Fault> {
     match text {
         "fail-open" => Ok(AllDown::FailOpen),
@@ -154,11 +182,9 @@ pub(super) fn check<'a>(
 ) -> (Service, Option<&'a Checked>) {
     let policies = against.policies;
     let policy = policy_of(written, against, problems);
-    if let Some(monitor) = &written.monitor
-        && let Some(position) = against.monitors.find(monitor, problems)
-    {
-        against.monitors.mark(position);
-    }
+    let monitors = written.monitors.as_ref();
+    let monitors =
+        monitors.and_then(|monitors| monitors::check(monitors, against.monitors, problems));
     let checked = policy.and_then(|position| policies.get(position));
     let check_pool = |pool| pool::check(pool, &written.name, checked, against.regions, problems);
     let pools: Vec<_> = written.pools.iter().filter_map(check_pool).collect();
@@ -172,10 +198,10 @@ pub(super) fn check<'a>(
         answers: written.answers.as_ref().map_or(1, |at| at.value),
         sticky: written.sticky,
         all_down: AllDown::FailOpen,
-        monitors: None,
-        ramp: std::time::Duration::ZERO,
-        failback: crate::model::Failback::Automatic,
-        panic: 0,
+        monitors,
+        ramp: written.ramp,
+        failback: written.failback,
+        panic: written.panic,
         pools,
     };
     service.all_down = families::all_down(written, &service, problems);

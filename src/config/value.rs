@@ -95,6 +95,55 @@ impl<'a> Value<'a> {
         Some(At { value, span: self.span })
     }
 
+    /// Percent: an integer, or a text such as `"50%"`.
+    pub(super) fn percent(&self) -> Option<At<u8>> {
+        if self.is_integer() {
+            return self.integer(0..=100);
+        }
+        self.parsed(|text| {
+            let number = text.trim().strip_suffix('%').map(|number| number.trim().parse::<u8>());
+            match number {
+                Some(Ok(percent)) if percent <= 100 => Ok(percent),
+                _ => {
+                    let fault = Fault::new(codes::PERCENT, "a percentage, \"0%\" to \"100%\"");
+                    Err(fault.help("write \"50%\", or `50`"))
+                }
+            }
+        })
+    }
+
+    /// A value as JSON has it.
+    pub(super) fn json(&self) -> Option<serde_json::Value> {
+        match self.value {
+            DeValue::Array(_) => {
+                let items: Vec<_> = self.one_or_many().iter().map(Self::json).collect();
+                items.into_iter().collect::<Option<_>>().map(serde_json::Value::Array)
+            }
+            DeValue::Boolean(value) => Some((*value).into()),
+            DeValue::Datetime(_) => self.wrong_type("a value that JSON has"),
+            DeValue::Float(_) => {
+                // TOML has `inf` and `nan`, JSON does not.
+                let number = self.value.as_float().and_then(|n| n.as_str().parse::<f64>().ok());
+                let number = number.and_then(serde_json::Number::from_f64);
+                number.map(Into::into).or_else(|| self.wrong_type("a value that JSON has"))
+            }
+            DeValue::Integer(_) => self.integer(i64::MIN..=i64::MAX).map(|at| at.value.into()),
+            DeValue::String(text) => Some(text.as_ref().into()),
+            DeValue::Table(_) => {
+                let entries = self.as_section().into_iter().flat_map(|section| {
+                    let read = |entry: Value<'_>| Some((entry.key.value.clone(), entry.json()?));
+                    section.entries().map(read).collect::<Vec<_>>()
+                });
+                entries.collect::<Option<_>>().map(serde_json::Value::Object)
+            }
+        }
+    }
+
+    /// Reports a problem of its own.
+    pub(super) fn report(&self, problem: Diagnostic) {
+        self.reader.report(problem);
+    }
+
     /// Whether it is an integer.
     pub(super) fn is_integer(&self) -> bool {
         matches!(self.value, DeValue::Integer(_))

@@ -42,7 +42,8 @@ impl Engine {
         let changes = self.plan.maintenance.iter().filter_map(|m| m.next_change(now));
         self.next_window = changes.min();
         let (began, ended) = self.admin.maintain(windows, &self.plan, &self.wiring);
-        let ended = ended.into_iter().map(|status| AdminStatus { state: AdminState::Auto, ..status });
+        let ended =
+            ended.into_iter().map(|status| AdminStatus { state: AdminState::Auto, ..status });
         for AdminStatus { target, state, who, why, .. } in ended.chain(began) {
             let services = admin::concerned(&target, &self.plan, &self.wiring);
             self.dirty.extend(services.unwrap_or_default());

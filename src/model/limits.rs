@@ -14,6 +14,26 @@ pub const ENDPOINTS_PER_POOL: usize = 128;
 /// Endpoints in one answer; more is an error. 28 AAAA records fit 1232 bytes.
 pub const ANSWERS: u8 = 28;
 
+/// Monitors in a configuration; more is an error. Each may hold a TLS configuration.
+pub const MONITORS: usize = 10_000;
+
+/// Monitors times what they probe; more is an error. At 10 s each that is 10,000 probes a
+/// second, ten times what one prober is measured for.
+pub const CHECKS: usize = 100_000;
+
+/// Probes under way at a time; past that one waits until another ends, and is counted. Each
+/// has a socket, and the usual limit of those leaves room for as many again.
+pub const PROBES_IN_FLIGHT: usize = 4096;
+
+/// Programs that probes run at a time; past that one waits. Each is a process.
+pub const PROBE_PROGRAMS: usize = 64;
+
+/// Octets of an answer that a probe reads; the rest is left unread, and never matters.
+pub const PROBE_BODY: usize = 64 * 1024;
+
+/// Octets of the head of an HTTP answer to a probe; more is a failure. Hyper takes no less.
+pub const PROBE_HEAD: usize = 64 * 1024;
+
 /// Rules in one policy; more is an error.
 pub const RULES: usize = 10_000;
 

@@ -219,7 +219,10 @@ fn holds_on(database: &Path, networks: usize) {
     ground.write("meridian.toml", configuration(database));
     let config = ground.config();
     let regions = config.regions.iter().map(|region| region.location.unwrap()).collect();
-    let oracle = Oracle { atlas: snapshot::atlas(&config.databases, &config.nets, &config.policies), regions };
+    let oracle = Oracle {
+        atlas: snapshot::atlas(&config.databases, &config.nets, &config.policies),
+        regions,
+    };
     let mut rng = Rng::with_seed(0x7871);
     // Two walks over all networks, which take most of the time: one to draw from, one to compile.
     let (samples, snapshot) = thread::scope(|scope| {

@@ -61,16 +61,7 @@ impl Helm {
         let snapshot = Snapshot { standing: Arc::new(Standing::new(standings)), world };
         let publisher = Publisher::new(snapshot.clone());
         let (notices, _) = broadcast::channel(NOTICES);
-        Self {
-            engine,
-            clock,
-            publisher,
-            snapshot,
-            notices,
-            store,
-            unsaved: None,
-            save_due: None,
-        }
+        Self { engine, clock, publisher, snapshot, notices, store, unsaved: None, save_due: None }
     }
 
     pub(super) fn publisher(&mut self) -> &mut Publisher {

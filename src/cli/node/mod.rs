@@ -139,8 +139,7 @@ impl Node {
         let subscriber = helm.publisher().subscribe();
         let server = Server::start(listeners, subscriber, settings, &tasks)
             .map_err(|error| chain(&error))?;
-        let (office, requests) =
-            Office::open(&control, &hooks, folder, &helm, &server, &tasks)?;
+        let (office, requests) = Office::open(&control, &hooks, folder, &helm, &server, &tasks)?;
         notify.store(server.listeners());
         notify.ready("answering");
         for address in server.listeners().addresses() {
@@ -347,7 +346,9 @@ async fn first_round(helm: &mut Helm, reports: &mut mpsc::Receiver<Report>, pati
 async fn loaded(reloading: &mut Option<Reloading>) -> Result<Prepared, Refused> {
     match reloading {
         // A loader that ended without a word panicked, which was logged.
-        Some(reloading) => (&mut reloading.prepared).await.unwrap_or_else(|_| Err(Refused::unsaid())),
+        Some(reloading) => {
+            (&mut reloading.prepared).await.unwrap_or_else(|_| Err(Refused::unsaid()))
+        }
         None => std::future::pending().await,
     }
 }

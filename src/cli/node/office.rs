@@ -67,7 +67,7 @@ impl Office {
         let listener = match control.listen.map(control::bind) {
             None => return Ok((office, receiver)),
             Some(Ok(listener)) => listener,
-            Some(Err(error)) if control.listen == config::Control::default().listen => {
+            Some(Err(error)) if control.listen == Some(config::Control::LISTEN) => {
                 tracing::warn!("no control API: {}", chain(&error));
                 return Ok((office, receiver));
             }
@@ -103,4 +103,3 @@ impl Office {
         })
     }
 }
-

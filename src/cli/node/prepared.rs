@@ -79,7 +79,8 @@ fn compile(config: Config, seen: Look) -> Result<(Prepared, Vec<Diagnostic>), Di
     let (regions, services) = (config.regions.clone(), config.services.clone());
     let (monitors, checks) = (config.monitors.clone(), config.checks.clone());
     let (maintenance, control) = (config.maintenance.clone(), config.control.clone());
-    let (server, hooks, state) = (config.server.clone(), config.hooks.clone(), config.state.clone());
+    let (server, hooks, state) =
+        (config.server.clone(), config.hooks.clone(), config.state.clone());
     let min_regions = control.min_regions;
     let (world, warnings) = World::build(config).map_err(|error| error.diagnostic())?;
     let world = Arc::new(world);

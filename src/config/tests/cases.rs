@@ -119,11 +119,40 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     // Monitors.
     ("monitor-kind", "", "[monitor.web]\n[monitor.both]\nhttp = {}\ntcp = { port = 80 }\n"),
+    ("body-regex", "", "[monitor.web]\nhttp = { expect-body = { regex = \"up (now\" } }\n"),
+    ("exec-program", "", "[monitor.own]\nexec = { command = [\"/no/such/program\", \"x\"] }\n"),
+    ("http-header", "", "[monitor.web]\nhttp = { headers = { Host = \"a.example\" } }\n"),
+    ("http-host", "", "[monitor.web]\nhttp = { host = \"http://a.example/\" }\n"),
+    ("http-method", "", "[monitor.web]\nhttp = { method = \"get\" }\n"),
+    ("json-pointer", "", "[monitor.web]\nhttp = { expect-json = { \"db.up\" = true } }\n"),
+    ("probe-place", "", "[monitor.web]\nhttp = {}\nat = \"https://a.example/up\"\n"),
+    ("rcode", "", "[monitor.ns]\ndns = { name = \"a.example\", expect-rcode = \"NXDOMIAN\" }\n"),
+    ("record-type", "", "[monitor.ns]\ndns = { name = \"a.example\", type = \"ANY\" }\n"),
     (
-        "monitor-not-run",
-        NAME,
-        "name = \"www.gslb.example.com\"\nmonitor = \"web\"\n[monitor.web]\ntcp = { port = 80 }",
+        "tls-file",
+        "",
+        "[monitor.web]\nhttps = { authorities = \"nets.txt\" }\ntimeout = \"1s\"\n\
+      [monitor.own]\ntls = { key = \"nets.txt\" }\n",
     ),
+    ("percent", "[region.us]", "[region.us]\nmin-pools = \"half\""),
+    (
+        "region-monitor-without-target",
+        "[region.us]",
+        "[monitor.web]\nhttp = {}\n[region.us]\nmonitor = \"web\"",
+    ),
+    ("probe-without-monitor", "[region.us]", "[region.us]\nprobe = \"10.0.0.1\""),
+    (
+        "duplicate-monitor",
+        NAME,
+        "name = \"www.gslb.example.com\"\nmonitor = [\"web\", \"web\"]\n[monitor.web]\nhttp = {}",
+    ),
+    (
+        "monitors-of-service",
+        NAME,
+        "name = \"www.gslb.example.com\"\nmonitor = { any = [\"web\"], of = [\"web\"] }\n\
+         [monitor.web]\nhttp = {}",
+    ),
+    ("failback", NAME, "name = \"www.gslb.example.com\"\nfailback = \"auto\""),
     ("monitor-path", "", "[monitor.web]\nhttp = { path = \"health z\" }\n"),
     ("status-range", "", "[monitor.web]\nhttps = { expect-status = [\"2xx\", 304] }\n"),
     (

@@ -1,0 +1,220 @@
+//! `http = { … }` and `https = { … }`: a request and what a good answer to it is.
+
+use std::ops::RangeInclusive;
+
+use hyper::Method;
+use hyper::header::HeaderName;
+use hyper::header::HeaderValue;
+
+use crate::config::codes;
+use crate::config::monitor::tls;
+use crate::config::reader::Fault;
+use crate::config::section::Section;
+use crate::config::value::Value;
+use crate::model::BodyMatch;
+use crate::model::HttpProbe;
+
+/// Redirects that may be followed.
+const REDIRECTS: u8 = 10;
+
+/// Reads the table of either kind.
+pub(super) fn read(mut section: Section<'_>, is_secure: bool) -> HttpProbe {
+    let method = section.value("method", "\"GET\"").and_then(|value| value.parsed(method));
+    let path = section.value("path", "\"/healthz\"").and_then(|value| value.parsed(path));
+    let host = section.value("host", "\"www.example.com\"").and_then(|value| value.parsed(host));
+    let port = section.value("port", "8080").and_then(|value| value.integer(1..=u16::MAX));
+    let headers = section.value("headers", "{ \"X-Probe\" = \"meridian\" }");
+    let headers = headers.and_then(|value| headers_in(&value)).unwrap_or_default();
+    let expect = section.value("expect-status", "[\"200-299\"]");
+    let expect_status = expect.and_then(|value| statuses(&value));
+    let body = section.value("expect-body", "\"ok\"").and_then(|value| body(&value));
+    let json = section.value("expect-json", "{ \"/status\" = \"ok\" }");
+    let expect_json = json.and_then(|value| pointers(&value)).unwrap_or_default();
+    let redirects = section.value("redirects", "0").and_then(|value| value.integer(0..=REDIRECTS));
+    let tls = is_secure.then(|| tls::options(&mut section));
+    section.close();
+    HttpProbe {
+        tls,
+        method: method.map_or_else(|| "GET".to_owned(), |at| at.value),
+        path: path.map_or_else(|| "/".to_owned(), |at| at.value),
+        host: host.map(|at| at.value),
+        port: port.map_or(if is_secure { 443 } else { 80 }, |at| at.value),
+        headers,
+        expect_status: expect_status.unwrap_or_else(|| vec![200..=299]),
+        expect_body: body,
+        expect_json,
+        redirects: redirects.map_or(0, |at| at.value),
+    }
+}
+
+fn method(text: &str) -> Result<String, Fault> {
+    let is_upper = !text.bytes().any(|octet| octet.is_ascii_lowercase());
+    let fault = Fault::new(codes::HTTP_METHOD, "a method such as \"GET\" or \"HEAD\"");
+    match Method::from_bytes(text.as_bytes()) {
+        // A tunnel is no request: there would be nothing to judge.
+        Ok(Method::CONNECT) => Err(fault.help("write \"GET\"")),
+        Ok(_) if is_upper => Ok(text.to_owned()),
+        Ok(_) => Err(fault.help(format!("write \"{}\"", text.to_ascii_uppercase()))),
+        Err(_) => Err(fault.help("write \"GET\"")),
+    }
+}
+
+/// A path and query, as they stand in a request.
+pub(super) fn path(text: &str) -> Result<String, Fault> {
+    if text.starts_with('/') && text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'#')
+    {
+        return Ok(text.to_owned());
+    }
+    let fault = Fault::new(codes::MONITOR_PATH, "a path that begins with `/`, without spaces");
+    let fixed: String = text.split_whitespace().collect::<Vec<_>>().join("%20");
+    let fixed = fixed.split_once("://").map_or(&*fixed, |(_, rest)| {
+        rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
+    });
+    let fixed = fixed.split('#').next().unwrap_or_default();
+    if !fixed.is_ascii() {
+        return Err(fault.help("percent-encode characters beyond ASCII: `%C3%A9` for `é`"));
+    }
+    Err(fault.help(format!("write \"/{}\"", fixed.trim_start_matches('/'))))
+}
+
+/// What may stand in a Host header: a name or address, and perhaps a port.
+pub(super) fn host(text: &str) -> Result<String, Fault> {
+    let is_host = |octet: u8| octet.is_ascii_alphanumeric() || b".-_:[]".contains(&octet);
+    if !text.is_empty() && text.len() <= 255 && text.bytes().all(is_host) {
+        return Ok(text.to_owned());
+    }
+    let fault = Fault::new(codes::HTTP_HOST, "a host name such as \"www.example.com\"");
+    Err(fault.help("write the host alone, or the host and a port"))
+}
+
+/// `{ "X-A" = "b" }`.
+fn headers_in(value: &Value<'_>) -> Option<Vec<(String, String)>> {
+    let section = value.section()?;
+    let read = |entry: Value<'_>| {
+        let name = entry.key.value.clone();
+        let text = entry.parsed(|text| header(&name, text))?;
+        Some((name, text.value))
+    };
+    let read: Vec<_> = section.entries().map(read).collect();
+    read.into_iter().collect()
+}
+
+fn header(name: &str, text: &str) -> Result<String, Fault> {
+    /// What describes the connection or the message, and so is ours to say.
+    const OURS: [&str; 5] =
+        ["connection", "content-length", "host", "transfer-encoding", "upgrade"];
+    let fault = |expected: &str| Fault::new(codes::HTTP_HEADER, expected.to_owned());
+    if HeaderName::from_bytes(name.as_bytes()).is_err() {
+        let fault = fault("a name of letters, digits and `-`").found(format!("{name:?}"));
+        return Err(fault.help("write the name of a header, such as \"X-Probe\""));
+    }
+    if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
+        let fault = fault("a header that the probe does not send itself").found(name.to_owned());
+        return Err(fault.help(if name.eq_ignore_ascii_case("host") {
+            "write the key `host` beside `headers` instead"
+        } else {
+            "remove it"
+        }));
+    }
+    if HeaderValue::from_str(text).is_err() {
+        return Err(fault("a value of printable characters").help("remove control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// `["200-299", 304]`: ranges as text, single statuses as text or number.
+fn statuses(value: &Value<'_>) -> Option<Vec<RangeInclusive<u16>>> {
+    let found = value.list(|item| match item.is_integer() {
+        true => item.integer(100..=599).map(|at| at.map(|status| status..=status)),
+        false => item.parsed(status_range),
+    })?;
+    Some(found.value.into_iter().map(|at| at.value).collect())
+}
+
+fn status_range(text: &str) -> Result<RangeInclusive<u16>, Fault> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (first.trim().parse(), last.trim().parse()) {
+        (Ok(first), Ok(last)) if (100..=last).contains(&first) && last <= 599 => Ok(first..=last),
+        _ => {
+            let expected = "a status or a range of statuses within 100-599, such as \"200-299\"";
+            Err(Fault::new(codes::STATUS_RANGE, expected).help("write \"200-299\""))
+        }
+    }
+}
+
+/// Text that must be in the body, or `{ regex = "…" }`.
+fn body(value: &Value<'_>) -> Option<BodyMatch> {
+    let Some(mut section) = value.as_section() else {
+        return value.text().map(|at| BodyMatch::Contains(at.value));
+    };
+    let pattern = section.required("regex", "\"ok|ready\"").and_then(|value| value.parsed(regex));
+    section.close();
+    pattern.map(|at| BodyMatch::Matches(at.value))
+}
+
+fn regex(text: &str) -> Result<String, Fault> {
+    let Err(error) = regex::bytes::Regex::new(text) else { return Ok(text.to_owned()) };
+    let why = match error {
+        regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
+        error => {
+            // The library draws the pattern over several lines; the last one says why.
+            let shown = error.to_string();
+            let last = shown.lines().last().unwrap_or_default();
+            last.trim_start_matches("error: ").to_owned()
+        }
+    };
+    let fault = Fault::new(codes::BODY_REGEX, "a regular expression");
+    let fault = fault.found(format!("{text:?}: {why}"));
+    Err(fault.help("correct it, or write the text itself: `expect-body = \"…\"`"))
+}
+
+/// `{ "/db/up" = true }`: JSON pointers (RFC 6901) and the values there.
+fn pointers(value: &Value<'_>) -> Option<Vec<(String, serde_json::Value)>> {
+    let section = value.section()?;
+    let read = |entry: Value<'_>| {
+        let pointer = entry.key.value.clone();
+        // RFC 6901, 3: `~` stands only before `0` or `1`.
+        let escapes = pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+        if (!pointer.is_empty() && !pointer.starts_with('/')) || !escapes {
+            let fault = Fault::new(codes::JSON_POINTER, "a JSON pointer such as \"/status\"");
+            let found = fault.found(format!("{pointer:?}"));
+            let help = match escapes {
+                true => format!("write \"/{}\"", pointer.replace('.', "/")),
+                false => "write `~0` for `~` and `~1` for `/` inside a name".to_owned(),
+            };
+            return entry.fault(found.help(help));
+        }
+        Some((pointer, entry.json()?))
+    };
+    let read: Vec<Option<(String, serde_json::Value)>> = section.entries().map(read).collect();
+    read.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_ranges_within_http() {
+        assert_eq!(status_range("200-299").unwrap(), 200..=299);
+        assert_eq!(status_range("204").unwrap(), 204..=204);
+        for text in ["2xx", "299-200", "99", "200-600", "", "-"] {
+            assert_eq!(status_range(text).unwrap_err().code, codes::STATUS_RANGE, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_probe_sends_itself_is_no_further_header() {
+        assert_eq!(header("X-A", "b").unwrap(), "b");
+        for (name, text) in [("Host", "a"), ("content-length", "3"), ("a b", "c"), ("a", "b\n")] {
+            assert_eq!(header(name, text).unwrap_err().code, codes::HTTP_HEADER, "{name}");
+        }
+    }
+
+    #[test]
+    fn methods_and_paths_are_those_of_requests() {
+        assert!(method("HEAD").is_ok() && path("/a?b=c").is_ok() && host("a.example:80").is_ok());
+        assert!(method("get").is_err() && method("CONNECT").is_err() && method("A B").is_err());
+        assert!(path("/a#b").is_err() && path("/é").is_err() && host("a/b").is_err());
+    }
+}

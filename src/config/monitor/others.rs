@@ -1,0 +1,165 @@
+//! The kinds of probe but HTTP: `tcp`, `tls`, `dns`, `grpc`, `exec`, and those without keys.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use crate::config::codes;
+use crate::config::monitor::http;
+use crate::config::monitor::tls;
+use crate::config::notation;
+use crate::config::reader::At;
+use crate::config::reader::Fault;
+use crate::config::section::Section;
+use crate::config::suggest;
+use crate::config::value::Value;
+use crate::model::DnsProbe;
+use crate::model::ExecProbe;
+use crate::model::GrpcProbe;
+use crate::model::Probe;
+use crate::model::RecordType;
+use crate::model::TcpProbe;
+use crate::model::TlsProbe;
+
+/// Response codes by name (RFC 6895, 2.3), those that a server may answer a query with.
+const RCODES: [(&str, u16); 7] = [
+    ("NOERROR", 0),
+    ("FORMERR", 1),
+    ("SERVFAIL", 2),
+    ("NXDOMAIN", 3),
+    ("NOTIMP", 4),
+    ("REFUSED", 5),
+    ("NOTAUTH", 9),
+];
+
+/// `icmp = {}`, `push = {}`.
+pub(super) fn empty(section: Section<'_>, probe: Probe) -> Probe {
+    section.close();
+    probe
+}
+
+/// `tcp = { port = 25, expect = "220 " }`.
+pub(super) fn tcp(mut section: Section<'_>) -> TcpProbe {
+    let port = section.required("port", "443").and_then(|value| value.integer(1..=u16::MAX));
+    let send = section.value("send", "\"PING\\r\\n\"").and_then(|value| value.text());
+    let expect = section.value("expect", "\"PONG\"").and_then(|value| value.text());
+    section.close();
+    TcpProbe {
+        port: port.map_or(1, |at| at.value),
+        send: send.map(|at| at.value),
+        expect: expect.map(|at| at.value),
+    }
+}
+
+/// `tls = { port = 443 }`.
+pub(super) fn tls(mut section: Section<'_>) -> TlsProbe {
+    let port = section.value("port", "443").and_then(|value| value.integer(1..=u16::MAX));
+    let tls = tls::options(&mut section);
+    section.close();
+    TlsProbe { port: port.map_or(443, |at| at.value), tls }
+}
+
+/// `dns = { name = "www.example.com", type = "A" }`.
+pub(super) fn dns(mut section: Section<'_>) -> Option<DnsProbe> {
+    let name = section.required("name", "\"www.example.com\"");
+    let name = name.and_then(|value| value.parsed(notation::domain));
+    let rtype = section.value("type", "\"A\"").and_then(|value| value.parsed(record_type));
+    let port = section.value("port", "53").and_then(|value| value.integer(1..=u16::MAX));
+    let rcode = section.value("expect-rcode", "\"NOERROR\"").and_then(|value| rcode(&value));
+    let answer = section.value("expect-answer", "[\"192.0.2.1\"]");
+    let answer = answer.and_then(|value| value.list(Value::text));
+    section.close();
+    Some(DnsProbe {
+        port: port.map_or(53, |at| at.value),
+        name: name?.value,
+        rtype: rtype.map_or(RecordType::A, |at| at.value),
+        expect_rcode: rcode.map_or(0, |at| at.value),
+        expect_answer: answer
+            .map_or_else(Vec::new, |at| at.value.into_iter().map(|item| item.value).collect()),
+    })
+}
+
+fn record_type(text: &str) -> Result<RecordType, Fault> {
+    let found = text.parse::<RecordType>().ok().filter(|rtype| !rtype.is_meta());
+    found.ok_or_else(|| {
+        let fault = Fault::new(codes::RECORD_TYPE, "a record type such as \"A\" or \"SOA\"");
+        fault.help("write its mnemonic, or `TYPE` and its number (RFC 3597)")
+    })
+}
+
+fn rcode(value: &Value<'_>) -> Option<At<u16>> {
+    // RFC 6891, 6.1.3: twelve bits.
+    if value.is_integer() {
+        return value.integer(0..=4095);
+    }
+    value.parsed(|text| {
+        let found = RCODES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        found.map(|(_, code)| *code).ok_or_else(|| {
+            let names = RCODES.map(|(name, _)| name);
+            let expected = format!("one of {}, or a number", suggest::choice(names));
+            let help = suggest::help(text, names.into_iter(), "the codes are");
+            Fault::new(codes::RCODE, expected).help(help)
+        })
+    })
+}
+
+/// `grpc = { port = 50051, service = "shop.Cart" }`.
+pub(super) fn grpc(mut section: Section<'_>) -> GrpcProbe {
+    let port = section.value("port", "50051").and_then(|value| value.integer(1..=u16::MAX));
+    let service = section.value("service", "\"shop.Cart\"").and_then(|value| value.text());
+    let host = section.value("host", "\"www.example.com\"");
+    let host = host.and_then(|value| value.parsed(http::host));
+    let tls = section.value("tls", "true").and_then(|value| {
+        let Some(mut section) = value.as_section() else {
+            let wanted = value.boolean()?.value;
+            return wanted.then(tls::defaults);
+        };
+        let options = tls::options(&mut section);
+        section.close();
+        Some(options)
+    });
+    section.close();
+    GrpcProbe {
+        port: port.map_or(50051, |at| at.value),
+        service: service.map(|at| at.value).unwrap_or_default(),
+        host: host.map(|at| at.value),
+        tls,
+    }
+}
+
+/// `exec = { command = ["/usr/local/bin/probe", "--fast"] }`.
+pub(super) fn exec(mut section: Section<'_>) -> Option<ExecProbe> {
+    let command = section.required("command", "[\"/usr/local/bin/probe\"]");
+    let words = command.as_ref().and_then(|value| value.list(Value::text));
+    section.close();
+    let (command, words) = command.zip(words)?;
+    let mut words = words.value.into_iter();
+    let program = words.next()?;
+    if let Err(fault) = runnable(&program.value) {
+        return command.fault(fault);
+    }
+    let arguments = words.map(|at| at.value).collect();
+    Some(ExecProbe { program: PathBuf::from(program.value), arguments })
+}
+
+/// Whether a program can be run, as far as can be told without running it.
+fn runnable(path: &str) -> Result<(), Fault> {
+    let fault =
+        Fault::new(codes::EXEC_PROGRAM, "the absolute path of a program, then its arguments");
+    if !path.starts_with('/') {
+        let found = fault.found(format!("{path:?}"));
+        return Err(found.help("write the whole path: there is no shell and no search path"));
+    }
+    match fs::metadata(path) {
+        Err(error) => Err(fault
+            .found(format!("{path:?}: {error}"))
+            .help("create the program, or correct the path")),
+        Ok(found) if !found.is_file() => {
+            Err(fault.found(format!("{path:?}, which is no file")).help("name the program itself"))
+        }
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => Err(fault
+            .found(format!("{path:?}, which is not executable"))
+            .help(format!("run `chmod +x {path}`"))),
+        Ok(_) => Ok(()),
+    }
+}
