@@ -92,7 +92,8 @@ fn plan() -> Plan {
          [region.r0]\n[region.r1]\n[region.r2]\n",
     );
     for n in 0..SERVICES {
-        writeln!(text, "[service.s{n}]\nname = \"s{n}.example.com\"").expect("a string");
+        writeln!(text, "[service.s{n}]\nname = \"s{n}.example.com\"\nmonitor = \"web\"")
+            .expect("a string");
         for region in 0..3 {
             let address = IpAddr::from([10, region, (n >> 8) as u8, n as u8]);
             writeln!(text, "[service.s{n}.pool.r{region}]\nendpoints = [\"{address}\"]")
@@ -104,14 +105,11 @@ fn plan() -> Plan {
     std::fs::write(folder.path().join("zone"), zone).expect("the scratch folder takes files");
     let loaded = config::load_str(&text, folder.path());
     let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
-    let (mut regions, mut services) = (config.regions.clone(), config.services.clone());
+    let (mut regions, services) = (config.regions.clone(), config.services.clone());
     let monitors = config.monitors.clone();
     let host = ProbeHost::Address(IpAddr::from([192, 0, 2, 1]));
     let at = ProbeAt { host, port: None, path: None };
     regions[0].monitor = Some(RegionMonitor { monitor: MonitorId(1), at });
-    for service in &mut services {
-        service.monitors = Some(meridian::model::Monitors { of: vec![MonitorId(0)], need: 1 });
-    }
     let (world, _) = World::build(config).expect("there is no database");
     let checks = Checks::new(&regions, &services, &monitors);
     let min_regions = MinRegions::Count(1);

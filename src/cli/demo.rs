@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -21,7 +22,9 @@ use crate::cli::node::prepare;
 use crate::cli::output::show;
 use crate::cli::serve;
 use crate::cli::watch::Look;
+use crate::config;
 use crate::server;
+use crate::tasks::Tasks;
 
 /// The regions and the loopback addresses that stand for their load balancers.
 const REGIONS: [(&str, [u8; 4]); 3] =
@@ -44,13 +47,14 @@ pub(super) fn run(options: &Demo) -> Exit {
     let Ok(prepared) = prepare(&path, &Look::new()) else { return Exit::Usage };
     serve::serve(async || {
         let listeners = listen(&prepared)?;
-        let node = Node::start(&path, prepared, listeners).await?;
+        let tasks = Tasks::new();
         for (region, address) in REGIONS {
             let website = website(region, Ipv4Addr::from(address));
-            node.tasks().spawn(format!("http {region}"), website).map_err(|e| chain(&e))?;
+            tasks.spawn(format!("http {region}"), website).map_err(|e| chain(&e))?;
         }
+        let node = Node::start(&path, prepared, listeners, tasks).await?;
         // Nobody has to read it.
-        let _exit = show(&introduction(options.port), Exit::Done);
+        let _exit = show(&introduction(options.port, &path, node.api()), Exit::Done);
         Ok(node)
     })
 }
@@ -68,7 +72,8 @@ impl Folder {
         fs::create_dir_all(&folder).map_err(failed)?;
         let config = include_str!("demo/meridian.toml")
             .replace("{database}", &database.display().to_string())
-            .replace("{port}", &port.to_string());
+            .replace("{port}", &port.to_string())
+            .replace("{control}", &config::Control::LISTEN.to_string());
         fs::write(folder.join("meridian.toml"), config).map_err(failed)?;
         let zone = include_str!("../../zones/gslb.example.com.zone");
         fs::write(folder.join("gslb.example.com.zone"), zone).map_err(failed)?;
@@ -94,7 +99,8 @@ fn database() -> Option<PathBuf> {
         .and_then(|path| path.canonicalize().ok())
 }
 
-/// Answers every request with the name of the region.
+/// Answers every request with the name of the region, until `/kill` is asked for, and again
+/// after `/revive`.
 async fn website(region: &'static str, address: Ipv4Addr) {
     let listener = match TcpListener::bind((address, HTTP_PORT)).await {
         Ok(listener) => listener,
@@ -103,26 +109,55 @@ async fn website(region: &'static str, address: Ipv4Addr) {
             return;
         }
     };
-    let body = format!("hello from {region}\n");
-    let length = body.len();
-    let response = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\
-         connection: close\r\n\r\n{body}"
-    );
+    let mut is_alive = true;
     // One at a time is enough to look at, and a bound.
     loop {
         let Ok((mut stream, _)) = listener.accept().await else { continue };
         let exchange = async {
             let mut request = [0; 4096];
-            if stream.read(&mut request).await.is_ok_and(|read| read > 0) {
-                drop(stream.write_all(response.as_bytes()).await);
-            }
+            let read = stream.read(&mut request).await.unwrap_or(0);
+            let text = String::from_utf8_lossy(request.get(..read).unwrap_or_default());
+            let body = match text.split_whitespace().nth(1) {
+                Some("/kill") => {
+                    is_alive = false;
+                    format!("{region} is dead\n")
+                }
+                Some("/revive") => {
+                    is_alive = true;
+                    format!("{region} lives\n")
+                }
+                Some(_) if is_alive => format!("hello from {region}\n"),
+                Some(_) | None => return,
+            };
+            let length = body.len();
+            let response = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {length}\r\n\
+                 connection: close\r\n\r\n{body}"
+            );
+            drop(stream.write_all(response.as_bytes()).await);
         };
         drop(timeout(Duration::from_secs(2), exchange).await);
     }
 }
 
-fn introduction(port: u16) -> String {
+fn introduction(port: u16, config: &Path, api: Option<SocketAddr>) -> String {
+    let config = config.display();
+    let api = api.map_or_else(
+        || "There is no control API: its address is taken.\n".to_owned(),
+        |api| {
+            format!(
+                "\
+What is up, and what an operator may do about it:
+
+  meridian status -c {config}
+  meridian drain us-east -c {config}
+  meridian undrain us-east -c {config}
+
+Status page, API and metrics: http://{api}/
+"
+            )
+        },
+    );
     format!(
         "
 Three regions on loopback. Where a client is decides what it gets; try
@@ -132,6 +167,12 @@ Three regions on loopback. Where a client is decides what it gets; try
   dig @127.0.0.1 -p {port} www.gslb.example.com +subnet=8.8.8.0/24 +tcp    # United States
   curl http://127.0.2.1:{HTTP_PORT}/                                       # what the VIP serves
 
+Kill one, ask again within seconds, and bring it back:
+
+  curl http://127.0.2.1:{HTTP_PORT}/kill
+  curl http://127.0.2.1:{HTTP_PORT}/revive
+
+{api}
 IP Geolocation by DB-IP, https://db-ip.com. Ctrl-C stops and leaves nothing behind.
 
 "

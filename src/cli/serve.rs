@@ -13,6 +13,7 @@ use crate::cli::node::listen;
 use crate::cli::node::prepare;
 use crate::cli::watch::Look;
 use crate::server;
+use crate::tasks::Tasks;
 
 pub(super) fn run(options: &Serve) -> Exit {
     server::settle_heap();
@@ -21,7 +22,7 @@ pub(super) fn run(options: &Serve) -> Exit {
     let Ok(prepared) = prepare(path, &Look::new()) else { return Exit::Usage };
     serve(async || {
         let listeners = listen(&prepared)?;
-        Node::start(path, prepared, listeners).await
+        Node::start(path, prepared, listeners, Tasks::new()).await
     })
 }
 

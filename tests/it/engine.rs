@@ -22,10 +22,7 @@ use meridian::health::Report;
 use meridian::model::AdminState;
 use meridian::model::Failback;
 use meridian::model::MinRegions;
-use meridian::model::Monitor;
 use meridian::model::MonitorId;
-use meridian::model::Monitors;
-use meridian::model::Probe;
 use meridian::model::RecordType;
 use meridian::snapshot::Snapshot;
 use meridian::snapshot::Standing;
@@ -48,8 +45,11 @@ location = { lat = 39.04, lon = -77.49 }
 location = { lat = 53.34, lon = -6.27 }
 [region.ap]
 location = { lat = 1.35, lon = 103.82 }
+[monitor.web]
+icmp = {}
 [service.www]
 name = "www.test"
+monitor = "web"
 [service.www.pool.us]
 endpoints = ["203.0.113.1", "203.0.113.4", "2001:db8:1::1"]
 [service.www.pool.eu]
@@ -71,32 +71,17 @@ struct Rig {
     plan: Plan,
 }
 
-fn monitor() -> Monitor {
-    Monitor {
-        name: "web".into(),
-        probe: Probe::Icmp,
-        at: None,
-        interval: Duration::from_secs(10),
-        timeout: Duration::from_secs(3),
-        rise: 2,
-        fall: 3,
-        hold_down: Duration::from_secs(300),
-    }
-}
-
 fn plan(text: &str, tweak: impl Fn(&mut Plan)) -> Plan {
     let ground = Ground::new(&[("meridian.toml", text), ("test.zone", ground::ZONE)]);
     let config = ground.config();
-    let (regions, mut services) = (config.regions.clone(), config.services.clone());
-    for service in &mut services {
-        service.monitors = Some(Monitors { of: vec![MonitorId(0)], need: 1 });
-    }
+    let (regions, services) = (config.regions.clone(), config.services.clone());
+    let monitors = config.monitors.clone();
     let (world, _) = World::build(config).unwrap();
     let mut plan = Plan {
         world: Arc::new(world),
         regions,
         services,
-        monitors: vec![monitor()],
+        monitors,
         checks: Checks::default(),
         maintenance: Vec::new(),
         min_regions: MinRegions::Count(1),

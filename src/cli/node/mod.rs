@@ -119,8 +119,8 @@ impl Node {
         path: &Path,
         prepared: Prepared,
         listeners: Listeners,
+        tasks: Tasks,
     ) -> Result<Self, String> {
-        let tasks = Tasks::new();
         let notify = Notify::from_environment();
         let Prepared { plan, server, control, hooks, state, recipe, seen } = prepared;
         let folder = state::folder(state.as_deref(), path);
@@ -166,11 +166,6 @@ impl Node {
     /// Where its API listens.
     pub(super) fn api(&self) -> Option<SocketAddr> {
         self.office.address()
-    }
-
-    /// Its tasks, to add some.
-    pub(super) fn tasks(&self) -> &Tasks {
-        &self.tasks
     }
 
     /// Runs until SIGTERM or SIGINT, reloading when asked or when files change.
