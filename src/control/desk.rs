@@ -1,6 +1,5 @@
 //! Where requests become questions to the node, and its answers responses.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -25,12 +24,12 @@ const BODY: Duration = Duration::from_secs(10);
 /// The way to the node.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
-    requests: Arc<Sender<Request>>,
+    requests: Sender<Request>,
 }
 
 impl Desk {
     pub(super) fn new(requests: Sender<Request>) -> Self {
-        Self { requests: Arc::new(requests) }
+        Self { requests }
     }
 
     /// Asks, and waits for the answer.
