@@ -277,7 +277,10 @@ fn given(remote: &Remote) -> Result<Option<String>, Failure> {
 /// The token that the configuration leads to.
 fn found(access: &Access, config: &Path, intent: Intent) -> Result<Option<String>, Failure> {
     let local = token::local_path(&state::folder(access.state.as_deref(), config));
-    let files: Vec<&PathBuf> = access.token_files.iter().chain([&local]).collect();
+    // The unit's folder: the variable that names it is set for the node alone.
+    let of_unit = token::local_path(Path::new("/var/lib/meridian"));
+    let mut files: Vec<&PathBuf> = access.token_files.iter().chain([&local]).collect();
+    files.extend(access.state.is_none().then_some(&of_unit));
     let mut problem = String::new();
     for file in files {
         match first_line(file) {

@@ -96,3 +96,21 @@ pub(super) async fn body<T: DeserializeOwned>(body: Incoming) -> Result<Option<T
         .map(Some)
         .map_err(|error| Problem::new(Kind::Body, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_is_busy_or_gone_is_said_so_at_once() {
+        let (sender, node) = mpsc::channel(1);
+        let desk = Desk::new(sender);
+        let detail = async || desk.status(Duration::from_secs(10)).await.unwrap_err().detail;
+        assert_eq!(detail().await, "the node gave no answer within 10 s");
+        assert_eq!(detail().await, "too many requests wait for the node");
+        drop(node);
+        assert_eq!(detail().await, "the node is being stopped");
+    }
+}
