@@ -23,6 +23,7 @@ test: ## Install what the tests need where that is permitted, then run them all.
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
 	@echo "make test: all passed"
 
-bench: ## Measure: the steps by themselves, then the server against its peers.
+bench: ## Measure: the steps by themselves, the server against its peers, and what probing costs.
 	cargo bench --locked --bench compile
 	benches/wire/run.py
+	cargo bench --locked --bench probe -- run

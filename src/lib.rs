@@ -58,6 +58,7 @@
 //! | 6 | [`control`] | the HTTP API, metrics, hooks |
 //! | 6 | [`prober`] | probes on the network |
 //! | 6 | [`server`] | UDP workers, TCP, sockets from systemd; the only `unsafe` code |
+//! | 6 | [`store`] | the state that outlives a restart: one text in one file, written aside |
 //! | 7 | [`cli`] | subcommands; the only place that wires parts together |
 //! | – | [`manual`] | prose |
 //!
@@ -100,6 +101,7 @@ pub mod responder;
 pub mod server;
 pub mod snapshot;
 pub mod steer;
+pub mod store;
 pub mod tasks;
 pub mod wire;
 pub mod zone;

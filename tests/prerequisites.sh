@@ -9,7 +9,9 @@ needs=(
 	"dig dnsutils queries_from_a_real_client"
 	"unbound unbound a_resolver_in_front"
 	"ip iproute2 network_namespaces"
-	"python3 python3 the_City_database_and_the_wire_bench"
+	"nginx nginx-light a_regional_load_balancer"
+	"haproxy haproxy another_one"
+	"python3 python3 web_servers,_the_City_database_and_the_benches"
 )
 
 say() { printf 'make test: %s\n' "$*" >&2; }

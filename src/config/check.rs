@@ -5,6 +5,9 @@
 //! caller drops the result if anything was an error.
 
 use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::config::Places;
@@ -15,6 +18,7 @@ use crate::config::directory::Directory;
 use crate::config::families;
 use crate::config::gather::Gathered;
 use crate::config::hook;
+use crate::config::maintenance;
 use crate::config::monitor;
 use crate::config::monitor::Monitor;
 use crate::config::owners;
@@ -26,8 +30,10 @@ use crate::config::reader::At;
 use crate::config::region;
 use crate::config::service;
 use crate::config::service::Against;
+use crate::config::targets::Named;
 use crate::model::Code;
 use crate::model::Diagnostic;
+use crate::model::Maintenance;
 use crate::model::Rank;
 use crate::model::Region;
 use crate::model::RegionId;
@@ -41,6 +47,7 @@ struct Names {
     regions: Directory,
     policies: Directory,
     monitors: Directory,
+    services: Directory,
     tags: Directory,
 }
 
@@ -62,6 +69,7 @@ pub(super) fn check(
     check_region_monitors(&raw, &mut names, problems);
     let policies = check_policies(&raw, &regions, &mut names, problems);
     let services = check_services(&raw, &policies, &regions, &mut names, problems);
+    let maintenance = check_maintenance(&raw, &services, &names, gathered.now, problems);
     problems.extend(owners::check(&raw.services, &services, &gathered.zones));
     problems.extend(unused(&raw, &regions, &names));
     problems.extend(monitor::not_run(&raw.monitors));
@@ -86,6 +94,8 @@ pub(super) fn check(
         policies: policies.into_iter().map(|checked| checked.policy).collect(),
         services,
         monitors: raw.monitors.into_iter().map(|at| at.value).collect(),
+        maintenance,
+        state: raw.state.and_then(|at| at.value),
         places,
     }
 }
@@ -148,6 +158,12 @@ fn names(raw: &Raw, start: Span) -> Names {
             codes::UNKNOWN_MONITOR,
             monitors,
         ),
+        services: Directory::new(
+            "service",
+            "a `[service.…]` table",
+            codes::UNKNOWN_SERVICE,
+            raw.services.iter().map(|written| written.name.clone()),
+        ),
         tags: Directory::new("tag", "a tag in `[nets]`", codes::UNKNOWN_TAG, tags),
     }
 }
@@ -198,6 +214,33 @@ fn check_services(
         services.push(service);
     }
     services
+}
+
+fn check_maintenance(
+    raw: &Raw,
+    services: &[Service],
+    names: &Names,
+    now: Timestamp,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Maintenance> {
+    if let Some(over) = raw.maintenance.get(limits::MAINTENANCES) {
+        let (found, most) = (raw.maintenance.len(), limits::MAINTENANCES);
+        problems.push(reader::too_many(over.span, "maintenance tables", found, most));
+    }
+    let named = Named { regions: &names.regions, service_names: &names.services, services };
+    let mut checked = Vec::new();
+    for written in raw.maintenance.iter().take(limits::MAINTENANCES) {
+        if let Some(over) = written.targets.get(limits::MAINTENANCE_TARGETS) {
+            let (found, most) = (written.targets.len(), limits::MAINTENANCE_TARGETS);
+            problems.push(reader::too_many(over.span, "targets", found, most));
+        }
+        let targets = written.targets.iter().filter_map(|at| named.resolve(at, problems));
+        let targets: Vec<_> = targets.collect();
+        let ttl = targets.iter().map(|target| named.longest_ttl(target)).max();
+        let ttl = ttl.unwrap_or(Duration::ZERO);
+        checked.extend(maintenance::check(written, targets, ttl, now, problems));
+    }
+    checked
 }
 
 fn unused(raw: &Raw, regions: &[At<Region>], names: &Names) -> Vec<Diagnostic> {

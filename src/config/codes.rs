@@ -108,6 +108,20 @@ codes! {
     SERVICE_WITHOUT_WEIGHT = "service-without-weight": "The weights of all pools of a service are 0.";
     STATIC_RECORD = "static-record": "A record of the zone is in the way of a service.";
     TTL_MIN_ABOVE_TTL = "ttl-min-above-ttl": "The least TTL of a service is above its TTL.";
+    // Maintenance.
+    CRON = "cron": "A text is not a calendar in the notation of cron, or never comes.";
+    MAINTENANCE_CALENDAR = "maintenance-calendar": "A maintenance does not say when it is, or says it in two ways.";
+    MAINTENANCE_ENDS_FIRST = "maintenance-ends-first": "A maintenance ends before it starts.";
+    MAINTENANCE_OVERLAPS = "maintenance-overlaps": "A maintenance lasts until it comes again.";
+    MAINTENANCE_PAST = "maintenance-past": "A maintenance is over.";
+    MAINTENANCE_STATE = "maintenance-state": "A maintenance asks for a state that does not keep clients away.";
+    MAINTENANCE_TARGET = "maintenance-target": "A text is not the target of a maintenance.";
+    PRE_DRAIN_OVERLAPS = "pre-drain-overlaps": "A maintenance keeps clients away for longer than the time between two of it.";
+    TIMESTAMP = "timestamp": "A text is not a point in time.";
+    TIME_ZONE = "time-zone": "No time zone has this name.";
+    UNKNOWN_ENDPOINT = "unknown-endpoint": "A pool has no such endpoint.";
+    UNKNOWN_POOL = "unknown-pool": "A service has no pool in a region.";
+    UNKNOWN_SERVICE = "unknown-service": "No service has this name.";
     // Zones.
     DUPLICATE_ZONE = "duplicate-zone": "A zone is there twice.";
     NO_ZONE = "no-zone": "There is no zone.";

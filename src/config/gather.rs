@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 
 use crate::config::codes;
 use crate::config::control;
@@ -27,6 +28,8 @@ pub(super) struct Gathered {
     pub(super) nets: Vec<(IpNet, At<String>)>,
     /// With what their files hold.
     pub(super) tokens: Vec<Token>,
+    /// The time: some things are over.
+    pub(super) now: Timestamp,
 }
 
 /// Reads every file that is named.
@@ -36,6 +39,7 @@ pub(super) fn gather(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagno
         databases: databases(raw, problems),
         nets: nets(raw, sources, problems),
         tokens: raw.control.iter().flat_map(|at| control::tokens(&at.value, problems)).collect(),
+        now: Timestamp::now(),
     }
 }
 

@@ -37,6 +37,7 @@ mod files;
 mod gather;
 mod geography;
 mod hook;
+mod maintenance;
 mod monitor;
 mod notation;
 mod owners;
@@ -50,8 +51,10 @@ mod rule;
 mod section;
 mod server;
 mod service;
+mod state;
 mod suggest;
 mod syntax;
+mod targets;
 mod units;
 mod value;
 
@@ -64,6 +67,7 @@ pub use hook::{Hook, HookAction, HookEvent};
 pub use monitor::{HttpProbe, Monitor, Probe};
 pub use render::{Format, render};
 pub use server::Server;
+pub use state::state_directory;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -80,6 +84,7 @@ use crate::config::section::Section;
 use crate::geo::Database;
 use crate::model::Code;
 use crate::model::Diagnostic;
+use crate::model::Maintenance;
 use crate::model::Name;
 use crate::model::Policy;
 use crate::model::Region;
@@ -113,6 +118,10 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Monitors in the order of the files.
     pub monitors: Vec<Monitor>,
+    /// Planned times without clients, in the order of the files.
+    pub maintenance: Vec<Maintenance>,
+    /// Where state is kept, if `[state]` says so; [`state_directory`] knows where otherwise.
+    pub state: Option<PathBuf>,
     /// Where things are written, for diagnostics of rooms above.
     pub places: Places,
 }

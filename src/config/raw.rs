@@ -11,6 +11,7 @@ use crate::config::geography;
 use crate::config::geography::Nets;
 use crate::config::hook;
 use crate::config::hook::Hook;
+use crate::config::maintenance;
 use crate::config::monitor;
 use crate::config::monitor::Monitor;
 use crate::config::notation;
@@ -21,6 +22,7 @@ use crate::config::section::Section;
 use crate::config::server;
 use crate::config::server::Server;
 use crate::config::service;
+use crate::config::state;
 use crate::config::value::Value;
 use crate::model::Diagnostic;
 use crate::model::Name;
@@ -46,6 +48,8 @@ pub(super) struct Raw {
     pub(super) monitors: Vec<At<Monitor>>,
     pub(super) policies: Vec<policy::Written>,
     pub(super) services: Vec<service::Written>,
+    pub(super) maintenance: Vec<maintenance::Written>,
+    pub(super) state: Option<At<Option<PathBuf>>>,
     /// Patterns of files to include, in the main file only.
     pub(super) include: Vec<At<PathBuf>>,
 }
@@ -81,12 +85,17 @@ impl Raw {
             self.nets.tagged.extend(nets.tagged);
             self.nets.files.extend(nets.files);
         }
+        if let Some(section) = root.section("state") {
+            let span = section.name.span;
+            once(&root, &mut self.state, At { value: state::read(section), span }, "state");
+        }
         self.zones.extend(root.named("zone").into_iter().filter_map(zone));
         self.regions.extend(root.named("region").into_iter().map(region::read));
         self.monitors.extend(root.named("monitor").into_iter().map(monitor::read));
         self.policies.extend(root.named("policy").into_iter().map(policy::read));
         self.hooks.extend(root.named("hook").into_iter().map(hook::read));
         self.services.extend(root.named("service").into_iter().map(service::read));
+        self.maintenance.extend(root.elements("maintenance").into_iter().map(maintenance::read));
         root.close();
     }
 

@@ -84,10 +84,12 @@ pub(super) struct Case<'a> {
     /// Its position.
     pub(super) at: usize,
     pub(super) service: &'a Service,
-    /// Per pool, the endpoints of each lane.
-    pub(super) lanes: &'a [[Vec<usize>; 2]],
-    /// Per pool, the facts of its endpoints in the order of the configuration.
-    pub(super) facts: &'a [Vec<Facts>],
+    /// Per pool, the endpoints of each lane by position in the service.
+    pub(super) lanes: &'a [[Box<[usize]>; 2]],
+    /// Of all its endpoints, its pools one after the other.
+    pub(super) facts: &'a [Facts],
+    /// Of all its endpoints, likewise.
+    pub(super) weights: &'a [u32],
     /// Per pool, whether its region is down, and when it can turn down at the earliest.
     pub(super) regions: &'a [(bool, Option<Duration>)],
 }
@@ -95,35 +97,34 @@ pub(super) struct Case<'a> {
 impl Case<'_> {
     pub(super) fn judge(&self) -> Option<Judged> {
         let compiled = self.plan.world.services().get(self.at)?;
-        let mut pools: Vec<[JudgedLane; 2]> = (0..self.service.pools.len())
-            .map(|pool| [0, 1].map(|lane| self.lane(pool, lane)))
-            .collect();
+        let of_pool = |pool| [0, 1].map(|lane| self.lane(pool, lane));
+        let mut pools: Vec<_> = (0..self.service.pools.len()).map(of_pool).collect();
         let panics = [0, 1].map(|lane| self.panics(lane));
-        let mut standings: Vec<[Vec<EndpointStanding>; 2]> = Vec::with_capacity(pools.len());
+        let mut standings = vec![EndpointStanding::of(Admission::Barred); self.facts.len()];
         for (pool, judged) in pools.iter().enumerate() {
-            let of = |lane: usize| {
-                let is_up = judged.get(lane).is_some_and(|lane| lane.is_up);
-                let panics = panics.get(lane).copied().unwrap_or(false);
-                let facts = self.facts_of(pool, lane);
-                facts
-                    .map(|facts| standing(facts, is_up && !self.is_region_down(pool), panics))
-                    .collect()
-            };
-            standings.push([of(0), of(1)]);
+            let is_region_up = !self.is_region_down(pool);
+            for (lane, (judged, panics)) in judged.iter().zip(panics).enumerate() {
+                for at in self.positions(pool, lane) {
+                    if let (Some(slot), Some(facts)) = (standings.get_mut(*at), self.facts.get(*at))
+                    {
+                        *slot = standing(facts, judged.is_up && is_region_up, panics);
+                    }
+                }
+            }
         }
         let takes_unknown = [0, 1].map(|lane| self.take_unknown(lane, &mut standings));
-        for (judged, standings) in pools.iter_mut().zip(&standings) {
-            for (lane, standings) in judged.iter_mut().zip(standings) {
-                lane.is_admitted = standings.iter().any(|s| s.admission == Admission::Admitted);
+        for (pool, judged) in pools.iter_mut().enumerate() {
+            for (lane, judged) in judged.iter_mut().enumerate() {
+                judged.is_admitted = self.is_admitted(pool, lane, &standings);
             }
         }
         let ttl = |pool: usize, lane: usize| {
             let is_short = [panics, takes_unknown].iter().any(|of| of.get(lane) == Some(&true));
-            let standings = standings.get(pool).and_then(|lanes| lanes.get(lane));
-            self.ttl(pool, lane, is_short, standings.map_or(&[][..], |all| all))
+            self.ttl(pool, lane, is_short, &standings)
         };
         let endpoint = |pool: usize, lane: usize, position: usize| {
-            let found = standings.get(pool).and_then(|lanes| lanes.get(lane)?.get(position));
+            let at = self.positions(pool, lane).get(position);
+            let found = at.and_then(|at| standings.get(*at));
             found.copied().unwrap_or(EndpointStanding::of(Admission::Barred))
         };
         let standing = ServiceStanding::build(compiled, endpoint, ttl).with_panics(panics);
@@ -131,22 +132,24 @@ impl Case<'_> {
         Some(Judged { pools, state, standing })
     }
 
-    fn facts_of(&self, pool: usize, lane: usize) -> impl Iterator<Item = &Facts> + Clone {
-        let positions =
-            self.lanes.get(pool).and_then(|lanes| lanes.get(lane)).into_iter().flatten();
-        let facts = self.facts.get(pool);
-        positions.filter_map(move |at| facts?.get(*at))
+    /// The endpoints of a lane, by position in the service.
+    fn positions(&self, pool: usize, lane: usize) -> &[usize] {
+        self.lanes.get(pool).and_then(|lanes| lanes.get(lane)).map_or(&[], |positions| positions)
     }
 
+    /// What is known of the endpoints of a lane, and their weights; without those that an
+    /// operator took out.
     fn weighed(&self, pool: usize, lane: usize) -> impl Iterator<Item = (&Facts, u64)> + Clone {
-        let positions =
-            self.lanes.get(pool).and_then(|lanes| lanes.get(lane)).into_iter().flatten();
-        let (facts, noun) = (self.facts.get(pool), self.service.pools.get(pool));
-        let endpoint = move |at: &usize| {
-            let weight = noun?.endpoints.get(*at)?.weight.0;
-            Some((facts?.get(*at)?, u64::from(weight)))
+        let known = |at: &usize| {
+            let (facts, weight) = (self.facts.get(*at)?, self.weights.get(*at)?);
+            Some((facts, u64::from(*weight))).filter(|(facts, _)| !facts.is_out())
         };
-        positions.filter_map(endpoint).filter(|(facts, _)| !facts.is_out())
+        self.positions(pool, lane).iter().filter_map(known)
+    }
+
+    fn is_admitted(&self, pool: usize, lane: usize, standings: &[EndpointStanding]) -> bool {
+        let mut standings = self.positions(pool, lane).iter().filter_map(|at| standings.get(*at));
+        standings.any(|standing| standing.admission == Admission::Admitted)
     }
 
     /// The weight of a lane that is up, and all of it; what an operator took out aside. Where
@@ -160,7 +163,7 @@ impl Case<'_> {
     }
 
     fn lane(&self, pool: usize, lane: usize) -> JudgedLane {
-        let exists = self.facts_of(pool, lane).next().is_some();
+        let exists = !self.positions(pool, lane).is_empty();
         let (up, all) = self.healthy(pool, lane);
         let least = self.service.pools.get(pool).map_or(50, |pool: &Pool| pool.min_healthy);
         let is_up = all == 0 || up > 0 && up * 100 >= all * u64::from(least);
@@ -192,21 +195,20 @@ impl Case<'_> {
     }
 
     /// What was never probed takes no share unless nobody else does.
-    fn take_unknown(&self, lane: usize, standings: &mut [[Vec<EndpointStanding>; 2]]) -> bool {
-        let of_lane = |lanes: &[Vec<EndpointStanding>; 2]| {
-            let all = lanes.get(lane).into_iter().flatten();
-            all.clone().any(|standing| standing.admission == Admission::Admitted)
-        };
-        if standings.iter().any(of_lane) {
+    fn take_unknown(&self, lane: usize, standings: &mut [EndpointStanding]) -> bool {
+        let pools = 0..self.service.pools.len();
+        if pools.clone().any(|pool| self.is_admitted(pool, lane, standings)) {
             return false;
         }
         let mut took = false;
-        for (pool, lanes) in standings.iter_mut().enumerate() {
-            let all = lanes.get_mut(lane).into_iter().flatten();
-            for (standing, facts) in all.zip(self.facts_of(pool, lane)) {
+        for pool in pools.filter(|pool| !self.is_region_down(*pool)) {
+            for at in self.positions(pool, lane) {
+                let (Some(standing), Some(facts)) = (standings.get_mut(*at), self.facts.get(*at))
+                else {
+                    continue;
+                };
                 let is_unknown = facts.verdict == Verdict::Unknown && !facts.is_held;
-                if standing.admission == Admission::Down && is_unknown && !self.is_region_down(pool)
-                {
+                if standing.admission == Admission::Down && is_unknown {
                     *standing = EndpointStanding::ADMITTED;
                     took = true;
                 }
@@ -218,12 +220,12 @@ impl Case<'_> {
     /// Only a flip to down of what is answered bounds the TTL.
     fn ttl(&self, pool: usize, lane: usize, is_short: bool, standings: &[EndpointStanding]) -> Ttl {
         let Service { ttl, ttl_min, .. } = *self.service;
-        let ramps = standings.iter().any(|s| s.share < Share::FULL);
-        if is_short || ramps {
+        let known = |at: &usize| Some((standings.get(*at)?, self.facts.get(*at)?));
+        let admitted = self.positions(pool, lane).iter().filter_map(known);
+        let admitted = admitted.filter(|(s, _)| s.admission == Admission::Admitted);
+        if is_short || admitted.clone().any(|(standing, _)| standing.share < Share::FULL) {
             return ttl_min;
         }
-        let admitted = standings.iter().zip(self.facts_of(pool, lane));
-        let admitted = admitted.filter(|(s, _)| s.admission == Admission::Admitted);
         // What an operator forced up does not flip.
         let judged = admitted.filter(|(_, facts)| facts.admin != AdminState::ForcedUp);
         let region = self.regions.get(pool).and_then(|(_, bound)| *bound);
@@ -235,7 +237,7 @@ impl Case<'_> {
     fn state(
         &self,
         pools: &[[JudgedLane; 2]],
-        standings: &[[Vec<EndpointStanding>; 2]],
+        standings: &[EndpointStanding],
         panics: [bool; 2],
     ) -> ServiceState {
         let is_lane_down = |lane: usize| {
@@ -247,7 +249,7 @@ impl Case<'_> {
             ServiceState::AllDown
         } else if panics.contains(&true) {
             ServiceState::Panic
-        } else if standings.iter().flatten().flatten().all(is_full) {
+        } else if standings.iter().all(is_full) {
             ServiceState::Up
         } else {
             ServiceState::Degraded

@@ -5,7 +5,7 @@
 //!   AdminChange ─► AdminStates ──────┼─► the services concerned ─► judge ─► ServiceStanding
 //!   time (ramps, ends) ──────────────┘          ▲                    │
 //!                                               └── region verdicts ◄┘
-//!   Effects: standings to publish · notices to tell · whether to save
+//!   Effects: standings to publish · whether to save;  then notices to tell
 //! ```
 //!
 //! # Invariants
@@ -43,7 +43,7 @@ use jiff::Timestamp;
 
 pub use admin::{AdminChange, AdminDone, AdminRefusal};
 pub use notice::{Notice, What};
-pub use plan::{MinRegions, Plan};
+pub use plan::Plan;
 pub use saved::Saved;
 pub use status::{
     AdminStatus, CheckStatus, EndpointStatus, PoolStatus, RegionStatus, ServiceState,
@@ -84,8 +84,6 @@ pub enum Event {
 pub struct Effects {
     /// What services may take from now on, by position; the rest is as before.
     pub standings: Vec<(usize, ServiceStanding)>,
-    /// What to tell.
-    pub notices: Vec<Notice>,
     /// Whether [`Engine::saved`] differs from what it was.
     pub save: bool,
 }
@@ -106,6 +104,9 @@ pub struct Engine {
     ramping: BTreeSet<EndpointId>,
     last_tick: Timestamp,
     effects: Effects,
+    notices: Vec<Notice>,
+    /// Services whose judgement changed, and what it was; told of in [`Engine::notices`].
+    changed: Vec<(usize, Judged)>,
     started: Timestamp,
     generation: u64,
 }
@@ -143,6 +144,8 @@ impl Engine {
             ramping: BTreeSet::new(),
             last_tick: now,
             effects: Effects::default(),
+            notices: Vec::new(),
+            changed: Vec::new(),
             started: now,
             generation: 1,
             plan,
@@ -223,6 +226,15 @@ impl Engine {
         std::mem::take(&mut self.effects)
     }
 
+    /// What there is to tell since the last call. Made apart from the effects, so that answers
+    /// follow first.
+    pub fn notices(&mut self, now: Timestamp) -> Vec<Notice> {
+        for (at, before) in std::mem::take(&mut self.changed) {
+            self.tell_changes(at, &before, now);
+        }
+        std::mem::take(&mut self.notices)
+    }
+
     /// When something happens by itself, and a [`Event::Tick`] is due.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         [self.next_ramp_step(), self.admin.next_end()].into_iter().flatten().min()
@@ -278,28 +290,31 @@ impl Engine {
         }
     }
 
-    /// What of a service's endpoints is known. `None` for a service that is not there.
-    fn facts(&self, at: usize, admin: &AdminStates, now: Timestamp) -> Option<Vec<Vec<Facts>>> {
-        let (service, known) = (self.plan.services.get(at)?, self.services.get(at)?);
-        let checks = self.plan.checks.endpoints.get(at)?;
+    /// What is known of a service's endpoints, its pools one after the other.
+    fn facts(&self, at: usize, admin: &AdminStates, now: Timestamp) -> Vec<Facts> {
+        let (Some(service), Some(known), Some(checks)) =
+            (self.plan.services.get(at), self.services.get(at), self.plan.checks.endpoints.get(at))
+        else {
+            return Vec::new();
+        };
         let need = service.monitors.as_ref().map_or(1, |monitors| monitors.need);
+        let mut facts = Vec::with_capacity(known.endpoints.iter().map(Vec::len).sum());
         let pools = service.pools.iter().zip(checks).zip(&known.endpoints).enumerate();
-        let facts = pools.map(|(pool, ((noun, checks), memories))| {
+        for (pool, ((noun, checks), memories)) in pools {
             let of_pool = admin.pool(noun.region, at, pool);
-            let endpoint = |(endpoint, (checks, memory)): (usize, (&Box<[CheckId]>, &Memory))| {
+            for (endpoint, (checks, memory)) in checks.iter().zip(memories).enumerate() {
                 let id = EndpointId { service: at, pool, endpoint };
                 let (verdict, down_in) = self.verdict(need, checks);
-                Facts {
+                facts.push(Facts {
                     verdict,
                     down_in,
                     admin: admin.endpoint(of_pool, id),
                     is_held: memory.is_held,
                     share: memory.share(service.ramp, now),
-                }
-            };
-            checks.iter().zip(memories).enumerate().map(endpoint).collect()
-        });
-        Some(facts.collect())
+                });
+            }
+        }
+        facts
     }
 
     /// What the checks of an endpoint come to, and when that can turn down at the earliest.
@@ -323,7 +338,7 @@ impl Engine {
         }
     }
 
-    fn judged(&self, at: usize, facts: &[Vec<Facts>]) -> Option<Judged> {
+    fn judged(&self, at: usize, facts: &[Facts]) -> Option<Judged> {
         let service = self.plan.services.get(at)?;
         let region = |pool: &crate::model::Pool| {
             let is_forced = self.admin.region(pool.region) == AdminState::ForcedUp;
@@ -334,28 +349,30 @@ impl Engine {
             (is_down, check.filter(|_| !is_forced).and_then(CheckState::down_in))
         };
         let regions: Vec<_> = service.pools.iter().map(region).collect();
-        let lanes = self.wiring.lanes.get(at)?;
-        Case { plan: &self.plan, at, service, lanes, facts, regions: &regions }.judge()
+        let (lanes, weights) = (self.wiring.lanes.get(at)?, self.wiring.weights.get(at)?);
+        Case { plan: &self.plan, at, service, lanes, facts, weights, regions: &regions }.judge()
     }
 
     fn judge(&mut self, at: usize, now: Timestamp) {
         self.hold_back(at);
-        let Some(facts) = self.facts(at, &self.admin, now) else { return };
+        let facts = self.facts(at, &self.admin, now);
         let Some(mut judged) = self.judged(at, &facts) else { return };
         if self.remember(at, &facts, &judged, now) {
             // A ramp began or ended, so that shares are others.
-            let again = self.facts(at, &self.admin, now);
-            let again = again.and_then(|facts| self.judged(at, &facts));
-            judged = again.unwrap_or(judged);
+            let facts = self.facts(at, &self.admin, now);
+            judged = self.judged(at, &facts).unwrap_or(judged);
         }
         let Some(known) = self.services.get_mut(at) else { return };
-        let before = known.judged.replace(judged.clone());
+        let before = known.judged.take();
         self.count_pools(at, before.as_ref(), &judged);
         if before.as_ref().is_none_or(|before| before.standing != judged.standing) {
             self.effects.standings.push((at, judged.standing.clone()));
         }
-        if let Some(before) = before {
-            self.tell_changes(at, &before, &judged, now);
+        let is_told =
+            |before: &Judged| before.state != judged.state || before.pools != judged.pools;
+        self.changed.extend(before.filter(is_told).map(|before| (at, before)));
+        if let Some(known) = self.services.get_mut(at) {
+            known.judged = Some(judged);
         }
     }
 
@@ -411,7 +428,7 @@ impl Engine {
     ) -> Result<(), AdminRefusal> {
         for at in services {
             let left = |admin: &AdminStates| {
-                let judged = self.judged(*at, &self.facts(*at, admin, now)?)?;
+                let judged = self.judged(*at, &self.facts(*at, admin, now))?;
                 Some((0..judged.pools.len()).filter(|pool| judged.is_pool_admitted(*pool)).count())
             };
             let (Some(before), Some(left)) = (left(&self.admin), left(admin)) else { continue };
@@ -432,7 +449,7 @@ impl Engine {
     }
 
     fn tell(&mut self, at: Timestamp, what: What) {
-        self.effects.notices.push(Notice { at, what });
+        self.notices.push(Notice { at, what });
     }
 
     fn all_regions(&self) -> impl Iterator<Item = RegionId> + use<> {

@@ -8,6 +8,7 @@ use crate::health::CheckKey;
 use crate::health::Checks;
 use crate::model::AdminTarget;
 use crate::model::Endpoint;
+use crate::model::MinRegions;
 use crate::model::Monitor;
 use crate::model::Region;
 use crate::model::RegionId;
@@ -32,25 +33,6 @@ pub struct Plan {
     pub min_regions: MinRegions,
 }
 
-/// How many regions of a service must be left in service by a drain that is not forced.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum MinRegions {
-    /// So many; all of a service that has fewer.
-    Count(u16),
-    /// So many percent of the service's regions, rounded up.
-    Percent(u8),
-}
-
-impl MinRegions {
-    /// For a service with pools in `regions` regions.
-    pub fn of(self, regions: usize) -> usize {
-        match self {
-            Self::Count(count) => regions.min(usize::from(count)),
-            Self::Percent(percent) => (regions * usize::from(percent)).div_ceil(100),
-        }
-    }
-}
-
 /// An endpoint by its position: service, pool, endpoint in the order of the configuration.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct EndpointId {
@@ -70,8 +52,11 @@ pub(super) struct Wiring {
     pub(super) regions_of_check: Vec<Vec<RegionId>>,
     /// Per region, the services with a pool in it.
     pub(super) services_of_region: Vec<Vec<usize>>,
-    /// Per service and pool, the endpoints of each lane by their position in the configuration.
-    pub(super) lanes: Vec<Vec<[Vec<usize>; 2]>>,
+    /// Per service and pool, the endpoints of each lane by their position in the service: its
+    /// pools one after the other.
+    pub(super) lanes: Vec<Vec<[Box<[usize]>; 2]>>,
+    /// Per service, the weights of all its endpoints, its pools one after the other.
+    pub(super) weights: Vec<Box<[u32]>>,
     regions: HashMap<String, RegionId>,
     services: HashMap<String, usize>,
 }
@@ -117,13 +102,24 @@ impl Wiring {
             }
         }
         let lane_of = |endpoint: &Endpoint| endpoint.target.family().map_or(0, |f| f.index());
-        let lanes = service.pools.iter().map(|pool| {
+        let lanes = service.pools.iter().enumerate().map(|(at, pool)| {
+            let start = start_of(service, at);
             [0, 1].map(|lane| {
-                let all = pool.endpoints.iter().enumerate();
+                let all = (start..).zip(&pool.endpoints);
                 all.filter(|(_, e)| lane_of(e) == lane).map(|(position, _)| position).collect()
             })
         });
         self.lanes.push(lanes.collect());
+        let endpoints = service.pools.iter().flat_map(|pool| &pool.endpoints);
+        self.weights.push(endpoints.map(|endpoint| endpoint.weight.0).collect());
+    }
+
+    /// The lane of an endpoint and its position there; `start` is the position of its pool's
+    /// first in the service.
+    pub(super) fn lane_of(&self, id: EndpointId, start: usize) -> Option<(usize, usize)> {
+        let lanes = self.lanes.get(id.service)?.get(id.pool)?;
+        let find = |lane: &Box<[usize]>| lane.binary_search(&(start + id.endpoint)).ok();
+        lanes.iter().enumerate().find_map(|(at, lane)| Some((at, find(lane)?)))
     }
 
     /// The region of that name.
@@ -185,6 +181,11 @@ impl Plan {
             })
         })
     }
+}
+
+/// The position in its service of a pool's first endpoint.
+pub(super) fn start_of(service: &Service, pool: usize) -> usize {
+    service.pools.iter().take(pool).map(|pool| pool.endpoints.len()).sum()
 }
 
 /// An endpoint as commands and the API name it.

@@ -96,25 +96,24 @@ impl Engine {
     pub(super) fn remember(
         &mut self,
         at: usize,
-        facts: &[Vec<Facts>],
+        facts: &[Facts],
         judged: &Judged,
         now: Timestamp,
     ) -> bool {
-        let Some(ramp) = self.plan.services.get(at).map(|service| service.ramp) else {
-            return false;
-        };
-        let lanes = self.wiring.lanes.get(at).cloned().unwrap_or_default();
-        let mut changed = false;
-        for (pool, lanes) in lanes.iter().enumerate() {
-            for (lane, positions) in lanes.iter().enumerate() {
-                for (position, endpoint) in positions.iter().enumerate() {
-                    let found = facts.get(pool).and_then(|pool| pool.get(*endpoint));
-                    let Some(facts) = found.copied() else { continue };
-                    let admission = judged.standing.endpoint(pool, lane, position);
-                    let id = EndpointId { service: at, pool, endpoint: *endpoint };
-                    changed |= self.note(id, &facts, admission, ramp, now);
-                }
+        let Some(service) = self.plan.services.get(at) else { return false };
+        let (ramp, n_pools) = (service.ramp, service.pools.len());
+        let (mut changed, mut start) = (false, 0);
+        for pool in 0..n_pools {
+            let of_pool = self.plan.services.get(at).and_then(|service| service.pools.get(pool));
+            let len = of_pool.map_or(0, |pool| pool.endpoints.len());
+            for endpoint in 0..len {
+                let Some(facts) = facts.get(start + endpoint) else { continue };
+                let id = EndpointId { service: at, pool, endpoint };
+                let Some((lane, position)) = self.wiring.lane_of(id, start) else { continue };
+                let admission = judged.standing.endpoint(pool, lane, position);
+                changed |= self.note(id, facts, admission, ramp, now);
             }
+            start += len;
         }
         changed
     }
@@ -146,7 +145,7 @@ impl Engine {
         let is_ramping = memory.ramp.is_some();
         if is_ramping {
             self.ramping.insert(id);
-        } else {
+        } else if was_ramping {
             self.ramping.remove(&id);
         }
         was_ramping != is_ramping

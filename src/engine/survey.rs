@@ -15,6 +15,8 @@ use crate::engine::What;
 use crate::engine::checks::CheckState;
 use crate::engine::judge::Facts;
 use crate::engine::judge::Judged;
+use crate::engine::plan::EndpointId;
+use crate::engine::plan::start_of;
 use crate::engine::plan::text;
 use crate::health::CheckId;
 use crate::health::Verdict;
@@ -38,31 +40,29 @@ impl Engine {
     }
 
     /// Tells what a service's judgement changed for its clients.
-    pub(super) fn tell_changes(
-        &mut self,
-        at: usize,
-        before: &Judged,
-        after: &Judged,
-        now: Timestamp,
-    ) {
-        let Some(service) = self.plan.services.get(at).map(|service| service.name.clone()) else {
+    pub(super) fn tell_changes(&mut self, at: usize, before: &Judged, now: Timestamp) {
+        let (Some(noun), Some(after)) = (
+            self.plan.services.get(at),
+            self.services.get(at).and_then(|known| known.judged.as_ref()),
+        ) else {
             return;
         };
+        let service = noun.name.clone();
+        let mut told = Vec::new();
         if before.state != after.state {
             let (before, after) = (before.state, after.state);
-            self.tell(now, What::Service { service: service.clone(), before, after });
+            told.push(What::Service { service: service.clone(), before, after });
         }
-        let facts = self.facts(at, &self.admin, now).unwrap_or_default();
-        for (pool, facts) in facts.iter().enumerate() {
+        let facts = self.facts(at, &self.admin, now);
+        for (pool, noun) in noun.pools.iter().enumerate() {
             let admitted = after.is_pool_admitted(pool);
-            if before.is_pool_admitted(pool) == admitted {
-                continue;
+            if before.is_pool_admitted(pool) != admitted {
+                let region = self.plan.region_name(noun.region).to_owned();
+                let reason = self.pool_reason(at, pool, after, &facts);
+                told.push(What::Pool { service: service.clone(), region, admitted, reason });
             }
-            let Some(status) = self.pool(at, pool, after, facts) else { continue };
-            let PoolStatus { region, reason, .. } = status;
-            let service = service.clone();
-            self.tell(now, What::Pool { service, region, admitted, reason });
         }
+        told.into_iter().for_each(|what| self.tell(now, what));
     }
 
     /// Why a region has the verdict that it has.
@@ -104,18 +104,20 @@ impl Engine {
 
     fn service(&self, at: usize, now: Timestamp) -> Option<ServiceStatus> {
         let (noun, judged) = (self.plan.services.get(at)?, self.services.get(at)?.judged.as_ref()?);
-        let facts = self.facts(at, &self.admin, now)?;
-        let pools = facts.iter().enumerate();
+        let facts = self.facts(at, &self.admin, now);
+        let pools = 0..noun.pools.len();
         Some(ServiceStatus {
             service: noun.name.clone(),
             names: noun.owners.iter().map(ToString::to_string).collect(),
             state: judged.state,
-            pools: pools.filter_map(|(pool, facts)| self.pool(at, pool, judged, facts)).collect(),
+            pools: pools.filter_map(|pool| self.pool(at, pool, judged, &facts)).collect(),
         })
     }
 
     fn pool(&self, at: usize, pool: usize, judged: &Judged, facts: &[Facts]) -> Option<PoolStatus> {
         let noun = self.plan.services.get(at)?.pools.get(pool)?;
+        let all_facts = facts;
+        let facts = self.of_pool(at, pool, facts);
         let own = self.plan.services.get(at)?.name.clone();
         let region = self.plan.region_name(noun.region).to_owned();
         let target = crate::model::AdminTarget::Pool { service: own, region: region.clone() };
@@ -138,13 +140,21 @@ impl Engine {
             region,
             verdict,
             admitted: judged.is_pool_admitted(pool),
-            reason: self.pool_reason(at, pool, judged, facts),
+            reason: self.pool_reason(at, pool, judged, all_facts),
             admin: self.admin.get(&target),
             ttl,
             endpoints: all
                 .filter_map(|(e, facts)| self.endpoint(at, pool, e, judged, facts))
                 .collect(),
         })
+    }
+
+    /// The facts of a pool among those of its service.
+    fn of_pool<'f>(&self, at: usize, pool: usize, facts: &'f [Facts]) -> &'f [Facts] {
+        let Some(service) = self.plan.services.get(at) else { return &[] };
+        let start = start_of(service, pool);
+        let len = service.pools.get(pool).map_or(0, |pool| pool.endpoints.len());
+        facts.get(start..start + len).unwrap_or_default()
     }
 
     fn pool_reason(&self, at: usize, pool: usize, judged: &Judged, facts: &[Facts]) -> String {
@@ -166,6 +176,7 @@ impl Engine {
                 format!("no {} endpoint is in service", family.record_type())
             });
         }
+        let facts = self.of_pool(at, pool, facts);
         let state = self.regions.get(noun.region.index());
         if state.is_some_and(|region| region.verdict == Verdict::Down) {
             return "its region is down".to_owned();
@@ -184,9 +195,9 @@ impl Engine {
         facts: &Facts,
     ) -> Option<EndpointStatus> {
         let noun = self.plan.services.get(at)?.pools.get(pool)?.endpoints.get(endpoint)?;
-        let lanes = self.wiring.lanes.get(at)?.get(pool)?;
-        let lane = noun.target.family().map_or(0, Family::index);
-        let position = lanes.get(lane)?.iter().position(|own| *own == endpoint)?;
+        let start = start_of(self.plan.services.get(at)?, pool);
+        let (lane, position) =
+            self.wiring.lane_of(EndpointId { service: at, pool, endpoint }, start)?;
         let is_admitted = judged.standing.endpoint(pool, lane, position) == Admission::Admitted;
         let checks = self.plan.checks.endpoints.get(at)?.get(pool)?.get(endpoint)?;
         let states: Vec<&CheckState> =

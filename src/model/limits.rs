@@ -17,6 +17,17 @@ pub const ANSWERS: u8 = 28;
 /// Rules in one policy; more is an error.
 pub const RULES: usize = 10_000;
 
+/// Maintenance tables in a configuration; more is an error. Each is looked at whenever one
+/// of them begins or ends.
+pub const MAINTENANCES: usize = 256;
+
+/// Targets of one maintenance; more is an error. Every region, and as many pools again.
+pub const MAINTENANCE_TARGETS: usize = 1024;
+
+/// Octets of the state that outlives a restart; more is neither written nor read. A hundred
+/// thousand checks fit.
+pub const STATE: usize = 64 * 1024 * 1024;
+
 /// GeoIP databases in one configuration; more is an error.
 pub const DATABASES: usize = 8;
 

@@ -14,6 +14,7 @@ pub mod limits;
 mod admin;
 mod coordinates;
 mod diagnostic;
+mod maintenance;
 mod min_regions;
 mod monitor;
 mod name;
@@ -27,6 +28,7 @@ mod ttl;
 pub use admin::{AdminState, AdminTarget};
 pub use coordinates::Coordinates;
 pub use diagnostic::{Code, Diagnostic, Label, Severity, SourceId, Sources, Span};
+pub use maintenance::{Calendar, CalendarError, Every, Maintenance, Window};
 pub use min_regions::MinRegions;
 pub use monitor::{
     BodyMatch, DnsProbe, ExecProbe, GrpcProbe, HttpProbe, Monitor, MonitorId, Monitors, Probe,

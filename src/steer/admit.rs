@@ -148,7 +148,7 @@ impl ServiceStanding {
             });
             for (lane, standing) in (0..).zip(&mut lanes) {
                 let admitted = standing.eligible[Admission::Admitted.walk()];
-                for position in (0..128_u8).filter(|position| admitted & 1 << position != 0) {
+                for position in positions(admitted) {
                     let share = endpoint(at, usize::from(lane), usize::from(position)).share;
                     if share < Share::FULL {
                         standing.is_partial = true;
@@ -283,6 +283,15 @@ impl LaneStanding {
     }
 }
 
+/// The members of a set, lowest first.
+fn positions(mut set: u128) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let lowest = u8::try_from(set.trailing_zeros()).ok().filter(|at| *at < 128)?;
+        set &= set - 1;
+        Some(lowest)
+    })
+}
+
 /// The pool's weight times the part of its endpoints' weight that is in the set; at least 1
 /// unless one of them is 0.
 fn weight(pool: &BalancedPool, all: &[BalancedEndpoint], set: u128) -> u32 {
@@ -290,11 +299,13 @@ fn weight(pool: &BalancedPool, all: &[BalancedEndpoint], set: u128) -> u32 {
         let members = all.iter().enumerate().filter(|(at, _)| set & 1 << at != 0);
         members.map(|(_, endpoint)| u64::from(endpoint.weight)).sum()
     };
-    let (part, whole) = (sum(set), sum(u128::MAX));
+    let part = sum(set);
+    let whole = if set.count_ones() as usize == all.len() { part } else { sum(u128::MAX) };
     if part == 0 || pool.weight == 0 {
         return 0;
     }
-    let scaled = u128::from(pool.weight) * u128::from(part) / u128::from(whole);
+    // limits::WEIGHT times limits::ENDPOINTS_PER_POOL times limits::WEIGHT is below 2⁴⁸.
+    let scaled = u64::from(pool.weight) * part / whole;
     u32::try_from(scaled).unwrap_or(u32::MAX).max(1)
 }
 

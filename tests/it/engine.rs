@@ -10,7 +10,6 @@ use meridian::engine::AdminDone;
 use meridian::engine::AdminRefusal;
 use meridian::engine::Engine;
 use meridian::engine::Event;
-use meridian::engine::MinRegions;
 use meridian::engine::Notice;
 use meridian::engine::Plan;
 use meridian::engine::Saved;
@@ -22,6 +21,7 @@ use meridian::health::Outcome;
 use meridian::health::Report;
 use meridian::model::AdminState;
 use meridian::model::Failback;
+use meridian::model::MinRegions;
 use meridian::model::Monitor;
 use meridian::model::MonitorId;
 use meridian::model::Monitors;
@@ -130,7 +130,7 @@ impl Rig {
 
     fn publish(&mut self) -> bool {
         let effects = self.engine.effects(self.now);
-        self.notices.extend(effects.notices);
+        self.notices.extend(self.engine.notices(self.now));
         self.snapshot.standing = Arc::new(self.snapshot.standing.with(effects.standings));
         effects.save
     }

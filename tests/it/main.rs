@@ -11,12 +11,14 @@ mod cli;
 mod corpus;
 mod engine;
 mod ground;
+mod lab;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
 mod node;
 mod program;
 mod properties;
+mod regions;
 mod resolver;
 mod rfc;
 mod running;

@@ -200,6 +200,72 @@ const CASES: &[(&str, &str, &str)] = &[
         "name = [\"static.gslb.example.com\", \"alias.gslb.example.com\", \"www.cut.gslb.example.com\", \"fine.gslb.example.com\"]",
     ),
     ("ttl-min-above-ttl", NAME, "name = \"www.gslb.example.com\"\nttl = \"1m\"\nttl-min = \"2m\""),
+    // Maintenance.
+    (
+        "cron",
+        "",
+        "[[maintenance]]\ntarget = \"us\"\nevery = \"0 2 * * SNU\"\nduration = \"1h\"\n[[maintenance]]\ntarget = \"us\"\nevery = \"0 2 31 2 *\"\nduration = \"1h\"\n",
+    ),
+    (
+        "maintenance-calendar",
+        "",
+        "[[maintenance]]\ntarget = \"us\"\n[[maintenance]]\ntarget = \"us\"\nstart = \"2100-12-01T02:00:00Z\"\nduration = \"1h\"\n",
+    ),
+    (
+        "maintenance-ends-first",
+        "",
+        "[[maintenance]]\ntarget = \"us\"\nstart = \"2100-12-01T02:00:00Z\"\nend = \"2100-12-01T02:00:00+01:00\"\n",
+    ),
+    (
+        "maintenance-overlaps",
+        "",
+        "[[maintenance]]\ntarget = \"us\"\nevery = \"0 2 * * *\"\nduration = \"1d\"\n",
+    ),
+    (
+        "maintenance-past",
+        "",
+        "[[maintenance]]\ntarget = \"us\"\nstart = \"2020-12-01T02:00:00Z\"\nend = \"2020-12-01T04:00:00Z\"\n",
+    ),
+    (
+        "maintenance-state",
+        "",
+        "[[maintenance]]\ntarget = \"us\"\nstate = \"draind\"\nevery = \"@weekly\"\nduration = \"1h\"\n",
+    ),
+    (
+        "maintenance-target",
+        "",
+        "[[maintenance]]\ntarget = [\"www//us\", \"us\"]\nevery = \"@weekly\"\nduration = \"1h\"\n",
+    ),
+    (
+        "pre-drain-overlaps",
+        "",
+        "[[maintenance]]\ntarget = \"us\"\nevery = \"0 * * * *\"\nduration = \"45m\"\npre-drain = \"15m\"\n",
+    ),
+    (
+        "timestamp",
+        "",
+        "[[maintenance]]\ntarget = \"us\"\nstart = \"2100-12-01 02:00\"\nend = \"tomorrow\"\n",
+    ),
+    (
+        "time-zone",
+        "",
+        "[[maintenance]]\ntarget = \"us\"\nevery = \"@weekly\"\nduration = \"1h\"\ntime-zone = \"Europe/Berln\"\n",
+    ),
+    (
+        "unknown-endpoint",
+        "",
+        "[[maintenance]]\ntarget = [\"www/us/192.0.2.11\", \"www/us/192.0.2.10\"]\nevery = \"@weekly\"\nduration = \"1h\"\n",
+    ),
+    (
+        "unknown-pool",
+        "",
+        "[region.ap]\n[[maintenance]]\ntarget = \"www/ap\"\nevery = \"@weekly\"\nduration = \"1h\"\n",
+    ),
+    (
+        "unknown-service",
+        "",
+        "[[maintenance]]\ntarget = [\"ww/usa\", \"www/us\"]\nevery = \"@weekly\"\nduration = \"1h\"\n",
+    ),
     // Zones.
     (
         "duplicate-zone",

@@ -1,0 +1,188 @@
+//! The folder: made, locked, read, and written so that it is never half.
+
+use std::fs;
+use std::fs::DirBuilder;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::fs::TryLockError;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::model::limits;
+
+/// The state.
+const STATE: &str = "state.json";
+
+/// The next state while it is written.
+const NEXT: &str = "state.json.new";
+
+/// What the names of files begin with that could not be read.
+const BROKEN: &str = "state.json.broken-";
+
+/// Held by the node that writes.
+const LOCK: &str = "lock";
+
+/// Files that could not be read, of which each may be as large as the state.
+const MOST_BROKEN: usize = 3;
+
+/// A folder for the state of one node.
+#[derive(Debug)]
+pub(super) struct Folder {
+    directory: PathBuf,
+    /// Locked while this lives: the kernel takes the lock away from a process that ends.
+    lock: Option<File>,
+}
+
+/// Why the lock was not taken.
+enum NoLock {
+    /// Another node has it.
+    Taken,
+    /// There can be none.
+    Failed(io::Error),
+}
+
+impl Folder {
+    /// Makes the folder, for this user alone, and takes its lock.
+    pub(super) fn open(directory: &Path, warnings: &mut Vec<String>) -> Self {
+        let mut folder = Self { directory: directory.to_owned(), lock: None };
+        let shown = directory.display();
+        if let Err(error) = DirBuilder::new().recursive(true).mode(0o700).create(directory) {
+            warnings.push(format!(
+                "the state can't be kept over a restart: failed to make the folder `{shown}`: \
+                 {error}; name another in `[state]`"
+            ));
+            return folder;
+        }
+        match folder.take_lock() {
+            Ok(()) => {}
+            Err(NoLock::Taken) => warnings.push(format!(
+                "another node keeps its state in `{shown}`: this one begins with it and writes \
+                 nothing until the other has ended; give each a folder of its own in `[state]`"
+            )),
+            Err(NoLock::Failed(error)) => warnings.push(format!(
+                "the state can't be kept over a restart: failed to lock the folder `{shown}`: \
+                 {error}"
+            )),
+        }
+        folder
+    }
+
+    /// The text that was written last.
+    pub(super) fn read(&self, warnings: &mut Vec<String>) -> Option<String> {
+        let path = self.directory.join(STATE);
+        let octets = match bounded(&path) {
+            Ok(octets) => octets,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                let shown = path.display();
+                warnings.push(format!("nothing is known of before: can't read `{shown}`: {error}"));
+                return None;
+            }
+        };
+        if octets.len() > limits::STATE {
+            let most = limits::STATE / (1024 * 1024);
+            warnings.push(self.set_aside(&format!("it has more than {most} MiB")));
+            return None;
+        }
+        match String::from_utf8(octets) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                warnings.push(self.set_aside(&format!("it is not text at offset {at}")));
+                None
+            }
+        }
+    }
+
+    /// Replaces the state. Blocks on the disk.
+    pub(super) fn write(&mut self, text: &str) -> io::Result<()> {
+        if text.len() > limits::STATE {
+            let most = limits::STATE / (1024 * 1024);
+            return Err(io::Error::other(format!("the state has more than {most} MiB")));
+        }
+        if self.lock.is_none() {
+            // The folder may have been taken away, or have been mended, since.
+            DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
+            self.take_lock().map_err(|why| match why {
+                NoLock::Taken => io::Error::other("another node keeps its state there"),
+                NoLock::Failed(error) => error,
+            })?;
+        }
+        let next = self.directory.join(NEXT);
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+        file.write_all(text.as_bytes())?;
+        // The octets before the name: a name that is on disk must not point at nothing.
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&next, self.directory.join(STATE))?;
+        File::open(&self.directory)?.sync_all()
+    }
+
+    /// Renames the state to where nobody reads it by itself, and says what was done.
+    pub(super) fn set_aside(&self, reason: &str) -> String {
+        let state = self.directory.join(STATE);
+        let shown = state.display();
+        if self.lock.is_none() {
+            return format!("`{shown}` is of no use: {reason}; it stays, since it isn't ours");
+        }
+        let aside = self.directory.join(format!("{BROKEN}{}", stamp(Timestamp::now())));
+        match fs::rename(&state, &aside) {
+            Ok(()) => {
+                self.thin_out();
+                let aside = aside.display();
+                format!("`{shown}` is of no use: {reason}; it is kept as `{aside}`")
+            }
+            Err(error) => {
+                format!("`{shown}` is of no use: {reason}; it can't be set aside: {error}")
+            }
+        }
+    }
+
+    /// Removes all but the latest of the files that were set aside.
+    fn thin_out(&self) {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut broken: Vec<String> = names.filter(|name| name.starts_with(BROKEN)).collect();
+        broken.sort_unstable();
+        for name in broken.iter().rev().skip(MOST_BROKEN) {
+            // One that stays costs room only.
+            drop(fs::remove_file(self.directory.join(name)));
+        }
+    }
+
+    fn take_lock(&mut self) -> Result<(), NoLock> {
+        let path = self.directory.join(LOCK);
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = file.map_err(NoLock::Failed)?;
+        match file.try_lock() {
+            Ok(()) => {
+                self.lock = Some(file);
+                Ok(())
+            }
+            Err(TryLockError::WouldBlock) => Err(NoLock::Taken),
+            Err(TryLockError::Error(error)) => Err(NoLock::Failed(error)),
+        }
+    }
+}
+
+/// A file's octets, and no more than show that it is too large.
+fn bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let most = u64::try_from(limits::STATE).unwrap_or(u64::MAX);
+    let mut octets = Vec::new();
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+/// A moment as part of a file name; later ones sort later.
+fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y%m%dT%H%M%S.%6fZ").to_string()
+}

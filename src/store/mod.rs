@@ -1,0 +1,90 @@
+//! The state that outlives a restart: one text in one file, written behind the engine's back.
+//!
+//! ```text
+//!   open ──► folder made, lock taken, state.json read ──► (Store, text, warnings)
+//!
+//!   save(text) ──► the newest text ──► writer thread ──► state.json.new ─fsync─► rename ─fsync─►
+//!                  (older ones are      paced; never
+//!                   forgotten)          makes save wait
+//! ```
+//!
+//! # Invariants
+//!
+//! - `state.json` is whole: of an old text or of a new one, whatever ends the process or the
+//!   machine. A reader that finds it broken has met a broken disk, or another program.
+//! - [`Store::save`] touches no file and waits for none.
+//! - One node writes to a folder. A second one reads what is there, says so and writes nothing,
+//!   until the first is gone.
+//! - Nothing here keeps a node from answering: each failure is a warning, said once until the
+//!   state is written again.
+//!
+//! # Not here
+//!
+//! What the text says: `engine` makes and reads it.
+//!
+//! # Start with
+//!
+//! [`Store::open`].
+#![forbid(unsafe_code)]
+
+mod folder;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::store::folder::Folder;
+use crate::store::writer::Pace;
+use crate::store::writer::Shared;
+use crate::tasks::Tasks;
+
+/// Where a node keeps its state.
+#[derive(Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+impl Store {
+    /// Opens a folder, which is made if need be; returns the text that was saved last, if there
+    /// is one, and what an operator should know. Reads a file: not for the query path.
+    ///
+    /// The writer is a thread of `tasks`. When they are told to stop it writes what it was
+    /// handed over, and ends.
+    pub fn open(directory: &Path, tasks: &Tasks) -> (Self, Option<String>, Vec<String>) {
+        Self::paced(directory, tasks, Pace::default())
+    }
+
+    fn paced(directory: &Path, tasks: &Tasks, pace: Pace) -> (Self, Option<String>, Vec<String>) {
+        let mut warnings = Vec::new();
+        let folder = Folder::open(directory, &mut warnings);
+        let text = folder.read(&mut warnings);
+        let shared = Arc::new(Shared::new(folder));
+        let of_writer = Arc::clone(&shared);
+        let started = tasks.thread("state", move |stop| writer::run(&of_writer, stop, &pace));
+        if let Err(error) = started {
+            warnings.push(format!("{error}: the state is not kept over a restart"));
+        }
+        (Self { shared }, text, warnings)
+    }
+
+    /// Hands over the newest text; an older one that is not written yet is forgotten. Returns
+    /// at once.
+    pub fn save(&self, text: String) {
+        self.shared.hand_over(text);
+    }
+
+    /// Has what was handed over written now, and waits for it. Returns whether it is written.
+    pub fn settle(&self, deadline: Duration) -> bool {
+        self.shared.settle(deadline)
+    }
+
+    /// Puts a file that could not be read out of the way, where somebody can look at it; at
+    /// most three are kept. Returns what an operator should know.
+    pub fn set_aside(&self, reason: &str) -> String {
+        self.shared.folder().set_aside(reason)
+    }
+}

@@ -1,0 +1,84 @@
+//! A network namespace, and processes in it.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+
+/// A namespace that goes away with this.
+pub(crate) struct Namespace(String);
+
+impl Namespace {
+    /// Makes one with nothing but its own loopback; `None` where that isn't permitted.
+    pub(crate) fn make(name: &str) -> Option<Self> {
+        let mut command = Command::new("ip");
+        command.args(["netns", "add", name]).stdout(Stdio::null()).stderr(Stdio::null());
+        if !command.status().is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let namespace = Self(name.to_owned());
+        namespace.ip(&["link", "set", "lo", "up"]);
+        Some(namespace)
+    }
+
+    /// A cable from here to region `number`: 10.N.0.1 here, 10.N.0.10 there.
+    pub(crate) fn join(&self, region: &Self, number: usize) {
+        let here = format!("region{number}");
+        let net = number + 1;
+        let words = ["link", "add", &here, "type", "veth", "peer", "name", "uplink"];
+        self.ip(&[&words[..], &["netns", &region.0]].concat());
+        self.ip(&["address", "add", &format!("10.{net}.0.1/24"), "dev", &here]);
+        region.ip(&["address", "add", &format!("10.{net}.0.10/24"), "dev", "uplink"]);
+        self.ip(&["link", "set", &here, "up"]);
+        region.ip(&["link", "set", "uplink", "up"]);
+    }
+
+    /// Runs `ip` on this namespace, which must succeed.
+    pub(crate) fn ip(&self, words: &[&str]) {
+        let output = Command::new("ip").args(["-n", &self.0]).args(words).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ip -n {} {}: {told}", self.0, words.join(" "));
+    }
+
+    /// A command that runs in here. Its process is that of the program: `ip` becomes it.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.0]).arg(program);
+        command
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // A panic while another unwinds would hide that one.
+        drop(Command::new("ip").args(["netns", "delete", &self.0]).status());
+    }
+}
+
+/// A process that ends with this.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts one that says nothing.
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    /// Starts one whose log goes to the end of a file.
+    pub(crate) fn logged(mut command: Command, file: &Path) -> Self {
+        let log = File::options().create(true).append(true).open(file).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is fine.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
