@@ -22,7 +22,6 @@ mod output;
 mod recorder;
 mod reload;
 mod serve;
-mod state;
 mod status;
 mod traffic;
 mod watch;

@@ -77,7 +77,7 @@ pub struct Access {
     pub listen: Option<SocketAddr>,
     /// The files of tokens that may operate.
     pub token_files: Vec<PathBuf>,
-    /// Its folder for what survives a restart, if the file says.
+    /// Where it keeps state, if `[state]` says so.
     pub state: Option<PathBuf>,
 }
 
@@ -179,7 +179,7 @@ pub(super) fn access(raw: Raw) -> Access {
                 Source::Hash(_) => None,
             })
             .collect(),
-        state: raw.server.and_then(|server| server.value.state),
+        state: raw.state.and_then(|at| at.value),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::codes;
@@ -36,8 +35,6 @@ pub struct Server {
     pub tcp_idle: Duration,
     /// Open TCP connections at most.
     pub tcp_connections: usize,
-    /// The folder for what must survive a restart; `None` if the file does not say.
-    pub state: Option<PathBuf>,
 }
 
 impl Default for Server {
@@ -51,7 +48,6 @@ impl Default for Server {
             nsid: None,
             tcp_idle: Duration::from_secs(10),
             tcp_connections: limits::TCP_CONNECTIONS,
-            state: None,
         }
     }
 }
@@ -79,9 +75,6 @@ pub(super) fn read(mut section: Section<'_>) -> Server {
         && let Some(most) = value.integer(1..=limits::TCP_CONNECTIONS)
     {
         server.tcp_connections = most.value;
-    }
-    if let Some(value) = section.value("state", "\"/var/lib/meridian\"") {
-        server.state = value.path().map(|path| path.value);
     }
     section.close();
     server

@@ -23,8 +23,8 @@ pub const LOCAL: &str = "operator";
 /// The folder for what survives a restart can't hold a token.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "failed to write the token `{path}`; let Meridian write there, name another folder as \
-         `state` in `[server]`, or configure a token in `[control]`"
+    "failed to write the token `{path}`; let Meridian write there, name another `directory` in \
+         `[state]`, or configure a token in `[control]`"
 )]
 pub struct LocalTokenError {
     /// The file.
@@ -153,6 +153,6 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         let problem = local(&file).unwrap_err().to_string();
-        assert!(problem.contains("`state` in `[server]`"), "{problem}");
+        assert!(problem.contains("`directory` in `[state]`"), "{problem}");
     }
 }

@@ -48,7 +48,7 @@ impl Node {
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let text = format!(
-            "[server]\nstate = \"state\"\n[control]\nlisten = \"{address}\"\n\
+            "[state]\ndirectory = \"kept\"\n[control]\nlisten = \"{address}\"\n\
              [control.tokens]\n{tokens}\n[zone.test]\nfile = \"test.zone\"\n[region.us-east]\n\
              [service.www]\nname = \"www.test\"\n[service.www.pool.us-east]\n\
              endpoints = [\"192.0.2.10\"]\n"
@@ -56,7 +56,7 @@ impl Node {
         fs::write(folder.path().join("meridian.toml"), text).unwrap();
         let loaded = config::load(&folder.path().join("meridian.toml"));
         let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
-        let state = config.server.state.unwrap();
+        let state = config.state.unwrap();
         let tokens = meridian::control::token::with_local(config.control.tokens, &state).unwrap();
         let tasks = Tasks::new();
         let of_thread = tasks.clone();
@@ -225,7 +225,7 @@ fn the_token_that_a_node_made_is_found() {
     let node = Node::start("");
     let run = node.run("drain www/eu-west");
     assert_eq!((run.code, &*run.stderr), (0, ""));
-    fs::remove_file(node.folder.path().join("state/operator.token")).unwrap();
+    fs::remove_file(node.folder.path().join("kept/operator.token")).unwrap();
     let run = node.run("drain www/eu-west");
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("or give a token with `--token-file`"), "{}", run.stderr);
