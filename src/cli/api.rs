@@ -24,6 +24,7 @@ use crate::cli::arguments::live::Remote;
 use crate::cli::chain;
 use crate::cli::output::fail;
 use crate::cli::output::plain;
+use crate::cli::state;
 use crate::config;
 use crate::config::Access;
 use crate::control::token;
@@ -275,9 +276,7 @@ fn given(remote: &Remote) -> Result<Option<String>, Failure> {
 
 /// The token that the configuration leads to.
 fn found(access: &Access, path: &Path, intent: Intent) -> Result<Option<String>, Failure> {
-    let managed = std::env::var_os("STATE_DIRECTORY");
-    let state = config::state_directory(access.state.as_deref(), managed, path);
-    let local = token::local_path(&state);
+    let local = token::local_path(&state::folder(access.state.as_deref(), path));
     // The unit's folder: the variable that names it is set for the node alone.
     let of_unit = token::local_path(Path::new("/var/lib/meridian"));
     let mut files: Vec<&PathBuf> = access.token_files.iter().chain([&local]).collect();

@@ -22,6 +22,7 @@ mod output;
 mod recorder;
 mod reload;
 mod serve;
+mod state;
 mod status;
 mod traffic;
 mod watch;

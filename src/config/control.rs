@@ -1,5 +1,6 @@
 //! `[control]`: the API, and who may use it.
 
+use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -70,6 +71,11 @@ pub struct Control {
     pub min_regions: MinRegions,
 }
 
+impl Control {
+    /// Where it listens unless the file says otherwise.
+    pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8053);
+}
+
 /// How to reach the node that runs with a configuration.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Access {
@@ -77,7 +83,7 @@ pub struct Access {
     pub listen: Option<SocketAddr>,
     /// The files of tokens that may operate.
     pub token_files: Vec<PathBuf>,
-    /// Where it keeps state, if `[state]` says so.
+    /// Its folder for what survives a restart, if the file says.
     pub state: Option<PathBuf>,
 }
 
@@ -103,7 +109,7 @@ enum Source {
 impl Default for Written {
     fn default() -> Self {
         Self {
-            listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8053))),
+            listen: Some(Control::LISTEN),
             tokens: Vec::new(),
             min_regions: MinRegions::default(),
         }

@@ -23,8 +23,8 @@ pub const LOCAL: &str = "operator";
 /// The folder for what survives a restart can't hold a token.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "failed to write the token `{path}`; let Meridian write there, name another `directory` in \
-         `[state]`, or configure a token in `[control]`"
+    "failed to write the token `{path}`; let Meridian write there, name another folder as \
+     `directory` in `[state]`, or configure a token in `[control]`"
 )]
 pub struct LocalTokenError {
     /// The file.
