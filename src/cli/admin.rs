@@ -113,13 +113,14 @@ fn said(target: &AdminTarget, done: &Done) -> String {
 /// Shows progress until the last answer given before has run out of caches.
 async fn wait(api: &Api, target: &AdminTarget) -> Result<Exit, Failure> {
     let over = std::io::stdout().is_terminal();
+    let query = scope(target);
     let mut looks = 0;
     let mut unanswered = 0;
     loop {
-        let status: Status = match api.get("/api/v1/status", &[]).await {
+        let status: Status = match api.get("/api/v1/status", &query).await {
             Ok(status) => status,
             // A node that is being restarted keeps the admin state, and comes back.
-            Err(_) if unanswered < PATIENCE => {
+            Err(Failure::Unreachable(_)) if unanswered < PATIENCE => {
                 unanswered += 1;
                 sleep(LOOK).await;
                 continue;
@@ -127,20 +128,35 @@ async fn wait(api: &Api, target: &AdminTarget) -> Result<Exit, Failure> {
             Err(failure) => return Err(failure),
         };
         unanswered = 0;
-        let line = match progress(&status, target)? {
-            Progress::Left(line) => line,
-            Progress::Settled(line) => {
-                let start = if over { "\r\u{1b}[K" } else { "" };
+        // Over the line before.
+        let start = if over { "\r\u{1b}[K" } else { "" };
+        let line = match progress(&status, target) {
+            Ok(Progress::Left(line)) => line,
+            Ok(Progress::Settled(line)) => {
                 return Ok(show(&format!("{start}{line}\n"), Exit::Done));
+            }
+            Err(failure) => {
+                show(start, Exit::Done);
+                return Err(failure);
             }
         };
         if over {
-            show(&format!("\r\u{1b}[K{line}"), Exit::Done);
+            show(&format!("{start}{line}"), Exit::Done);
         } else if looks % LOOKS_PER_LINE == 0 {
             show(&format!("{line}\n"), Exit::Done);
         }
         looks += 1;
         sleep(LOOK).await;
+    }
+}
+
+/// What of the status is about a target.
+fn scope(target: &AdminTarget) -> Vec<(&'static str, String)> {
+    match target {
+        AdminTarget::Region { region } => vec![("region", region.clone())],
+        AdminTarget::Pool { service, region } | AdminTarget::Endpoint { service, region, .. } => {
+            vec![("service", service.clone()), ("region", region.clone())]
+        }
     }
 }
 
@@ -227,7 +243,7 @@ mod tests {
         let of = |status: &Status| match progress(status, &target) {
             Ok(Progress::Left(line)) => format!("left: {line}"),
             Ok(Progress::Settled(line)) => format!("settled: {line}"),
-            Err(Failure::Negative(line) | Failure::Usage(line)) => format!("failed: {line}"),
+            Err(failure) => format!("failed: {failure:?}"),
         };
         for (status, expected) in [
             (
@@ -245,7 +261,7 @@ mod tests {
             ),
             (
                 status("2026-01-02T03:01:05Z", "forced-up", 0),
-                "failed: www/eu is no longer drained: somebody undid it",
+                "failed: Negative(\"www/eu is no longer drained: somebody undid it\")",
             ),
         ] {
             assert_eq!(of(&status), expected);

@@ -38,8 +38,10 @@ const REQUEST: Duration = Duration::from_secs(150);
 /// Why a command ends without having done what was asked.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The node refused, or can't be reached.
+    /// The node refused.
     Negative(String),
+    /// No node answers.
+    Unreachable(String),
     /// The command line or the configuration is wrong.
     Usage(String),
 }
@@ -72,7 +74,9 @@ pub(super) fn run(command: impl Future<Output = Result<Exit, Failure>>) -> Exit 
     };
     let (problem, exit) = match runtime.block_on(command) {
         Ok(exit) => return exit,
-        Err(Failure::Negative(problem)) => (problem, Exit::Negative),
+        Err(Failure::Negative(problem) | Failure::Unreachable(problem)) => {
+            (problem, Exit::Negative)
+        }
         Err(Failure::Usage(problem)) => (problem, Exit::Usage),
     };
     fail(&problem);
@@ -132,7 +136,7 @@ impl Api {
         path: &str,
         query: &[(&str, String)],
     ) -> Result<T, Failure> {
-        let mut url = self.url(&[path]);
+        let mut url = url(&self.base, path, None);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -155,25 +159,12 @@ impl Api {
         tail: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
-        let parts: Vec<&str> = std::iter::once(path).chain(tail).collect();
-        let request = self.client.request(method, self.url(&parts));
+        let request = self.client.request(method, url(&self.base, path, tail));
         self.send(match body {
             Some(body) => request.json(body),
             None => request,
         })
         .await
-    }
-
-    /// The path, and perhaps one more segment, which is encoded.
-    fn url(&self, parts: &[&str]) -> Url {
-        let mut url = self.base.clone();
-        if let (Ok(mut segments), Some((path, tail))) =
-            (url.path_segments_mut(), parts.split_first())
-        {
-            segments.pop_if_empty().extend(path.split('/').filter(|segment| !segment.is_empty()));
-            segments.extend(tail);
-        }
-        url
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Value, Failure> {
@@ -201,7 +192,7 @@ impl Api {
             cause = source;
         }
         let advice = "is `meridian serve` running with this configuration?";
-        Failure::Negative(if is_connect {
+        Failure::Unreachable(if is_connect {
             format!("no node answers at {address}: {cause}; {advice}")
         } else {
             format!("the node at {address} gave no answer: {cause}")
@@ -235,6 +226,16 @@ impl Api {
         }
         text
     }
+}
+
+/// A path below the base, and perhaps one more segment, which is encoded.
+fn url(base: &Url, path: &str, tail: Option<&str>) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path.split('/').filter(|segment| !segment.is_empty()));
+        segments.extend(tail);
+    }
+    url
 }
 
 /// The address of the API.
@@ -274,9 +275,12 @@ fn given(remote: &Remote) -> Result<Option<String>, Failure> {
 }
 
 /// The token that the configuration leads to.
-fn found(access: &Access, config: &Path, intent: Intent) -> Result<Option<String>, Failure> {
-    let local = token::local_path(&state::folder(access.state.as_deref(), config));
-    let files: Vec<&PathBuf> = access.token_files.iter().chain([&local]).collect();
+fn found(access: &Access, path: &Path, intent: Intent) -> Result<Option<String>, Failure> {
+    let local = token::local_path(&state::folder(access.state.as_deref(), path));
+    // The unit's folder: the variable that names it is set for the node alone.
+    let of_unit = token::local_path(Path::new("/var/lib/meridian"));
+    let mut files: Vec<&PathBuf> = access.token_files.iter().chain([&local]).collect();
+    files.extend(access.state.is_none().then_some(&of_unit));
     let mut problem = String::new();
     for file in files {
         match first_line(file) {
@@ -333,12 +337,7 @@ mod tests {
     #[test]
     fn what_is_in_a_target_stays_in_its_segment() {
         let base = Url::parse("https://lb.example.com/meridian/").unwrap();
-        let api = Api {
-            base,
-            token: None,
-            client: Client::builder().no_proxy().build().unwrap_or_default(),
-        };
-        let url = api.url(&["/api/v1/admin", "www/us-east/2001:db8::1?x"]);
+        let url = url(&base, "/api/v1/admin", Some("www/us-east/2001:db8::1?x"));
         assert_eq!(
             url.as_str(),
             "https://lb.example.com/meridian/api/v1/admin/www%2Fus-east%2F2001:db8::1%3Fx"

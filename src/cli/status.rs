@@ -94,7 +94,7 @@ fn head(status: &Status) -> String {
     let mut parts = vec![
         format!("generation {}", status.generation),
         format!("running for {}", age(status.at, Some(status.started))),
-        format!("{} services", status.services.len()),
+        counted(status.services.len(), "service"),
     ];
     for (state, word) in [
         (ServiceState::Degraded, "degraded"),
@@ -104,12 +104,16 @@ fn head(status: &Status) -> String {
         let count = services(state);
         parts.extend((count > 0).then(|| format!("{count} {word}")));
     }
-    parts.push(format!("{} checks", status.checks.len()));
+    parts.push(counted(status.checks.len(), "check"));
     for (verdict, word) in [(Verdict::Down, "down"), (Verdict::Unknown, "never probed")] {
         let count = checks(verdict);
         parts.extend((count > 0).then(|| format!("{count} {word}")));
     }
     parts.join(", ") + "\n"
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn draw_service(status: &Status, service: &ServiceStatus, color: bool) -> String {

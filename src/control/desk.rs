@@ -1,6 +1,5 @@
 //! Where requests become questions to the node, and its answers responses.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -25,12 +24,12 @@ const BODY: Duration = Duration::from_secs(10);
 /// The way to the node.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
-    requests: Arc<Sender<Request>>,
+    requests: Sender<Request>,
 }
 
 impl Desk {
     pub(super) fn new(requests: Sender<Request>) -> Self {
-        Self { requests: Arc::new(requests) }
+        Self { requests }
     }
 
     /// Asks, and waits for the answer.
@@ -96,4 +95,22 @@ pub(super) async fn body<T: DeserializeOwned>(body: Incoming) -> Result<Option<T
     serde_json::from_slice(&octets)
         .map(Some)
         .map_err(|error| Problem::new(Kind::Body, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_is_busy_or_gone_is_said_so_at_once() {
+        let (sender, node) = mpsc::channel(1);
+        let desk = Desk::new(sender);
+        let detail = async || desk.status(Duration::from_secs(10)).await.unwrap_err().detail;
+        assert_eq!(detail().await, "the node gave no answer within 10 s");
+        assert_eq!(detail().await, "too many requests wait for the node");
+        drop(node);
+        assert_eq!(detail().await, "the node is being stopped");
+    }
 }

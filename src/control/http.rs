@@ -23,6 +23,8 @@ use hyper_util::rt::TokioTimer;
 use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio::time::sleep;
 use tokio::time::timeout;
@@ -54,19 +56,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn serve(listener: TcpListener, room: Arc<Room>) {
     let stop = room.tasks.stopping().clone();
     loop {
-        // First the room, then the guest: whoever finds none waits in the kernel's queue.
-        let next = async {
-            let permit = Arc::clone(&room.connections).acquire_owned().await;
-            (permit, listener.accept().await)
-        };
-        let (permit, accepted) = tokio::select! {
-            next = next => next,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
-        let (Ok(permit), Ok((stream, peer))) = (permit, accepted) else {
+        let Ok((stream, peer)) = accepted else {
             sleep(PAUSE).await;
             continue;
         };
+        // Without a place it is closed at once, which says more than silence.
+        let Some(permit) = place(&room.connections, peer.ip()) else { continue };
         let room = Arc::clone(&room);
         let tasks = room.tasks.clone();
         // At the limit of tasks the connection is closed, which is what there is to do.
@@ -75,6 +74,15 @@ pub(super) async fn serve(listener: TcpListener, room: Arc<Room>) {
             drop(permit);
         }));
     }
+}
+
+/// A place for a connection, some of which are for loopback alone.
+fn place(places: &Arc<Semaphore>, peer: IpAddr) -> Option<OwnedSemaphorePermit> {
+    let is_here = peer.to_canonical().is_loopback();
+    if !is_here && places.available_permits() <= limits::API_CONNECTIONS_HERE {
+        return None;
+    }
+    Arc::clone(places).try_acquire_owned().ok()
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, room: Arc<Room>) {
@@ -127,4 +135,22 @@ fn admitted(room: &Room, peer: IpAddr, request: Request<Incoming>) -> Result<Ask
     let who = guard::admit(route, peer, &head.headers, &room.tokens.load())?;
     let query = route::parameters(route, head.uri.query())?;
     Ok(Asked { route, path, query, who, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_elsewhere_leaves_room_for_operators() {
+        let places = Arc::new(Semaphore::new(limits::API_CONNECTIONS));
+        let [here, elsewhere] = ["::1", "2001:db8::1"].map(|text| text.parse().unwrap());
+        let take = |peer| std::iter::from_fn(|| place(&places, peer)).collect::<Vec<_>>();
+        let of_others = take(elsewhere);
+        assert_eq!(of_others.len(), limits::API_CONNECTIONS - limits::API_CONNECTIONS_HERE);
+        let of_operators = take(here);
+        assert_eq!(of_operators.len(), limits::API_CONNECTIONS_HERE);
+        drop(of_others);
+        assert!(place(&places, elsewhere).is_some());
+    }
 }

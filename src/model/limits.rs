@@ -132,9 +132,13 @@ pub const HOOKS: usize = 16;
 /// time-out of 5 s the last of them would be called an hour and a half late.
 pub const HOOK_QUEUE: usize = 1000;
 
-/// Open connections to the control API; past that new ones wait in the kernel's queue. A fleet
-/// of dashboards fits, and each costs a task and a few KiB.
+/// Open connections to the control API; past that new ones are closed at once. A fleet of
+/// dashboards fits, and each costs a task and a few KiB.
 pub const API_CONNECTIONS: usize = 256;
+
+/// Connections of these that only loopback may take: whatever is sent from elsewhere, an
+/// operator on the machine gets in.
+pub const API_CONNECTIONS_HERE: usize = 32;
 
 /// Octets of a request's line and header to the control API; more is answered with 431. A long
 /// token and what a browser sends fit.

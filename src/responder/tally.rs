@@ -76,7 +76,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn count(&mut self, class: Class) {
+    /// Counts one message.
+    pub fn count(&mut self, class: Class) {
         if let Some(cell) = self.classes.get_mut(class as usize) {
             *cell += 1;
         }

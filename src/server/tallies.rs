@@ -51,3 +51,24 @@ impl Tallies {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::responder::Class;
+
+    #[test]
+    fn what_a_worker_answered_counts_after_its_end() {
+        let tallies = Tallies::default();
+        let mut tally = Tally::default();
+        let (first, second) = (tallies.cell(), tallies.cell());
+        tally.count(Class::NoError);
+        first.store(&tally);
+        second.store(&tally);
+        drop(first);
+        assert_eq!(tallies.sum().sum(), 2);
+        let _third = tallies.cell();
+        assert_eq!(tallies.cells().running.len(), 2, "the cell of the first is gone");
+        assert_eq!(tallies.sum().of(Class::NoError), 2);
+    }
+}

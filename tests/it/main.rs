@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 
 mod allocations;
+mod api;
 mod asking;
 mod block;
 mod cli;

@@ -25,7 +25,9 @@ impl Run {
 pub(crate) fn meridian(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
     command.current_dir(folder);
-    for name in ["COLUMNS", "LISTEN_FDS", "NOTIFY_SOCKET", "RUST_LOG"] {
+    for name in
+        ["COLUMNS", "LISTEN_FDS", "MERIDIAN_TOKEN", "NOTIFY_SOCKET", "RUST_LOG", "STATE_DIRECTORY"]
+    {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1");

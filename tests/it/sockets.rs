@@ -8,6 +8,9 @@ use std::net::TcpStream;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use meridian::model::RecordType;
+use meridian::responder::Class;
+use meridian::responder::Tally;
 use meridian::responder::Transport;
 use meridian::server::Listeners;
 use meridian::server::Server;
@@ -17,6 +20,9 @@ use meridian::snapshot::Snapshot;
 use meridian::tasks::Stopped;
 use meridian::tasks::Tasks;
 use tokio::runtime::Runtime;
+
+use crate::asking::Ask;
+use crate::world::example;
 
 /// Long enough never to be the reason for success.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,6 +54,11 @@ impl Running {
             Server::start(listeners, subscriber, Settings::default(), &Tasks::new()).unwrap()
         };
         Self { addresses, publisher, server, runtime }
+    }
+
+    /// What all its workers answered.
+    fn answered(&self) -> Tally {
+        self.server.tallies().sum()
     }
 
     /// Makes all sockets answer from another snapshot.
@@ -123,4 +134,20 @@ pub(crate) fn receive(stream: &mut TcpStream) -> Vec<u8> {
     let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
     stream.read_exact(&mut message).unwrap();
     message
+}
+
+#[test]
+fn every_answer_is_counted_where_others_see_it() {
+    let running = Running::start(example().snapshot);
+    let query = Ask::new("nobody.example.org", RecordType::A).octets();
+    let mut asked = 0;
+    for at in running.addresses.clone() {
+        for transport in [Transport::Udp, Transport::Tcp, Transport::Udp] {
+            running.ask(transport, at, None, &query);
+            asked += 1;
+            // It is counted before it is sent.
+            let answered = running.answered();
+            assert_eq!((answered.sum(), answered.of(Class::Refused)), (asked, asked));
+        }
+    }
 }

@@ -89,6 +89,8 @@ impl Caller {
 }
 
 fn client() -> Option<reqwest::Client> {
+    // Without one there is a panic; the first that is installed stays.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let agent = concat!("meridian/", env!("CARGO_PKG_VERSION"));
     let client = reqwest::Client::builder().user_agent(agent).redirect(Policy::none()).no_proxy();
     client.build().ok()
@@ -118,4 +120,61 @@ async fn run(words: &[String], event: &str, json: &str) -> Result<(), String> {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::HookEvent;
+    use crate::engine::What;
+
+    /// Answers one connection after the other with these statuses; returns what came.
+    async fn site(listener: TcpListener, statuses: &[&str]) -> Vec<String> {
+        let mut came = Vec::new();
+        for status in statuses {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let mut length = 0;
+            while !request[..length].ends_with(b"}") {
+                length += stream.read(&mut request[length..]).await.unwrap();
+            }
+            came.push(String::from_utf8_lossy(&request[..length]).into_owned());
+            let answer =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+        came
+    }
+
+    async fn call(statuses: &[&str]) -> (Result<(), String>, Vec<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook?secret", listener.local_addr().unwrap());
+        let caller = Caller::new(&Hook {
+            name: "chat".into(),
+            action: HookAction::Url(url),
+            events: vec![HookEvent::Reloaded],
+            timeout: Duration::from_secs(10),
+        });
+        let at = "2026-01-02T03:04:05Z".parse().unwrap();
+        let notice = Notice { at, what: What::Reloaded { generation: 1 } };
+        tokio::join!(caller.call(&notice), site(listener, statuses))
+    }
+
+    #[tokio::test]
+    async fn a_site_that_is_busy_is_asked_again() {
+        let (result, came) = call(&["503 Busy", "200 OK"]).await;
+        assert_eq!((result, came.len()), (Ok(()), 2));
+        assert!(came[0].starts_with("POST /hook?secret HTTP/1.1\r\n"), "{}", came[0]);
+        assert!(came[0].contains("content-type: application/json\r\n"), "{}", came[0]);
+        assert!(came[1].ends_with("\"event\":\"reloaded\",\"generation\":1}"), "{}", came[1]);
+    }
+
+    #[tokio::test]
+    async fn a_site_that_does_not_want_it_is_not_asked_again() {
+        let (result, _) = call(&["404 Not Found"]).await;
+        assert_eq!(result, Err("status 404 Not Found, expected 200 to 299".to_owned()));
+    }
 }
