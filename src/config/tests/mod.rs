@@ -2,6 +2,7 @@
 
 mod cases;
 mod folder;
+mod maintenance;
 
 use std::collections::BTreeSet;
 use std::fs;
