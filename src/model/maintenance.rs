@@ -9,7 +9,8 @@
 //!
 //! # Invariants
 //!
-//! - Time is an argument. Equal moments give equal windows, on every node.
+//! - Time is an argument. Equal moments give equal windows, on every node that has the same
+//!   time zones.
 //! - A duration is measured as with a stopwatch:
 //!   24 hours are 24 hours, also when the time zone changes its offset meanwhile.
 //! - A start that a time zone skips is at the end of what it skips; one that it has twice is
