@@ -9,7 +9,8 @@
 //!
 //! # Invariants
 //!
-//! - Time is an argument. Equal moments give equal windows, on every node.
+//! - Time is an argument. Equal moments give equal windows, on every node that has the same
+//!   time zones.
 //! - A duration is measured as with a stopwatch:
 //!   24 hours are 24 hours, also when the time zone changes its offset meanwhile.
 //! - A start that a time zone skips is at the end of what it skips; one that it has twice is
@@ -120,6 +121,8 @@ pub struct Every {
     cron: Cron,
     zone: TimeZone,
     duration: Duration,
+    /// The shortest time from one start to the next.
+    period: Duration,
 }
 
 /// Why a text is no calendar.
@@ -152,9 +155,9 @@ impl Every {
             let text = text.trim_end_matches('.').to_lowercase().replace("cronpattern", "it");
             CalendarError::Notation(text)
         })?;
-        let every = Self { cron, zone, duration };
+        let every = Self { cron, zone, duration, period: Duration::MAX };
         every.next_start(Timestamp::UNIX_EPOCH).ok_or(CalendarError::Never)?;
-        Ok(every)
+        Ok(Self { period: every.shortest_of_year(), ..every })
     }
 
     /// How long the work takes.
@@ -164,6 +167,10 @@ impl Every {
 
     /// The shortest time from one start to the next, over a year or more.
     pub fn shortest_period(&self) -> Duration {
+        self.period
+    }
+
+    fn shortest_of_year(&self) -> Duration {
         // A day that only leap years have comes in the first of these.
         let leap = self.zoned(Timestamp::from_second(1_704_067_200).unwrap_or_default());
         let starts: Vec<Zoned> = self.cron.iter_after(leap).take(COMPARED).collect();

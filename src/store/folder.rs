@@ -79,7 +79,15 @@ impl Folder {
         let path = self.directory.join(STATE);
         let octets = match bounded(&path) {
             Ok(octets) => octets,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            // A folder that could not be made was a warning already.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return None;
+            }
             Err(error) => {
                 let shown = path.display();
                 warnings.push(format!("nothing is known of before: can't read `{shown}`: {error}"));

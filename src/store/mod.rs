@@ -77,7 +77,9 @@ impl Store {
         self.shared.hand_over(text);
     }
 
-    /// Has what was handed over written now, and waits for it. Returns whether it is written.
+    /// Has what was handed over written now, and waits for it; for the end of a node, since it
+    /// blocks. Returns whether it is written. Before the tasks are told to stop: after that
+    /// nobody writes.
     pub fn settle(&self, deadline: Duration) -> bool {
         self.shared.settle(deadline)
     }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod folder;
+mod maintenance;
 mod monitors;
 
 use std::collections::BTreeSet;

@@ -15,10 +15,11 @@ impl Namespace {
     pub(crate) fn make(name: &str) -> Option<Self> {
         let mut command = Command::new("ip");
         command.args(["netns", "add", name]).stdout(Stdio::null()).stderr(Stdio::null());
+        // Removed also if this fails: it may have come half way.
+        let namespace = Self(name.to_owned());
         if !command.status().is_ok_and(|status| status.success()) {
             return None;
         }
-        let namespace = Self(name.to_owned());
         namespace.ip(&["link", "set", "lo", "up"]);
         Some(namespace)
     }
@@ -53,7 +54,9 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         // A panic while another unwinds would hide that one.
-        drop(Command::new("ip").args(["netns", "delete", &self.0]).status());
+        let mut command = Command::new("ip");
+        command.args(["netns", "delete", &self.0]).stdout(Stdio::null()).stderr(Stdio::null());
+        drop(command.status());
     }
 }
 
