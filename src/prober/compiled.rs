@@ -158,6 +158,6 @@ fn presented(of_monitor: Option<&str>, check: &Check, port: u16) -> String {
     }
     match &check.at.host {
         ProbeHost::Address(IpAddr::V6(address)) => format!("[{address}]:{port}"),
-        host => format!("{host}:{port}"),
+        host @ (ProbeHost::Address(_) | ProbeHost::Name(_)) => format!("{host}:{port}"),
     }
 }

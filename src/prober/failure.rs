@@ -21,6 +21,7 @@ impl Fault {
     }
 
     /// Whose an error of a socket is, and what it is called.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "kinds of errors have no end")]
     pub(super) fn of_socket(doing: &str, error: &io::Error) -> Self {
         let text = match error.kind() {
             io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),

@@ -30,8 +30,8 @@ pub(super) async fn probe(
         .redirect(reqwest::redirect::Policy::limited(usize::from(probe.redirects)))
         .resolve(name, SocketAddr::new(address, port));
     builder = match client {
-        Some(tls) => builder.tls_backend_preconfigured((*tls.config).clone()),
-        None => builder.tls_backend_preconfigured(plain()?),
+        Some(tls) => builder.use_preconfigured_tls((*tls.config).clone()),
+        None => builder.use_preconfigured_tls(plain()?),
     };
     let client_of = builder.build().map_err(|error| ours(&error))?;
     let scheme = if client.is_some() { "https" } else { "http" };

@@ -107,6 +107,7 @@ pub(super) fn host_of(authority: &str) -> &str {
 }
 
 /// What an error of TLS says of the target.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only some need other words")]
 fn words(error: &rustls::Error) -> String {
     let rustls::Error::InvalidCertificate(wrong) = error else {
         return format!("TLS: {error}");
@@ -120,7 +121,9 @@ fn words(error: &rustls::Error) -> String {
                 |at| format!("certificate expired {at}"),
             )
         }
-        CertificateError::NotValidForName => "certificate is for another name".to_owned(),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "certificate is for another name".to_owned()
+        }
         CertificateError::UnknownIssuer => "certificate is of an unknown authority".to_owned(),
         other => format!("certificate: {other}"),
     }
