@@ -144,7 +144,7 @@ fn failback(text: &str) -> Result<Failback, Fault> {
         _ => {
             let words = ["automatic", "manual"];
             let fault = Fault::new(codes::FAILBACK, "\"automatic\" or \"manual\"");
-            Err(fault.help(suggest::help(text, words.into_iter(), "the words are")))
+            Err(fault.help(suggest::help(text, words, "the words are")))
         }
     }
 }

@@ -161,7 +161,7 @@ impl Maker<'_> {
         text += "@";
         match &at.host {
             ProbeHost::Address(std::net::IpAddr::V6(v6)) => text += &format!("[{v6}]"),
-            host => text += &host.to_string(),
+            host @ (ProbeHost::Address(_) | ProbeHost::Name(_)) => text += &host.to_string(),
         }
         if let Some(port) = at.port.or_else(|| monitor.and_then(|monitor| monitor.probe.port())) {
             text += &format!(":{port}");

@@ -1,35 +1,236 @@
-//! stub
+//! The prober: runs monitors on the network and reports outcomes.
+//!
+//! ```text
+//!   Plan ──► Compiled: TLS, patterns, heads built once
+//!     │
+//!     ▼           due         at most PROBES_IN_FLIGHT
+//!   Schedule ──────────► run ──────────────────────────► Report
+//!     ▲  phases spread    │   http tls tcp icmp dns       (bounded: the prober
+//!     └───────────────────┘   grpc exec; push by API       waits, never drops)
+//! ```
+//!
+//! One thread, one current-thread runtime, no task per probe: probes are futures
+//! in one set, and the schedule is a heap.
+//!
+//! # Invariants
+//!
+//! - A check never has two probes at once, and its rhythm never drifts.
+//! - A probe ends within its timeout, whatever its target does, with one outcome.
+//! - Nothing that a target sends is kept beyond [`limits::PROBE_BODY`](crate::model::limits).
+//! - What is ours to mend is `Unable`, and never counts against a target.
+//!
+//! # Not here
+//!
+//! What outcomes come to is `health`'s; who is told is `engine`'s.
+//!
+//! # Start with
+//!
+//! [`Prober::start`], then `schedule` and `run`.
 #![forbid(unsafe_code)]
-use crate::health::{Check, Report};
+
+mod certificate;
+mod compiled;
+mod connect;
+mod dns;
+mod exec;
+mod expect;
+mod failure;
+mod grpc;
+mod http;
+mod icmp;
+mod redirects;
+mod run;
+mod schedule;
+mod tcp;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::mpsc;
+use tokio::sync::watch;
+
+use crate::health::Check;
+use crate::health::CheckKey;
+use crate::health::Report;
 use crate::model::Monitor;
-use crate::tasks::{SpawnError, Tasks};
-/// x
-#[derive(Debug, Clone)]
-pub struct Prober;
-/// x
-#[derive(Debug, Clone)]
+use crate::model::Probe;
+use crate::prober::compiled::Compiled;
+use crate::prober::run::Channels;
+use crate::tasks::SpawnError;
+use crate::tasks::Tasks;
+
+/// What a prober has to do.
+#[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// x
+    /// What is probed; `Check::monitor` is a position in `monitors`.
     pub checks: Vec<Check>,
-    /// x
+    /// How.
     pub monitors: Vec<Monitor>,
 }
-impl Prober {
-    /// x
-    /// # Errors
-    /// x
-    pub fn start(
-        _plan: Plan,
-        _reports: tokio::sync::mpsc::Sender<Report>,
-        _tasks: &Tasks,
-    ) -> Result<Self, SpawnError> {
-        std::mem::forget(_reports);
-        Ok(Self)
+
+/// What a prober did so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Probes that were started.
+    pub started: u64,
+    /// Probes that are under way now.
+    pub in_flight: u64,
+    /// Probes that had to wait because of the bound on those under way.
+    pub delayed: u64,
+    /// Probes that were left out since the one before had not ended.
+    pub skipped: u64,
+}
+
+/// The counters behind [`Counts`].
+#[derive(Debug, Default)]
+struct Counters {
+    started: AtomicU64,
+    in_flight: AtomicU64,
+    delayed: AtomicU64,
+    skipped: AtomicU64,
+}
+
+/// A plan with all that can be made beforehand.
+struct Ready {
+    targets: Vec<(Arc<Check>, Arc<Compiled>)>,
+}
+
+impl Ready {
+    fn new(plan: Plan) -> Self {
+        let monitors: Vec<_> = plan.monitors.iter().map(|m| Arc::new(Compiled::new(m))).collect();
+        let target = |check: Check| {
+            let compiled = monitors.get(check.monitor.index()).map(Arc::clone)?;
+            Some((Arc::new(check), compiled))
+        };
+        Self { targets: plan.checks.into_iter().filter_map(target).collect() }
     }
-    /// x
-    pub fn replace(&self, _plan: Plan) {}
-    /// x
-    pub fn heartbeat(&self, _m: &str, _t: &str, _f: Option<String>) -> bool {
-        false
+}
+
+/// A push check was heard of, well or with a failure.
+struct Heartbeat {
+    check: CheckKey,
+    failure: Option<String>,
+}
+
+/// Heartbeats that wait for the thread; one more is refused.
+const HEARTBEATS: usize = 1024;
+
+/// Names that a system is asked for at a time; more wait within their timeout.
+const LOOKUPS: usize = 64;
+
+/// What may be heard of.
+#[derive(Debug, Default)]
+struct Pushed {
+    /// By the name of each push monitor, the one under whose name its checks are: alike
+    /// monitors share checks.
+    names: HashMap<String, String>,
+    checks: HashSet<CheckKey>,
+}
+
+impl Pushed {
+    fn new(plan: &Plan) -> Self {
+        let is_push = |monitor: &&Monitor| matches!(monitor.probe, Probe::Push);
+        let pushed = || plan.monitors.iter().filter(is_push);
+        let first_alike = |monitor: &Monitor| {
+            let named = |other: &Monitor| Monitor { name: monitor.name.clone(), ..other.clone() };
+            pushed().find(|other| named(other) == *monitor).map(|other| other.name.clone())
+        };
+        let names = pushed().filter_map(|m| Some((m.name.clone(), first_alike(m)?))).collect();
+        let of_push =
+            |check: &&Check| plan.monitors.get(check.monitor.index()).as_ref().is_some_and(is_push);
+        let checks = plan.checks.iter().filter(of_push).map(|check| check.key.clone()).collect();
+        Self { names, checks }
+    }
+}
+
+/// A running prober; clones are the same one. It ends with the last of them.
+#[derive(Clone)]
+pub struct Prober {
+    heartbeats: mpsc::Sender<Heartbeat>,
+    plans: Arc<watch::Sender<Arc<Ready>>>,
+    pushed: Arc<RwLock<Pushed>>,
+    counters: Arc<Counters>,
+}
+
+impl Prober {
+    /// Starts probing, on a thread of its own. Reads the files that monitors name. If the
+    /// receiver of `reports` lags, the prober waits and drops nothing; it ends with `tasks`,
+    /// or when the receiver or every handle is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] if there is no thread to be had.
+    pub fn start(
+        plan: Plan,
+        reports: mpsc::Sender<Report>,
+        tasks: &Tasks,
+    ) -> Result<Self, SpawnError> {
+        let pushed = Arc::new(RwLock::new(Pushed::new(&plan)));
+        let (plans, receiver) = watch::channel(Arc::new(Ready::new(plan)));
+        let (heartbeats, heard) = mpsc::channel(HEARTBEATS);
+        let counters = Arc::new(Counters::default());
+        let channels = Channels {
+            plans: receiver,
+            heartbeats: heard,
+            reports,
+            counters: Arc::clone(&counters),
+        };
+        tasks.thread("prober", move |stop| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(LOOKUPS)
+                .build();
+            match runtime {
+                Ok(runtime) => {
+                    runtime.block_on(run::run(channels, stop.clone()));
+                    // A lookup that hangs is nobody's any more.
+                    runtime.shutdown_background();
+                }
+                Err(error) => tracing::error!(%error, "nothing is probed: there is no runtime"),
+            }
+        })?;
+        Ok(Self { heartbeats, plans: Arc::new(plans), pushed, counters })
+    }
+
+    /// Changes what is done, after a reload: checks that stay keep their rhythm, new ones
+    /// begin, the others end. Reads the files that monitors name.
+    pub fn replace(&self, plan: Plan) {
+        *self.pushed.write().unwrap_or_else(PoisonError::into_inner) = Pushed::new(&plan);
+        self.plans.send_replace(Arc::new(Ready::new(plan)));
+    }
+
+    /// Takes a heartbeat of a push check, with what is wrong if something is; false if there
+    /// is no such check, or too many heartbeats wait.
+    pub fn heartbeat(&self, monitor: &str, target: &str, failure: Option<String>) -> bool {
+        let pushed = self.pushed.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(name) = pushed.names.get(monitor) else { return false };
+        let key = match target.parse::<Ipv6Addr>() {
+            Ok(address) => format!("{name}@[{address}]"),
+            Err(_) => format!("{name}@{target}"),
+        };
+        let check = CheckKey::new(key);
+        pushed.checks.contains(&check)
+            && self.heartbeats.try_send(Heartbeat { check, failure }).is_ok()
+    }
+
+    /// What was done so far.
+    pub fn counts(&self) -> Counts {
+        let Counters { started, in_flight, delayed, skipped } = &*self.counters;
+        Counts {
+            started: started.load(Ordering::Relaxed),
+            in_flight: in_flight.load(Ordering::Relaxed),
+            delayed: delayed.load(Ordering::Relaxed),
+            skipped: skipped.load(Ordering::Relaxed),
+        }
     }
 }

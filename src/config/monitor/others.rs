@@ -97,7 +97,7 @@ fn rcode(value: &Value<'_>) -> Option<At<u16>> {
         found.map(|(_, code)| *code).ok_or_else(|| {
             let names = RCODES.map(|(name, _)| name);
             let expected = format!("one of {}, or a number", suggest::choice(names));
-            let help = suggest::help(text, names.into_iter(), "the codes are");
+            let help = suggest::help(text, names, "the codes are");
             Fault::new(codes::RCODE, expected).help(help)
         })
     })

@@ -1,0 +1,163 @@
+//! A monitor ready to probe: what can be made beforehand is.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::health::Check;
+use crate::model::Monitor;
+use crate::model::Probe;
+use crate::model::ProbeHost;
+use crate::prober::connect;
+use crate::prober::connect::Stage;
+use crate::prober::dns;
+use crate::prober::exec;
+use crate::prober::expect::Expected;
+use crate::prober::failure::Fault;
+use crate::prober::grpc;
+use crate::prober::http;
+use crate::prober::icmp;
+use crate::prober::redirects;
+use crate::prober::tcp;
+use crate::prober::tls::ClientTls;
+
+/// A monitor, its TLS and its patterns.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    /// As configured.
+    pub(super) monitor: Monitor,
+    tls: Option<ClientTls>,
+    expected: Option<Expected>,
+    /// Why it can't probe at all, which is ours to mend.
+    broken: Option<String>,
+}
+
+impl Compiled {
+    /// Makes ready; reads the files of TLS.
+    pub(super) fn new(monitor: &Monitor) -> Self {
+        let (options, protocol): (_, &[u8]) = match &monitor.probe {
+            Probe::Http(probe) => (probe.tls.as_ref(), b"http/1.1"),
+            Probe::Grpc(probe) => (probe.tls.as_ref(), b"h2"),
+            Probe::Tls(probe) => (Some(&probe.tls), b""),
+            Probe::Dns(_) | Probe::Exec(_) | Probe::Icmp | Probe::Push | Probe::Tcp(_) => {
+                (None, b"")
+            }
+        };
+        let tls = options.map(|options| ClientTls::new(options, protocol)).transpose();
+        let (tls, mut broken) = match tls {
+            Ok(tls) => (tls, None),
+            Err(why) => (None, Some(why)),
+        };
+        let mut expected = None;
+        if let Probe::Http(probe) = &monitor.probe {
+            expected = Expected::new(probe);
+            if expected.is_none() {
+                broken = Some("the regular expression is none".to_owned());
+            }
+        }
+        Self { monitor: monitor.clone(), tls, expected, broken }
+    }
+
+    /// Whether it runs a program.
+    pub(super) fn is_exec(&self) -> bool {
+        matches!(self.monitor.probe, Probe::Exec(_))
+    }
+
+    /// Whether it waits to be told.
+    pub(super) fn is_push(&self) -> bool {
+        matches!(self.monitor.probe, Probe::Push)
+    }
+
+    /// From start to start.
+    pub(super) fn interval(&self) -> Duration {
+        self.monitor.interval
+    }
+
+    /// One probe, whatever its timeout; says when a certificate ends that it saw.
+    pub(super) async fn probe(
+        self: Arc<Self>,
+        check: Arc<Check>,
+        stage: &Stage,
+        ends: &mut Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        if let Some(why) = &self.broken {
+            return Err(Fault::Ours(why.clone()));
+        }
+        let host = &check.at.host;
+        let port = check.at.port.or_else(|| self.monitor.probe.port()).unwrap_or_default();
+        match &self.monitor.probe {
+            Probe::Http(_) => self.http(&check, port, stage, ends).await,
+            Probe::Tcp(probe) => tcp::probe(probe, host, port, stage).await,
+            Probe::Tls(_) => {
+                let stream = connect::connect(host, port, stage).await?;
+                let Some(tls) = &self.tls else { return Ok(()) };
+                let name = check.name.clone().unwrap_or_else(|| host.to_string());
+                *ends = tls.handshake(stream, &name, stage).await?.1;
+                Ok(())
+            }
+            Probe::Icmp => icmp::probe(host, stage).await,
+            Probe::Dns(probe) => dns::probe(probe, host, port, stage).await,
+            Probe::Grpc(probe) => {
+                let authority = presented(probe.host.as_deref(), &check, port);
+                let stream = connect::connect(host, port, stage).await?;
+                let Some(tls) = &self.tls else {
+                    let to = ("http", &*authority);
+                    return grpc::exchange(stream, &probe.service, to, stage).await;
+                };
+                let (stream, until) = tls.handshake(stream, &authority, stage).await?;
+                *ends = until;
+                grpc::exchange(stream, &probe.service, ("https", &authority), stage).await
+            }
+            Probe::Exec(probe) => {
+                let address = host.to_string();
+                let environment = [
+                    ("MERIDIAN_ADDRESS", &*address),
+                    ("MERIDIAN_SERVICE", check.name.as_deref().unwrap_or_default()),
+                    ("MERIDIAN_MONITOR", &*self.monitor.name),
+                ];
+                exec::probe(probe, environment, stage).await
+            }
+            Probe::Push => Ok(()),
+        }
+    }
+
+    async fn http(
+        &self,
+        check: &Check,
+        port: u16,
+        stage: &Stage,
+        ends: &mut Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        let (Probe::Http(probe), Some(expected)) = (&self.monitor.probe, &self.expected) else {
+            return Ok(());
+        };
+        let authority = presented(probe.host.as_deref(), check, port);
+        let path = check.at.path.as_deref().unwrap_or(&probe.path);
+        if probe.redirects > 0 {
+            let address = connect::address(&check.at.host, stage).await?;
+            let (to, what) = ((address, port), (&*authority, path));
+            return redirects::probe(probe, expected, self.tls.as_ref(), to, what, stage).await;
+        }
+        let stream = connect::connect(&check.at.host, port, stage).await?;
+        let what = (&*authority, path);
+        let Some(tls) = &self.tls else {
+            return http::exchange(stream, probe, expected, what, stage).await;
+        };
+        let (stream, until) = tls.handshake(stream, &authority, stage).await?;
+        *ends = until;
+        http::exchange(stream, probe, expected, what, stage).await
+    }
+}
+
+/// The name that is presented: the monitor's, the service's, or that of the place itself.
+fn presented(of_monitor: Option<&str>, check: &Check, port: u16) -> String {
+    if let Some(name) = of_monitor.or(check.name.as_deref()) {
+        return name.to_owned();
+    }
+    match &check.at.host {
+        ProbeHost::Address(IpAddr::V6(address)) => format!("[{address}]:{port}"),
+        host @ (ProbeHost::Address(_) | ProbeHost::Name(_)) => format!("{host}:{port}"),
+    }
+}

@@ -1,0 +1,87 @@
+//! A DNS query by UDP, and a look at the response.
+
+use std::net::SocketAddr;
+
+use hickory_server::proto::op::Message;
+use hickory_server::proto::op::MessageType;
+use hickory_server::proto::op::OpCode;
+use hickory_server::proto::op::Query;
+use hickory_server::proto::rr::Name;
+use hickory_server::proto::rr::RecordType;
+use tokio::net::UdpSocket;
+
+use crate::model::DnsProbe;
+use crate::model::ProbeHost;
+use crate::model::limits;
+use crate::prober::connect;
+use crate::prober::connect::Stage;
+use crate::prober::failure::Fault;
+
+/// Asks once, and waits for the response to that very query.
+pub(super) async fn probe(
+    probe: &DnsProbe,
+    host: &ProbeHost,
+    port: u16,
+    stage: &Stage,
+) -> Result<(), Fault> {
+    let address = SocketAddr::new(connect::address(host, stage).await?, port);
+    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    // The kernel picks a port at random; connected, it drops what others send.
+    let socket = UdpSocket::bind(any).await;
+    let socket = socket.map_err(|error| Fault::Ours(format!("no socket: {error}")))?;
+    let fault = |error: &std::io::Error| Fault::of_socket("waiting for the response", error);
+    socket.connect(address).await.map_err(|error| fault(&error))?;
+    stage.begin("waiting for the response");
+    let query = query(probe).map_err(Fault::Ours)?;
+    let octets = query.to_vec().map_err(|error| Fault::Ours(error.to_string()))?;
+    socket.send(&octets).await.map_err(|error| fault(&error))?;
+    let mut octets = vec![0; limits::UDP_QUERY];
+    loop {
+        let n = socket.recv(&mut octets).await.map_err(|error| fault(&error))?;
+        let octets = octets.get(..n).unwrap_or_default();
+        // What is not the response to this query may be anybody's: it says nothing.
+        if octets.get(..2) != Some(&query.metadata.id.to_be_bytes()) {
+            continue;
+        }
+        let response = Message::from_vec(octets);
+        let response =
+            response.map_err(|error| Fault::target(format!("no DNS response: {error}")))?;
+        let is_response = response.metadata.message_type == MessageType::Response;
+        if is_response && response.queries == query.queries {
+            return judge(probe, &response);
+        }
+    }
+}
+
+fn query(probe: &DnsProbe) -> Result<Message, String> {
+    let mut message = Message::new(fastrand::u16(..), MessageType::Query, OpCode::Query);
+    message.metadata.recursion_desired = true;
+    let name = Name::from_ascii(probe.name.to_string()).map_err(|error| error.to_string())?;
+    let mut query = Query::query(name, RecordType::from(probe.rtype.0));
+    query.name.set_fqdn(true);
+    message.add_query(query);
+    Ok(message)
+}
+
+fn judge(probe: &DnsProbe, response: &Message) -> Result<(), Fault> {
+    let code = u16::from(response.metadata.response_code);
+    if code != probe.expect_rcode {
+        let found = response.metadata.response_code;
+        let expected = probe.expect_rcode;
+        return Err(Fault::target(format!("code {code} ({found}), expected {expected}")));
+    }
+    if probe.expect_answer.is_empty() {
+        return Ok(());
+    }
+    let found: Vec<String> =
+        response.answers.iter().map(|record| record.data.to_string()).collect();
+    let same = |expected: &String, found: &String| {
+        let [expected, found] = [expected, found].map(|t| t.trim().trim_end_matches('.'));
+        expected.eq_ignore_ascii_case(found)
+    };
+    if found.iter().any(|found| probe.expect_answer.iter().any(|wanted| same(wanted, found))) {
+        return Ok(());
+    }
+    let shown = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+    Err(Fault::target(format!("answer {shown}, expected {}", probe.expect_answer.join(" or "))))
+}

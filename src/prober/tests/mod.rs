@@ -1,0 +1,79 @@
+//! Probes against real sockets on loopback, and the schedule in virtual time.
+
+mod http;
+mod others;
+mod schedule;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::health::Check;
+use crate::health::CheckKey;
+use crate::health::Outcome;
+use crate::health::Report;
+use crate::model::HttpProbe;
+use crate::model::Monitor;
+use crate::model::MonitorId;
+use crate::model::Probe;
+use crate::model::ProbeAt;
+use crate::model::ProbeHost;
+use crate::prober::Plan;
+use crate::prober::Prober;
+use crate::tasks::Tasks;
+
+fn get() -> HttpProbe {
+    HttpProbe {
+        tls: None,
+        method: "GET".to_owned(),
+        path: "/".to_owned(),
+        host: None,
+        port: 80,
+        headers: Vec::new(),
+        expect_status: vec![200..=299],
+        expect_body: None,
+        expect_json: Vec::new(),
+        redirects: 0,
+    }
+}
+
+fn plan(probe: Probe, at: SocketAddr, timeout: Duration) -> Plan {
+    let monitor = Monitor {
+        name: "it".to_owned(),
+        probe,
+        at: None,
+        interval: Duration::from_secs(60),
+        timeout,
+        rise: 1,
+        fall: 1,
+        hold_down: Duration::ZERO,
+    };
+    let check = Check {
+        key: CheckKey::new("it@place"),
+        monitor: MonitorId(0),
+        at: ProbeAt { host: ProbeHost::Address(at.ip()), port: Some(at.port()), path: None },
+        name: Some("localhost".to_owned()),
+    };
+    Plan { checks: vec![check], monitors: vec![monitor] }
+}
+
+/// The first report of a plan of one check.
+async fn report(probe: Probe, at: SocketAddr, timeout: Duration) -> Report {
+    let tasks = Tasks::new();
+    let (sender, mut reports) = mpsc::channel(1);
+    let _prober = Prober::start(plan(probe, at, timeout), sender, &tasks).unwrap();
+    let report = reports.recv().await.unwrap();
+    tasks.cancel();
+    report
+}
+
+/// Its outcome, with a timeout that nothing honest needs.
+async fn outcome(probe: Probe, at: SocketAddr) -> Outcome {
+    report(probe, at, Duration::from_secs(30)).await.outcome
+}
+
+fn failure(outcome: &Outcome) -> &str {
+    let Outcome::Failure(text) = outcome else { panic!("{outcome:?}") };
+    text
+}
