@@ -149,7 +149,7 @@ async fn a_heartbeat_is_told_at_once_and_silence_after_an_interval() {
 async fn an_echo_comes_back_from_loopback() {
     match outcome(Probe::Icmp, nowhere()).await {
         Outcome::Unable(why) => println!("left out: {why}"),
-        other => assert_eq!(other, Outcome::Success),
+        other @ (Outcome::Success | Outcome::Failure(_)) => assert_eq!(other, Outcome::Success),
     }
 }
 
