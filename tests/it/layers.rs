@@ -31,7 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("zone", &["model"]),
     ("config", &["geo", "health", "model", "zone"]),
     ("snapshot", &["config", "geo", "model", "steer", "zone"]),
-    ("engine", &["health", "model"]),
+    ("engine", &["model"]),
     ("responder", &["model", "snapshot", "steer", "wire", "zone"]),
     ("control", &["engine", "model"]),
     ("prober", &["health", "model", "tasks"]),
