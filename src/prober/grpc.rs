@@ -74,7 +74,7 @@ where
     }
 }
 
-/// `HealthCheckRequest { service }`, with the five octets that go before a message.
+/// The request with its one field, the service, after the five octets that go before a message.
 fn message(service: &str) -> Vec<u8> {
     let mut field = Vec::new();
     if !service.is_empty() {
@@ -120,7 +120,7 @@ fn judge(octets: &[u8]) -> Result<(), Fault> {
         Some(2) => Err(Fault::target("NOT_SERVING, expected SERVING")),
         Some(3) => Err(Fault::target("SERVICE_UNKNOWN, expected SERVING")),
         Some(other) => Err(Fault::target(format!("status {other}, expected SERVING"))),
-        None => Err(Fault::target("the answer is no HealthCheckResponse")),
+        None => Err(Fault::target("the answer is no message of grpc.health.v1")),
     }
 }
 

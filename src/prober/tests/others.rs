@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::health::Outcome;
 use crate::health::Report;
+use crate::model::DnsProbe;
 use crate::model::ExecProbe;
 use crate::model::Probe;
 use crate::model::TcpProbe;
@@ -148,6 +149,33 @@ async fn a_heartbeat_is_told_at_once_and_silence_after_an_interval() {
 async fn an_echo_comes_back_from_loopback() {
     match outcome(Probe::Icmp, nowhere()).await {
         Outcome::Unable(why) => println!("left out: {why}"),
-        other => assert_eq!(other, Outcome::Success),
+        other @ (Outcome::Success | Outcome::Failure(_)) => assert_eq!(other, Outcome::Success),
     }
+}
+
+#[tokio::test]
+async fn a_dns_response_must_be_to_the_query_and_have_the_code() {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let at = socket.local_addr().unwrap();
+    let serve = async {
+        let mut octets = [0; 512];
+        loop {
+            let (n, peer) = socket.recv_from(&mut octets).await.unwrap();
+            // To another query, which says nothing; then NXDOMAIN to this one.
+            octets[2] |= 0x80;
+            octets[3] = 3;
+            octets[0] ^= 0xff;
+            socket.send_to(&octets[..n], peer).await.unwrap();
+            octets[0] ^= 0xff;
+            socket.send_to(&octets[..n], peer).await.unwrap();
+        }
+    };
+    let probe = |expect_rcode| {
+        let (name, rtype) = ("a.example".parse().unwrap(), crate::model::RecordType::A);
+        Probe::Dns(DnsProbe { port: 53, name, rtype, expect_rcode, expect_answer: Vec::new() })
+    };
+    let both = async { (outcome(probe(3), at).await, outcome(probe(0), at).await) };
+    let (right, wrong) = tokio::select! { both = both => both, () = serve => unreachable!() };
+    assert_eq!(right, Outcome::Success);
+    assert!(failure(&wrong).starts_with("code 3 ("), "{wrong:?}");
 }
