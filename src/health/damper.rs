@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A target that flaps never fails `fall` times in a row; so failures count up, and only
-//! `rise` successes in a row clear the count (gdnsd's rule). Each flip soon after the last one
-//! doubles the time to come back, to a limit.
+//! `rise` successes in a row clear the count (gdnsd's rule). Each flip, to up or to down, soon
+//! after the last one doubles the time to come back, to a limit.
 
 use std::time::Duration;
 
@@ -39,23 +39,24 @@ impl From<&Monitor> for Damping {
 }
 
 impl Damping {
-    /// How long coming back takes at the least.
+    /// How long turning down and coming back take together at the least.
     fn base(&self) -> Duration {
-        self.interval.saturating_mul(u32::from(self.rise)).max(Duration::from_millis(1))
+        let probes = u32::from(self.rise) + u32::from(self.fall);
+        self.interval.saturating_mul(probes).max(Duration::from_millis(1))
     }
 
-    /// How long a target is held down that flipped `flips` times before, each soon after the
-    /// last: nothing the first time, then double each time.
-    fn hold(&self, flips: u8) -> Duration {
-        let factor = 1_u32.checked_shl(u32::from(flips)).unwrap_or(u32::MAX);
-        if flips == 0 {
+    /// How long a target is held down that went down `downs` times before, each soon after it
+    /// had come back: nothing the first time; then each flip, to up and to down, doubles it.
+    fn hold(&self, downs: u8) -> Duration {
+        let factor = 1_u32.checked_shl(2 * u32::from(downs)).unwrap_or(u32::MAX);
+        if downs == 0 {
             Duration::ZERO
         } else {
             self.base().saturating_mul(factor).min(self.hold_down)
         }
     }
 
-    /// How long a target must be up for one flip to be forgiven.
+    /// How long a target must be up for having been down once to be forgiven.
     fn calm(&self) -> Duration {
         self.base().saturating_mul(10)
     }
@@ -70,8 +71,8 @@ pub struct Damper {
     failures: u8,
     /// Successes in a row.
     successes: u8,
-    /// Flips to down that are not forgiven.
-    flips: u8,
+    /// How often it went down that is not forgiven.
+    downs: u8,
     held_until: Option<Timestamp>,
 }
 
@@ -83,7 +84,7 @@ impl Damper {
             since: None,
             failures: 0,
             successes: 0,
-            flips: 0,
+            downs: 0,
             held_until: None,
         }
     }
@@ -95,7 +96,7 @@ impl Damper {
             Verdict::Down => (damping.fall, damping.rise.saturating_sub(1)),
             Verdict::Up | Verdict::Unknown => (0, 0),
         };
-        Self { verdict, since, failures, successes, flips: 0, held_until: None }
+        Self { verdict, since, failures, successes, downs: 0, held_until: None }
     }
 
     /// What it is.
@@ -168,10 +169,10 @@ impl Damper {
         if let (Verdict::Up, Some(since)) = (self.verdict, self.since) {
             let up = Duration::try_from(now.duration_since(since)).unwrap_or_default();
             let forgiven = up.as_millis() / damping.calm().as_millis().max(1);
-            self.flips = self.flips.saturating_sub(u8::try_from(forgiven).unwrap_or(u8::MAX));
+            self.downs = self.downs.saturating_sub(u8::try_from(forgiven).unwrap_or(u8::MAX));
         }
-        let hold = damping.hold(self.flips);
-        self.flips = self.flips.saturating_add(1).min(31);
+        let hold = damping.hold(self.downs);
+        self.downs = self.downs.saturating_add(1).min(15);
         self.turn(Verdict::Down, now);
         self.failures = damping.fall;
         self.held_until = (!hold.is_zero()).then(|| now.saturating_add(hold).unwrap_or(now));
@@ -253,13 +254,13 @@ mod tests {
             }
             held.push(start - down_at);
         }
-        assert_eq!(held, [20, 40, 80, 160, 300, 300, 300]);
+        assert_eq!(held, [20, 200, 300, 300, 300, 300, 300]);
         // Calm for long enough, it is forgiven one by one.
-        feed(&mut damper, &".".repeat(120), start + 10);
-        start += 1_210;
+        feed(&mut damper, &".".repeat(310), start + 10);
+        start += 3_110;
         feed(&mut damper, "xxx", start);
         let held = damper.held_until().map(|until| until.duration_since(at(start + 20)).as_secs());
-        assert_eq!(held, Some(40), "six of seven are");
+        assert_eq!(held, Some(200), "six of seven are");
     }
 
     #[test]

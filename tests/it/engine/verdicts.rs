@@ -1,192 +1,28 @@
-//! The engine with virtual time: reports and orders in, answers out.
+//! What verdicts do to answers.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use meridian::engine::AdminChange;
-use meridian::engine::AdminDone;
-use meridian::engine::AdminRefusal;
-use meridian::engine::Engine;
 use meridian::engine::Event;
 use meridian::engine::Notice;
-use meridian::engine::Plan;
 use meridian::engine::Saved;
 use meridian::engine::ServiceState;
 use meridian::engine::Verdict;
 use meridian::engine::What;
-use meridian::health::Checks;
 use meridian::health::Outcome;
 use meridian::health::Report;
 use meridian::model::AdminState;
 use meridian::model::Failback;
-use meridian::model::MinRegions;
 use meridian::model::MonitorId;
 use meridian::model::RecordType;
-use meridian::snapshot::Snapshot;
-use meridian::snapshot::Standing;
-use meridian::snapshot::World;
 
-use crate::asking::Answer;
 use crate::asking::Ask;
 use crate::asking::Responder;
-use crate::ground;
-use crate::ground::Ground;
-
-const THREE: &str = r#"
-[geoip]
-databases = ["geo.mmdb"]
-[zone.test]
-file = "test.zone"
-[region.us]
-location = { lat = 39.04, lon = -77.49 }
-[region.eu]
-location = { lat = 53.34, lon = -6.27 }
-[region.ap]
-location = { lat = 1.35, lon = 103.82 }
-[monitor.web]
-icmp = {}
-[service.www]
-name = "www.test"
-monitor = "web"
-[service.www.pool.us]
-endpoints = ["203.0.113.1", "203.0.113.4", "2001:db8:1::1"]
-[service.www.pool.eu]
-endpoints = ["203.0.113.2", "2001:db8:1::2"]
-[service.www.pool.ap]
-endpoints = ["203.0.113.3"]
-"#;
-
-/// Clients near each region.
-const US: [u8; 4] = [20, 1, 1, 1];
-const EU: [u8; 4] = [30, 1, 1, 1];
-
-/// An engine, what it published, and a clock that goes as told.
-struct Rig {
-    engine: Engine,
-    snapshot: Snapshot,
-    now: Timestamp,
-    notices: Vec<Notice>,
-    plan: Plan,
-}
-
-fn plan(text: &str, tweak: impl Fn(&mut Plan)) -> Plan {
-    let ground = Ground::new(&[("meridian.toml", text), ("test.zone", ground::ZONE)]);
-    let config = ground.config();
-    let (regions, services) = (config.regions.clone(), config.services.clone());
-    let monitors = config.monitors.clone();
-    let (world, _) = World::build(config).unwrap();
-    let mut plan = Plan {
-        world: Arc::new(world),
-        regions,
-        services,
-        monitors,
-        checks: Checks::default(),
-        maintenance: Vec::new(),
-        min_regions: MinRegions::Count(1),
-    };
-    tweak(&mut plan);
-    plan.checks = Checks::new(&plan.regions, &plan.services, &plan.monitors);
-    plan
-}
-
-impl Rig {
-    fn new(tweak: impl Fn(&mut Plan)) -> Self {
-        Self::restored(plan(THREE, tweak), None)
-    }
-
-    /// Where everything was probed once and is up.
-    fn up(tweak: impl Fn(&mut Plan)) -> Self {
-        let mut rig = Self::new(tweak);
-        rig.probe_all(&[]);
-        assert!(rig.engine.is_settled());
-        rig
-    }
-
-    fn restored(plan: Plan, saved: Option<Saved>) -> Self {
-        let now: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
-        let standing = Arc::new(Standing::all_admitted(&plan.world));
-        let snapshot = Snapshot { world: Arc::clone(&plan.world), standing };
-        let engine = Engine::new(plan.clone(), saved, now);
-        let mut rig = Self { engine, snapshot, now, notices: Vec::new(), plan };
-        rig.publish();
-        rig
-    }
-
-    fn publish(&mut self) -> bool {
-        let effects = self.engine.effects(self.now);
-        self.notices.extend(self.engine.notices(self.now));
-        self.snapshot.standing = Arc::new(self.snapshot.standing.with(effects.standings));
-        effects.save
-    }
-
-    /// One round of probes, in which what has one of these in its key fails.
-    fn probe_all(&mut self, failing: &[&str]) {
-        for check in self.plan.checks.all.clone() {
-            let fails = failing.iter().any(|name| check.key.as_str().contains(name));
-            let outcome = if fails { Outcome::Failure("refused".into()) } else { Outcome::Success };
-            let took = Duration::from_millis(1);
-            let report = Report { check: check.key, outcome, took, certificate_ends: None };
-            self.engine.step(Event::Report(report), self.now);
-        }
-        self.publish();
-    }
-
-    /// Rounds of probes, an interval apart.
-    fn rounds(&mut self, n: usize, failing: &[&str]) {
-        for _ in 0..n {
-            self.now += Duration::from_secs(10);
-            self.probe_all(failing);
-        }
-    }
-
-    fn advance(&mut self, seconds: u64) {
-        let end = self.now + Duration::from_secs(seconds);
-        while let Some(due) = self.engine.next_deadline().filter(|due| *due <= end) {
-            self.now = due.max(self.now);
-            self.engine.step(Event::Tick, self.now);
-            self.publish();
-        }
-        self.now = end;
-    }
-
-    fn change(
-        &mut self,
-        target: &str,
-        state: AdminState,
-        force: bool,
-    ) -> Result<AdminDone, AdminRefusal> {
-        let change = AdminChange {
-            target: target.parse().unwrap(),
-            state,
-            who: "ada".into(),
-            why: "a test".into(),
-            until: None,
-            force,
-        };
-        let done = self.engine.change(change, self.now);
-        self.publish();
-        done
-    }
-
-    fn ask(&self, client: [u8; 4], qtype: RecordType) -> Answer {
-        let ask = Ask::new("www.test", qtype).client(IpAddr::from(client));
-        let mut responder = Responder::new(&self.snapshot, 7);
-        responder.answer(&ask)
-    }
-
-    /// The first address for a client, and its TTL.
-    fn first(&self, client: [u8; 4]) -> (String, u32) {
-        let answer = self.ask(client, RecordType::A);
-        let ttl = answer.0.answers.first().map_or(0, |record| record.ttl);
-        (answer.addresses().first().map(ToString::to_string).unwrap_or_default(), ttl)
-    }
-
-    fn state(&self) -> ServiceState {
-        self.engine.status(self.now).services[0].state
-    }
-}
+use crate::engine::EU;
+use crate::engine::Rig;
+use crate::engine::THREE;
+use crate::engine::US;
+use crate::engine::plan;
 
 #[test]
 fn a_region_leaves_the_answers_after_fall_and_comes_back_after_rise() {
@@ -397,84 +233,26 @@ fn a_region_goes_by_its_own_monitor_and_by_its_pools() {
     assert_eq!(rig.engine.status(rig.now).regions[2].verdict, Verdict::Up);
 }
 
+/// Several monitors: all, any, at least so many.
 #[test]
-fn a_drain_ends_and_is_refused_where_too_little_is_left() {
-    let mut rig = Rig::up(|_| {});
-    let done = rig.change("eu", AdminState::Drained, false).unwrap();
-    assert_eq!(done.before, AdminState::Auto);
-    assert_eq!(done.settled, rig.now + Duration::from_secs(30));
-    assert_ne!(rig.first(EU).0, "203.0.113.2");
-    rig.change("www/us", AdminState::Drained, false).unwrap();
-    let refused = rig.change("www/ap/203.0.113.3", AdminState::Drained, false).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "service `www` would have 0 of 3 regions in service, expected at least 1; force it if \
-         that is meant"
-    );
-    assert_eq!(rig.first(EU).0, "203.0.113.3", "nothing has changed");
-    rig.change("www/ap", AdminState::Drained, true).unwrap();
-    // All drained: what is drained answers, failing open.
-    assert!(rig.ask(EU, RecordType::A).extended_error().is_some());
-    for (target, what) in [("xx", "region"), ("www/xx", "region"), ("xx/eu", "service")] {
-        let refused = rig.change(target, AdminState::Drained, false).unwrap_err().to_string();
-        assert!(refused.starts_with(&format!("{what} `xx` is unknown; there are ")), "{refused}");
-    }
-    let until = Some(rig.now + Duration::from_secs(60));
-    let change = AdminChange {
-        target: "www/ap".parse().unwrap(),
-        state: AdminState::Drained,
-        who: "ada".into(),
-        why: String::new(),
-        until,
-        force: true,
-    };
-    rig.engine.change(change.clone(), rig.now).unwrap();
-    rig.publish();
-    rig.advance(61);
-    assert_eq!(rig.first(EU).0, "203.0.113.3", "it ended by itself");
-    let ended = rig.engine.change(change, rig.now).unwrap_err();
-    assert!(matches!(ended, AdminRefusal::Ended { .. }));
-}
-
-#[test]
-fn a_restart_knows_what_was_down_and_what_was_drained() {
-    let mut rig = Rig::up(|_| {});
-    rig.rounds(3, &["203.0.113.2"]);
-    rig.change("ap", AdminState::Drained, false).unwrap();
-    let text = rig.engine.saved().text();
-    let mut after = Rig::restored(rig.plan.clone(), Some(Saved::read(&text).unwrap()));
-    assert!(after.engine.is_settled(), "no need to wait for probes");
-    assert_ne!(after.first(EU).0, "203.0.113.2");
-    assert_eq!(after.engine.status(after.now).admin.len(), 1);
-    assert_eq!(after.engine.saved(), rig.engine.saved(), "saved again, it is the same");
-    after.rounds(1, &[]);
-    assert_eq!(after.first(EU).0, "203.0.113.2", "one success brings it back");
-    for (broken, why) in [
-        ("", "it is no state"),
-        ("{}", "it is no state"),
-        (r#"{"version":7}"#, "it has version 7, expected 1"),
-        (&text[..text.len() - 2], "it is no state"),
-        (r#"{"version":1,"checks":3,"held":[],"admin":[]}"#, "it is damaged"),
+fn several_monitors_are_counted() {
+    for (monitor, failing, is_up) in [
+        ("[\"web\", \"two\", \"three\"]", &["two@"][..], false),
+        ("{ any = [\"web\", \"two\", \"three\"] }", &["two@", "web@"], true),
+        ("{ any = [\"web\", \"two\", \"three\"] }", &["two@", "web@", "three@"], false),
+        ("{ at-least = 2, of = [\"web\", \"two\", \"three\"] }", &["two@"], true),
+        ("{ at-least = 2, of = [\"web\", \"two\", \"three\"] }", &["two@", "three@"], false),
     ] {
-        let found = Saved::read(broken).unwrap_err();
-        assert!(found.starts_with(why), "{broken}: {found}");
+        let text = THREE.replace("monitor = \"web\"", &format!("monitor = {monitor}")).replace(
+            "[monitor.web]",
+            "[monitor.two]\ntcp = { port = 2 }\n[monitor.three]\ntcp = { port = 3 }\n[monitor.web]",
+        );
+        let mut rig = Rig::restored(plan(&text, |_| {}), None);
+        rig.probe_all(&[]);
+        let failing: Vec<String> =
+            failing.iter().map(|name| format!("{name}203.0.113.2")).collect();
+        let failing: Vec<&str> = failing.iter().map(String::as_str).collect();
+        rig.rounds(3, &failing);
+        assert_eq!(rig.first(EU).0 == "203.0.113.2", is_up, "{monitor} without {failing:?}");
     }
-}
-
-#[test]
-fn a_reload_keeps_what_stays() {
-    let mut rig = Rig::up(|_| {});
-    rig.rounds(3, &["203.0.113.2"]);
-    rig.change("us", AdminState::Drained, false).unwrap();
-    let more = THREE.replace("[region.ap]", "[region.sa]\n[region.ap]");
-    let next = plan(&more, |_| {});
-    rig.engine.step(Event::Reconfigured(Box::new(next.clone())), rig.now);
-    let effects = rig.engine.effects(rig.now);
-    assert_eq!(effects.standings.len(), next.services.len(), "everything is said anew");
-    rig.snapshot.world = Arc::clone(&next.world);
-    rig.snapshot.standing = Arc::new(Standing::new(effects.standings.into_iter().map(|s| s.1)));
-    rig.plan = next;
-    assert_eq!(rig.first(EU).0, "203.0.113.3");
-    assert_eq!(rig.first(US).0, "203.0.113.3");
-    assert_eq!(rig.engine.status(rig.now).generation, 2);
 }

@@ -1,0 +1,173 @@
+//! Settling: what is to be judged, in turn, until nothing is.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::engine::Effects;
+use crate::engine::Engine;
+use crate::engine::What;
+use crate::engine::admin::AdminStates;
+use crate::engine::checks::CheckState;
+use crate::engine::judge::Case;
+use crate::engine::judge::Facts;
+use crate::engine::judge::Judged;
+use crate::engine::plan::EndpointId;
+use crate::health::CheckId;
+use crate::health::Verdict;
+use crate::health::down_in;
+use crate::health::of_monitors;
+use crate::model::AdminState;
+use crate::model::Pool;
+use crate::model::Region;
+use crate::model::RegionId;
+
+impl Engine {
+    /// Judges what is to be judged, and returns what is to be done since the last call.
+    pub fn effects(&mut self, now: Timestamp) -> Effects {
+        // Regions depend on the pools of services, and services on regions: what a region
+        // comes to follows from verdicts of endpoints alone, so that two rounds settle it.
+        for _ in 0..3 {
+            for region in std::mem::take(&mut self.dirty_regions) {
+                self.judge_region(region, now);
+            }
+            for service in std::mem::take(&mut self.dirty) {
+                self.judge(service, now);
+            }
+            if self.dirty_regions.is_empty() {
+                break;
+            }
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// What is known of a service's endpoints, its pools one after the other.
+    pub(super) fn facts(&self, at: usize, admin: &AdminStates, now: Timestamp) -> Vec<Facts> {
+        let (Some(service), Some(known), Some(checks)) =
+            (self.plan.services.get(at), self.services.get(at), self.plan.checks.endpoints.get(at))
+        else {
+            return Vec::new();
+        };
+        let need = service.monitors.as_ref().map_or(1, |monitors| monitors.need);
+        let mut facts = Vec::with_capacity(known.endpoints.iter().map(Vec::len).sum());
+        let pools = service.pools.iter().zip(checks).zip(&known.endpoints).enumerate();
+        for (pool, ((noun, checks), memories)) in pools {
+            let of_pool = admin.pool(noun.region, at, pool);
+            for (endpoint, (checks, memory)) in checks.iter().zip(memories).enumerate() {
+                let id = EndpointId { service: at, pool, endpoint };
+                let (verdict, down_in) = self.verdict(need, checks);
+                facts.push(Facts {
+                    verdict,
+                    down_in,
+                    admin: admin.endpoint(of_pool, id),
+                    is_held: memory.is_held,
+                    share: memory.share(service.ramp, now),
+                });
+            }
+        }
+        facts
+    }
+
+    /// What the checks of an endpoint come to, and when that can turn down at the earliest.
+    pub(super) fn verdict(&self, need: u8, checks: &[CheckId]) -> (Verdict, Option<Duration>) {
+        match checks {
+            [] => (Verdict::Up, None),
+            [only] => {
+                let check = self.checks.get(only.index());
+                check.map_or((Verdict::Unknown, None), |check| (check.verdict, check.down_in()))
+            }
+            several => {
+                let all = several.iter().filter_map(|id| self.checks.get(id.index()));
+                // What can't run has no say, until it could.
+                let has_say = |c: &&CheckState| c.unable.is_none() || c.verdict != Verdict::Unknown;
+                let voting: Vec<&CheckState> = all.filter(has_say).collect();
+                let verdicts: Vec<Verdict> = voting.iter().map(|check| check.verdict).collect();
+                let need = need.min(u8::try_from(verdicts.len()).unwrap_or(u8::MAX));
+                let mut bounds: Vec<_> = voting.iter().filter_map(|c| c.down_in()).collect();
+                (of_monitors(need, &verdicts), down_in(need, &mut bounds))
+            }
+        }
+    }
+
+    pub(super) fn judged(&self, at: usize, facts: &[Facts]) -> Option<Judged> {
+        let service = self.plan.services.get(at)?;
+        let region = |pool: &Pool| {
+            let is_forced = self.admin.region(pool.region) == AdminState::ForcedUp;
+            let found = self.regions.get(pool.region.index());
+            let is_down = !is_forced && found.is_some_and(|region| region.verdict == Verdict::Down);
+            let check = self.plan.checks.regions.get(pool.region.index()).copied().flatten();
+            let check = check.and_then(|id| self.checks.get(id.index()));
+            (is_down, check.filter(|_| !is_forced).and_then(CheckState::down_in))
+        };
+        let regions: Vec<_> = service.pools.iter().map(region).collect();
+        let (lanes, weights) = (self.wiring.lanes.get(at)?, self.wiring.weights.get(at)?);
+        Case { plan: &self.plan, at, service, lanes, facts, weights, regions: &regions }.judge()
+    }
+
+    fn judge(&mut self, at: usize, now: Timestamp) {
+        self.hold_back(at);
+        let facts = self.facts(at, &self.admin, now);
+        let Some(mut judged) = self.judged(at, &facts) else { return };
+        if self.remember(at, &facts, &judged, now) {
+            // A ramp began or ended, so that shares are others.
+            let facts = self.facts(at, &self.admin, now);
+            judged = self.judged(at, &facts).unwrap_or(judged);
+        }
+        let Some(known) = self.services.get_mut(at) else { return };
+        let before = known.judged.take();
+        self.count_pools(at, before.as_ref(), &judged);
+        if before.as_ref().is_none_or(|before| before.standing != judged.standing) {
+            self.effects.standings.push((at, judged.standing.clone()));
+        }
+        let is_told =
+            |before: &Judged| before.state != judged.state || before.pools != judged.pools;
+        self.changed.extend(before.filter(is_told).map(|before| (at, before)));
+        if let Some(known) = self.services.get_mut(at) {
+            known.judged = Some(judged);
+        }
+    }
+
+    /// Keeps count of the pools that are up in each region; they may decide on the region.
+    fn count_pools(&mut self, at: usize, before: Option<&Judged>, after: &Judged) {
+        let pools = self.plan.services.get(at).map_or(&[][..], |service| &service.pools);
+        for (pool, noun) in pools.iter().enumerate() {
+            let Some(region) = self.regions.get_mut(noun.region.index()) else { continue };
+            let was_up = before.is_some_and(|before| before.is_pool_up(pool));
+            match (was_up, after.is_pool_up(pool)) {
+                (false, true) => region.pools_up += 1,
+                (true, false) => region.pools_up = region.pools_up.saturating_sub(1),
+                _ => continue,
+            }
+            let counts = |region: &Region| region.min_pools > 0;
+            if self.plan.regions.get(noun.region.index()).is_some_and(counts) {
+                self.dirty_regions.insert(noun.region);
+            }
+        }
+    }
+
+    fn judge_region(&mut self, id: RegionId, now: Timestamp) {
+        let Some(verdict) = self.region_verdict(id) else { return };
+        let Some(region) = self.regions.get_mut(id.index()) else { return };
+        let before = std::mem::replace(&mut region.verdict, verdict);
+        if before == verdict {
+            return;
+        }
+        let services = self.wiring.services_of_region.get(id.index());
+        self.dirty.extend(services.into_iter().flatten());
+        let (region, reason) = (self.plan.region_name(id).to_owned(), self.region_reason(id));
+        self.tell(now, What::Region { region, before, after: verdict, reason });
+    }
+
+    fn region_verdict(&self, id: RegionId) -> Option<Verdict> {
+        let (noun, state) = (self.plan.regions.get(id.index())?, self.regions.get(id.index())?);
+        let own = self.plan.checks.regions.get(id.index()).copied().flatten();
+        let own = own.and_then(|check| self.checks.get(check.index()));
+        let own = own.map_or(Verdict::Up, |check| check.verdict);
+        let pools = self.wiring.services_of_region.get(id.index()).map_or(0, Vec::len);
+        // Before all services were judged once the count says nothing.
+        let is_counted = self.services.iter().all(|known| known.judged.is_some());
+        let too_few = state.pools_up * 100 < pools * usize::from(noun.min_pools);
+        let is_down = own == Verdict::Down || is_counted && too_few;
+        Some(if is_down { Verdict::Down } else { own })
+    }
+}
