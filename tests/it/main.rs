@@ -16,6 +16,7 @@ mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
 mod node;
+mod operating;
 mod program;
 mod properties;
 mod regions;

@@ -59,13 +59,7 @@ impl Node {
 
     /// Starts one that is configured to listen at two addresses.
     pub(crate) fn start_in(ground: Ground, port: u16) -> Self {
-        let mut process = program::meridian(ground.folder())
-            .arg("serve")
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = lines(process.stderr.take().unwrap());
+        let (process, log) = spawn(&ground);
         let mut node = Self { process, log, ground, port };
         node.wait_for("listening on udp and tcp");
         node.wait_for("listening on udp and tcp");
@@ -107,6 +101,15 @@ impl Node {
         assert!(status.success());
     }
 
+    /// Kills it without a warning, and starts it again in the same folder.
+    pub(crate) fn restart(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        (self.process, self.log) = spawn(&self.ground);
+        self.wait_for("listening on udp and tcp");
+        self.wait_for("listening on udp and tcp");
+    }
+
     /// Waits for its end and returns the exit code.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         ended(&mut self.process)
@@ -115,6 +118,18 @@ impl Node {
     pub(crate) fn configure(&self, text: &str) {
         self.ground.write("meridian.toml", configuration(self.port, text));
     }
+}
+
+/// The binary, serving what is in a folder, and the lines of its log.
+fn spawn(ground: &Ground) -> (Child, mpsc::Receiver<String>) {
+    let mut process = program::meridian(ground.folder())
+        .arg("serve")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = lines(process.stderr.take().unwrap());
+    (process, log)
 }
 
 impl Drop for Node {
