@@ -38,6 +38,14 @@
 //!  explain ───────►   the same, with a recorder                        ─► table, JSON
 //! ```
 //!
+//! And of what changes while it runs:
+//!
+//! ```text
+//!  endpoints ◄── prober ──► reports ───┐
+//!  operators ◄── control ─► requests ──┼─► engine ─► Standing ─► Snapshot ═one swap═► workers
+//!  reload, time ───────────────────────┘      └────► notices, state directory
+//! ```
+//!
 //! # Code map
 //!
 //! A room imports from lower floors only; a test holds this table against the code.
@@ -77,16 +85,17 @@
 //!
 //! # Not here
 //!
-//! This version has no probes, no control API, no latency table, no DNSSEC signing, no
-//! zone transfers, no encrypted transports. Where the configuration has keys for them, they
-//! are checked, and [`manual::configuration`] says that they do nothing yet.
+//! This version has one vantage, itself; no latency table, no DNSSEC signing, no zone
+//! transfers, no encrypted transports. Where the configuration has keys for them, they are
+//! checked, and [`manual::configuration`] says that they do nothing yet.
 //!
 //! # Start with
 //!
 //! 1. [`model::Service`] and [`model::Policy`]: what the operator says.
 //! 2. [`steer::decide`]: the decision, then [`steer::compile`]: what it looks things up in.
 //! 3. [`responder::respond`]: from octets to octets.
-//! 4. [`manual::decisions`]: why it is so.
+//! 4. [`engine::Engine`]: what changes answers while a node runs.
+//! 5. [`manual::decisions`]: why it is so.
 #![deny(unsafe_code)]
 
 pub mod cli;
@@ -119,6 +128,7 @@ pub mod manual {
     //! | [`diagnostics`] | what `meridian check` may say |
     //! | [`zones`] | what master files may hold |
     //! | [`ecs`] | client subnets: whose address decides, and for whom an answer holds |
+    //! | [`health`] | what is probed, what outcomes come to, what that does to answers |
     //! | [`operations`] | signals, reloading, exit codes, logs, room to plan for |
     //! | [`rfc7871`] | what the RFC of client subnets asks for, row by row, and how we know |
     //! | [`systemd`] | the unit, and restarts without a lost query |
@@ -166,6 +176,10 @@ pub mod manual {
 
     pub mod ecs {
         #![doc = include_str!("manual/ecs.md")]
+    }
+
+    pub mod health {
+        #![doc = include_str!("manual/health.md")]
     }
 
     pub mod operations {
