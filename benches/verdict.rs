@@ -2,7 +2,13 @@
 //! services with three pools each.
 //!
 //! `cargo bench --bench verdict`. A median of 21 turns each, with the spread.
-#![expect(clippy::print_stdout, reason = "a benchmark")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark"
+)]
 
 use std::fmt::Write;
 use std::net::IpAddr;

@@ -121,7 +121,7 @@ impl Wiring {
     /// first in the service.
     pub(super) fn lane_of(&self, id: EndpointId, start: usize) -> Option<(usize, usize)> {
         let lanes = self.lanes.get(id.service)?.get(id.pool)?;
-        let find = |lane: &Box<[usize]>| lane.binary_search(&(start + id.endpoint)).ok();
+        let find = |lane: &[usize]| lane.binary_search(&(start + id.endpoint)).ok();
         lanes.iter().enumerate().find_map(|(at, lane)| Some((at, find(lane)?)))
     }
 

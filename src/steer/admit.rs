@@ -147,7 +147,7 @@ impl ServiceStanding {
                 LaneStanding::new(pool, all, ttl(at, lane), |position| endpoint(at, lane, position))
             });
             for (lane, standing) in (0..).zip(&mut lanes) {
-                let admitted = standing.eligible[Admission::Admitted.walk()];
+                let admitted = standing.eligible.last().copied().unwrap_or_default();
                 for position in positions(admitted) {
                     let share = endpoint(at, usize::from(lane), usize::from(position)).share;
                     if share < Share::FULL {

@@ -42,7 +42,6 @@ impl Clock {
         Instant::now() + left.unwrap_or_default()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the edge, where the time is read")]
     fn ahead(&self) -> Timestamp {
         let gone = self.steady.elapsed();
         self.wall.checked_add(gone).unwrap_or(Timestamp::MAX)

@@ -43,12 +43,9 @@ fn a_region_leaves_the_answers_after_fall_and_comes_back_after_rise() {
     rig.rounds(1, &[]);
     assert_eq!(rig.first(EU), ("203.0.113.2".into(), 30));
     assert_eq!(rig.state(), ServiceState::Up);
-    let pool = |notice: &Notice| match &notice.what {
-        What::Pool { region, admitted, .. } => Some((region.clone(), *admitted)),
-        _ => None,
-    };
+    let is_pool = |notice: &&Notice| matches!(notice.what, What::Pool { .. });
     // Both families were never out at once.
-    assert_eq!(rig.notices.iter().filter_map(pool).count(), 0);
+    assert_eq!(rig.notices.iter().filter(is_pool).count(), 0);
     let checks = rig.notices.iter().filter(|n| matches!(n.what, What::Check { .. })).count();
     assert_eq!(checks, 6 + 2, "each decided once, one went down and came back");
 }
