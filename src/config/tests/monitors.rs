@@ -98,7 +98,7 @@ fn services_pools_and_regions_say_how_they_are_judged() {
         "self@us",
         "web@10.0.0.9:81",
         "web@[::1]:90 www.gslb.example.com",
-        "ping@[::1]:90",
+        "ping@[::1]",
         "web@198.51.100.10:80 www.gslb.example.com",
         "ping@198.51.100.10",
     ];
