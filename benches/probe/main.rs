@@ -31,7 +31,7 @@ fn main() -> Result<(), Failure> {
         writeln!(io::stdout(), "{USAGE}")?;
         return Ok(());
     }
-    let (mut seconds, mut endpoints, mut interval): (u64, usize, u64) = (30, 10_000, 10);
+    let (mut seconds, mut endpoints, mut interval): (u64, usize, u64) = (50, 10_000, 10);
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or(USAGE)?;
         match option.as_str() {
@@ -62,25 +62,39 @@ fn cost(settings: &Settings, lasts: Duration) -> Result<String, Failure> {
     let all = u64::try_from(settings.endpoints)?;
     node::until("every endpoint was probed", || Ok(website.visits() >= all))?;
     thread::sleep(Duration::from_secs(settings.interval));
-    let (before, visits, begun) = (node.threads()?, website.visits(), now());
-    thread::sleep(lasts);
-    let (after, visits, took) = (node.threads()?, website.visits() - visits, begun.elapsed());
-    let cores = |which: &dyn Fn(&str) -> bool| {
-        let sum = |of: &[(String, u64)]| -> u64 {
-            of.iter().filter(|(name, _)| which(name)).map(|(_, nanos)| nanos).sum()
-        };
-        Duration::from_nanos(sum(&after).saturating_sub(sum(&before))).as_secs_f64()
-            / took.as_secs_f64()
-    };
     let is_prober = |name: &str| name.starts_with("prober");
-    let prober = match after.iter().any(|(name, _)| is_prober(name)) {
-        true => format!("{:.3}", cores(&is_prober)),
-        false => "no such thread".to_owned(),
-    };
-    let rate = visits as f64 / took.as_secs_f64();
+    if !node.threads()?.iter().any(|(name, _)| is_prober(name)) {
+        return Err("the node has no thread `prober`".into());
+    }
+    let (mut prober, mut whole, mut rates) = (Vec::new(), Vec::new(), Vec::new());
+    // One round each: in every window each endpoint is probed once.
+    let window = Duration::from_secs(settings.interval);
+    for _ in 0..(lasts.as_secs() / settings.interval).max(1) {
+        let (before, visits, begun) = (node.threads()?, website.visits(), now());
+        thread::sleep(window);
+        let (after, visits, took) = (node.threads()?, website.visits() - visits, begun.elapsed());
+        let cores = |which: &dyn Fn(&str) -> bool| {
+            let sum = |of: &[(String, u64)]| -> u64 {
+                of.iter().filter(|(name, _)| which(name)).map(|(_, nanos)| nanos).sum()
+            };
+            Duration::from_nanos(sum(&after).saturating_sub(sum(&before))).as_secs_f64()
+                / took.as_secs_f64()
+        };
+        prober.push(cores(&is_prober));
+        whole.push(cores(&|_| true));
+        rates.push(visits as f64 / took.as_secs_f64());
+    }
+    let (prober, whole, rate) = (spread(prober, 3), spread(whole, 3), spread(rates, 0));
     let resident = node.resident_mib()?;
-    let whole = cores(&|_| true);
-    Ok(format!("| {} | {rate:.0} | {prober} | {whole:.3} | {resident} MiB |", settings.scheme))
+    Ok(format!("| {} | {rate} | {prober} | {whole} | {resident} MiB |", settings.scheme))
+}
+
+/// The least, the median and the most, with so many decimals.
+fn spread(mut of: Vec<f64>, decimals: usize) -> String {
+    of.sort_by(f64::total_cmp);
+    let at = |place: usize| of.get(place).copied().unwrap_or_default();
+    let [least, median, most] = [at(0), at(of.len() / 2), at(of.len().saturating_sub(1))];
+    format!("{least:.decimals$} / {median:.decimals$} / {most:.decimals$}")
 }
 
 /// The time, which a measurement is about.

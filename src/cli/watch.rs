@@ -20,9 +20,10 @@ pub(super) struct Watched {
 /// How files were at one moment; nothing for those that were not there.
 pub(super) type Look = HashMap<PathBuf, Option<Stamp>>;
 
-/// What tells one state of a file from another: when it was changed, its length, and which
-/// file it is, since two changes within one tick of the file system have one time.
-pub(super) type Stamp = (SystemTime, u64, u64);
+/// What tells one state of a file from another: when it was changed, its length, who may do
+/// what with it (`chmod +x` makes a program right), and which file it is, since two changes
+/// within one tick of the file system have one time.
+pub(super) type Stamp = (SystemTime, u64, u32, u64);
 
 impl Watched {
     /// Watches what is in `seen`: whatever differs from it is a change. It must have been
@@ -59,13 +60,15 @@ impl Watched {
 pub(super) fn look(files: impl IntoIterator<Item = PathBuf>) -> Look {
     let stamp = |file: &PathBuf| {
         let metadata = fs::metadata(file).ok()?;
-        Some((metadata.modified().ok()?, metadata.len(), metadata.ino()))
+        Some((metadata.modified().ok()?, metadata.len(), metadata.mode(), metadata.ino()))
     };
     files.into_iter().map(|file| (stamp(&file), file)).map(|(stamp, file)| (file, stamp)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     /// What is written while a configuration is loaded is not in it, and must not be lost.
@@ -81,6 +84,16 @@ mod tests {
         let mut watched = Watched::new(before);
         assert!(!watched.changed(), "not settled");
         assert!(watched.changed());
+    }
+
+    #[test]
+    fn a_program_that_becomes_executable_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        fs::write(&file, "1").unwrap();
+        let before = look([file.clone()]);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_ne!(look([file]), before);
     }
 
     #[test]

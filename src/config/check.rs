@@ -228,6 +228,13 @@ fn check_services(
             problems.extend(families::fences(written, &service, checked, regions));
         }
         problems.extend(families::gaps(written, &service, regions));
+        let ids = service.monitors.iter().flat_map(|monitors| &monitors.of);
+        let used: Vec<&Monitor> =
+            ids.filter_map(|id| Some(&raw.monitors.get(id.index())?.value)).collect();
+        let places = written.pools.iter().flat_map(|pool| &pool.places);
+        problems.extend(
+            places.filter_map(|at| Some(at.value.fault_of_all(&used)?.at("probe", at.span))),
+        );
         services.push(service);
     }
     services

@@ -292,7 +292,8 @@ fn read(
     let parsed = syntax::parse(source, text);
     let reader = Reader::new(source, files::folder(path));
     raw.add(Section::root(&reader, parsed.tree.get_ref()), is_main);
-    let mut problems = reader.into_problems();
+    let (mut problems, files) = reader.into_parts();
+    raw.of_monitors.extend(files);
     let spans: Vec<Span> = parsed.problems.iter().filter_map(locus).collect();
     problems.retain(|problem| {
         let Some(at) = locus(problem) else { return true };

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::config::codes;
 use crate::config::directory::Directory;
 use crate::config::monitor;
+use crate::config::monitor::Place;
 use crate::config::notation;
 use crate::config::policy;
 use crate::config::policy::Checked;
@@ -41,6 +42,8 @@ pub(super) struct Written {
     min_healthy: u8,
     /// The endpoints that were right.
     pub(super) endpoints: Vec<At<Endpoint>>,
+    /// Where some of them are probed.
+    pub(super) places: Vec<At<Place>>,
     /// Where `endpoints` stands; the name if it is left out.
     pub(super) span: Span,
     /// Whether all of them were right.
@@ -55,11 +58,17 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
     let endpoints = value.as_ref().and_then(|value| value.list(endpoint));
     let min_healthy = section.value("min-healthy", "\"50%\"").and_then(|value| value.percent());
     section.close();
+    let complete = endpoints.is_some();
+    let endpoints = endpoints.map(|at| at.value).unwrap_or_default().into_iter();
+    let (endpoints, places): (_, Vec<_>) = endpoints
+        .map(|At { value: (endpoint, place), span }| (At { value: endpoint, span }, place))
+        .unzip();
     Written {
         min_healthy: min_healthy.map_or(MIN_HEALTHY, |at| at.value),
         span: value.map_or(region.span, |value| value.span),
-        complete: endpoints.is_some(),
-        endpoints: endpoints.map(|at| at.value).unwrap_or_default(),
+        complete,
+        endpoints,
+        places: places.into_iter().flatten().collect(),
         region,
         weight,
     }
@@ -72,14 +81,11 @@ fn weight(section: &mut Section<'_>, default: Weight, at: Span) -> At<Weight> {
 }
 
 /// An endpoint: text, or a table with a weight.
-fn endpoint(item: &Value<'_>) -> Option<At<Endpoint>> {
+fn endpoint(item: &Value<'_>) -> Option<At<(Endpoint, Option<At<Place>>)>> {
     let Some(mut section) = item.as_section() else {
         let target = item.parsed(notation::target)?;
-        return Some(target.map(|target| Endpoint {
-            target,
-            weight: ENDPOINT_WEIGHT,
-            probe: None,
-        }));
+        let weight = ENDPOINT_WEIGHT;
+        return Some(target.map(|target| (Endpoint { target, weight, probe: None }, None)));
     };
     let weight = weight(&mut section, ENDPOINT_WEIGHT, item.span).value;
     let address = section.value("address", "\"192.0.2.10\"");
@@ -94,10 +100,11 @@ fn endpoint(item: &Value<'_>) -> Option<At<Endpoint>> {
         }
     };
     let probe = section.value("probe", "\"10.0.0.1:8080\"");
-    let probe = probe.map(|value| value.parsed(monitor::place).map(|at| at.value));
+    let place = probe.map(|value| value.parsed(monitor::place));
     section.close();
-    let (target, probe) = (target?, probe.map_or(Some(None), |found| found.map(Some))?);
-    Some(target.map(|target| Endpoint { target, weight, probe }))
+    let (target, place) = (target?, place.map_or(Some(None), |found| found.map(Some))?);
+    let probe = place.as_ref().map(|place| place.value.at.clone());
+    Some(target.map(|target| (Endpoint { target, weight, probe }, place)))
 }
 
 fn only_address(text: &str) -> Result<IpAddr, Fault> {

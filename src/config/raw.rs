@@ -46,6 +46,9 @@ pub(super) struct Raw {
     pub(super) zones: Vec<Zone>,
     pub(super) regions: Vec<region::Written>,
     pub(super) monitors: Vec<At<Monitor>>,
+    /// The files that monitors name: certificates, keys, programs; also those that are not
+    /// there, since a monitor becomes right once they are.
+    pub(super) of_monitors: Vec<PathBuf>,
     pub(super) policies: Vec<policy::Written>,
     pub(super) services: Vec<service::Written>,
     pub(super) maintenance: Vec<maintenance::Written>,
@@ -60,9 +63,8 @@ impl Raw {
         let zones = self.zones.iter().filter_map(|zone| zone.file.as_ref());
         let databases = self.geoip.iter().flat_map(|geoip| &geoip.value);
         let tokens = self.control.iter().flat_map(|control| control.value.files());
-        let of_monitors = self.monitors.iter().flat_map(|at| monitor::files(&at.value));
         let named = zones.chain(databases).chain(&self.nets.files).chain(tokens);
-        named.map(|at| &at.value).chain(of_monitors)
+        named.map(|at| &at.value).chain(&self.of_monitors)
     }
 
     /// Adds a file. Only the main file may include others.

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
+use std::path::PathBuf;
 
 use crate::config::codes;
 use crate::model::Code;
@@ -60,6 +61,14 @@ impl Fault {
         self.help = Some(help.into());
         self
     }
+
+    /// What is reported where a key stands that was right by itself.
+    pub(super) fn at(self, key: &str, span: Span) -> Diagnostic {
+        let Self { code, expected, found, help } = self;
+        let message = format!("`{key}`: expected {expected}, found {found}");
+        let problem = Diagnostic::error(code, span, message);
+        Diagnostic { help, ..problem.label(span, format!("expected {expected}")) }
+    }
 }
 
 /// One file being read.
@@ -70,12 +79,14 @@ pub(super) struct Reader<'a> {
     pub(super) folder: &'a Path,
     /// Everything that was wrong so far.
     problems: RefCell<Vec<Diagnostic>>,
+    /// Files that it names, whether they are there or not.
+    files: RefCell<Vec<PathBuf>>,
 }
 
 impl<'a> Reader<'a> {
     /// Starts reading a file.
     pub(super) fn new(source: SourceId, folder: &'a Path) -> Self {
-        Self { source, folder, problems: RefCell::default() }
+        Self { source, folder, problems: RefCell::default(), files: RefCell::default() }
     }
 
     /// A range of this file.
@@ -88,9 +99,15 @@ impl<'a> Reader<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// All problems, in the order in which they were found.
-    pub(super) fn into_problems(self) -> Vec<Diagnostic> {
-        self.problems.into_inner()
+    /// Keeps the path of a file that matters: once it changes or is created, what is read
+    /// here may have become right or wrong.
+    pub(super) fn depend(&self, path: &Path) {
+        self.files.borrow_mut().push(path.to_owned());
+    }
+
+    /// All problems, in the order in which they were found, and the files that matter.
+    pub(super) fn into_parts(self) -> (Vec<Diagnostic>, Vec<PathBuf>) {
+        (self.problems.into_inner(), self.files.into_inner())
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::config::codes;
 use crate::config::directory::Directory;
 use crate::config::monitor;
+use crate::config::monitor::Place;
 use crate::config::monitors::monitor_id;
 use crate::config::reader::At;
 use crate::config::section::Section;
@@ -23,7 +24,7 @@ pub(super) struct Written {
     /// The monitor of its own.
     monitor: Option<At<String>>,
     /// Where it probes.
-    probe: Option<At<ProbeAt>>,
+    probe: Option<At<Place>>,
 }
 
 /// Reads `[region.NAME]`.
@@ -71,7 +72,13 @@ pub(super) fn monitor_of(
     let position = names.find(wanted, problems)?;
     names.mark(position);
     let monitor = &monitors.get(position)?.value;
-    let own = written.probe.as_ref().map(|at| at.value.clone());
+    if let Some(place) = &written.probe
+        && let Some(fault) = place.value.fault_of_all(&[monitor])
+    {
+        problems.push(fault.at("probe", place.span));
+        return None;
+    }
+    let own = written.probe.as_ref().map(|at| at.value.at.clone());
     let nowhere = matches!(monitor.probe, Probe::Exec(_) | Probe::Push);
     let itself = || {
         let host = ProbeHost::Name(name.clone());

@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::path::PathBuf;
 
 use toml::Spanned;
@@ -137,6 +138,11 @@ impl<'a> Value<'a> {
                 entries.collect::<Option<_>>().map(serde_json::Value::Object)
             }
         }
+    }
+
+    /// Keeps the path of a file that matters.
+    pub(super) fn depend(&self, path: &Path) {
+        self.reader.depend(path);
     }
 
     /// Reports a problem of its own.

@@ -1,11 +1,14 @@
 //! Checks: which monitor probes what, each once, whoever needs it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::Monitor;
 use crate::model::MonitorId;
+use crate::model::Probe;
 use crate::model::ProbeAt;
 use crate::model::ProbeHost;
 use crate::model::Region;
@@ -24,7 +27,8 @@ impl CheckId {
 }
 
 /// What tells a check from others, also after a reload, on other nodes and in the state
-/// directory: `web@192.0.2.10:80 www.example.com`.
+/// directory: `web@192.0.2.10:80 www.example.com`. No two checks have the same: what would
+/// make a part of it end early is percent-encoded.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CheckKey(Arc<str>);
 
@@ -131,7 +135,8 @@ impl Maker<'_> {
     fn check(&mut self, monitor: MonitorId, at: &ProbeAt, name: Option<&str>) -> CheckId {
         let monitor = self.first_alike(monitor);
         let probe = self.monitor(monitor).map(|monitor| &monitor.probe);
-        let name = name.filter(|_| probe.is_some_and(crate::model::Probe::names_service));
+        let name = name.filter(|_| probe.is_some_and(Probe::names_service));
+        let at = &probe.map_or_else(|| at.clone(), |probe| plain(at, probe));
         let likeness = (monitor, at.clone(), name.map(str::to_owned));
         if let Some(id) = self.found.get(&likeness) {
             return *id;
@@ -147,23 +152,27 @@ impl Maker<'_> {
         self.monitors.get(id.index())
     }
 
-    /// The first monitor that does the same under whatever name.
+    /// The first monitor that does the same under whatever name. A heartbeat is of the
+    /// monitor that it names, and a program is told the name: those are only like themselves.
     fn first_alike(&self, id: MonitorId) -> MonitorId {
         let Some(monitor) = self.monitor(id) else { return id };
+        if matches!(monitor.probe, Probe::Exec(_) | Probe::Push) {
+            return id;
+        }
         let alike =
             |other: &Monitor| Monitor { name: monitor.name.clone(), ..other.clone() } == *monitor;
         (0..).zip(self.monitors).find(|(_, other)| alike(other)).map_or(id, |(at, _)| MonitorId(at))
     }
 
     fn key(&self, id: MonitorId, at: &ProbeAt, name: Option<&str>) -> CheckKey {
-        let monitor = self.monitor(id);
-        let mut text = monitor.map(|monitor| monitor.name.clone()).unwrap_or_default();
-        text += "@";
+        let monitor = self.monitor(id).map_or("", |monitor| &monitor.name);
+        let mut text = format!("{}@", encoded(monitor, "@% "));
         match &at.host {
-            ProbeHost::Address(std::net::IpAddr::V6(v6)) => text += &format!("[{v6}]"),
-            host @ (ProbeHost::Address(_) | ProbeHost::Name(_)) => text += &host.to_string(),
+            ProbeHost::Address(IpAddr::V4(v4)) => text += &v4.to_string(),
+            ProbeHost::Address(IpAddr::V6(v6)) => text += &format!("[{v6}]"),
+            ProbeHost::Name(name) => text += &encoded(name, ":/% "),
         }
-        if let Some(port) = at.port.or_else(|| monitor.and_then(|monitor| monitor.probe.port())) {
+        if let Some(port) = at.port {
             text += &format!(":{port}");
         }
         text += at.path.as_deref().unwrap_or_default();
@@ -174,6 +183,46 @@ impl Maker<'_> {
     }
 }
 
+/// The same place in the one way of saying it, so that what is probed alike is one check:
+/// with the port it comes to if there are ports, without a path that is the monitor's anyway.
+fn plain(at: &ProbeAt, probe: &Probe) -> ProbeAt {
+    let host = match &at.host {
+        ProbeHost::Name(name) => {
+            let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+            let address = bare.unwrap_or(name).parse().ok();
+            address.map_or_else(|| at.host.clone(), ProbeHost::Address)
+        }
+        ProbeHost::Address(_) => at.host.clone(),
+    };
+    let port = probe.port().map(|of_monitor| at.port.unwrap_or(of_monitor));
+    let path = match probe {
+        Probe::Http(http) => at.path.clone().filter(|path| *path != http.path),
+        Probe::Dns(_)
+        | Probe::Exec(_)
+        | Probe::Grpc(_)
+        | Probe::Icmp
+        | Probe::Push
+        | Probe::Tcp(_)
+        | Probe::Tls(_) => None,
+    };
+    ProbeAt { host, port, path }
+}
+
+/// Text with some characters, all ASCII, percent-encoded.
+fn encoded<'a>(text: &'a str, special: &str) -> Cow<'a, str> {
+    if !text.contains(|c| special.contains(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut found = String::new();
+    for c in text.chars() {
+        match special.contains(c) {
+            true => found += &format!("%{:02X}", u32::from(c)),
+            false => found.push(c),
+        }
+    }
+    Cow::Owned(found)
+}
+
 fn itself(target: &Target) -> ProbeAt {
     let host = match target {
         Target::Address(address) => ProbeHost::Address(*address),
@@ -181,3 +230,6 @@ fn itself(target: &Target) -> ProbeAt {
     };
     ProbeAt { host, port: None, path: None }
 }
+
+#[cfg(test)]
+mod tests;

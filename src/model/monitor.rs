@@ -87,15 +87,16 @@ impl Probe {
         }
     }
 
-    /// Whether it presents a name to the target (Host header, SNI, `:authority`) that is the
-    /// service's unless the monitor says another.
+    /// Whether it presents a name to the target (Host header, SNI, `:authority`, a program's
+    /// environment) that is the service's unless the monitor says another.
     pub const fn names_service(&self) -> bool {
         match self {
             Self::Http(HttpProbe { host, .. }) | Self::Grpc(GrpcProbe { host, .. }) => {
                 host.is_none()
             }
             Self::Tls(probe) => probe.tls.server_name.is_none(),
-            Self::Dns(_) | Self::Exec(_) | Self::Icmp | Self::Push | Self::Tcp(_) => false,
+            Self::Exec(_) => true,
+            Self::Dns(_) | Self::Icmp | Self::Push | Self::Tcp(_) => false,
         }
     }
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::net::TcpStream;
 
 use crate::health::Check;
+use crate::model::HttpProbe;
 use crate::model::Monitor;
 use crate::model::Probe;
 use crate::model::ProbeHost;
+use crate::model::TlsOptions;
 use crate::prober::connect;
 use crate::prober::connect::Stage;
 use crate::prober::dns;
@@ -18,8 +21,11 @@ use crate::prober::expect::Expected;
 use crate::prober::failure::Fault;
 use crate::prober::grpc;
 use crate::prober::http;
+use crate::prober::http::Ask;
 use crate::prober::icmp;
-use crate::prober::redirects;
+use crate::prober::redirects::Endpoint;
+use crate::prober::redirects::Hop;
+use crate::prober::redirects::Moved;
 use crate::prober::tcp;
 use crate::prober::tls::ClientTls;
 
@@ -37,8 +43,12 @@ pub(super) struct Compiled {
 impl Compiled {
     /// Makes ready; reads the files of TLS.
     pub(super) fn new(monitor: &Monitor) -> Self {
+        let defaults = defaults();
         let (options, protocol): (_, &[u8]) = match &monitor.probe {
-            Probe::Http(probe) => (probe.tls.as_ref(), b"http/1.1"),
+            Probe::Http(probe) => {
+                let of_redirects = (probe.redirects > 0).then_some(&defaults);
+                (probe.tls.as_ref().or(of_redirects), b"http/1.1")
+            }
             Probe::Grpc(probe) => (probe.tls.as_ref(), b"h2"),
             Probe::Tls(probe) => (Some(&probe.tls), b""),
             Probe::Dns(_) | Probe::Exec(_) | Probe::Icmp | Probe::Push | Probe::Tcp(_) => {
@@ -136,18 +146,66 @@ impl Compiled {
         let authority = presented(probe.host.as_deref(), check, port);
         let path = check.at.path.as_deref().unwrap_or(&probe.path);
         if probe.redirects > 0 {
-            let address = connect::address(&check.at.host, stage).await?;
-            let (to, what) = ((address, port), (&*authority, path));
-            return redirects::probe(probe, expected, self.tls.as_ref(), to, what, stage).await;
+            let host = check.at.host.to_string();
+            let is_secure = probe.tls.is_some();
+            let endpoint = Endpoint { host: &host, authority: &authority, port, is_secure };
+            let to = ProbeHost::Address(connect::address(&check.at.host, stage).await?);
+            let hop = endpoint.first(&probe.method, path)?;
+            return self.follow(probe, expected, (endpoint, &to, hop), stage, ends).await;
         }
         let stream = connect::connect(&check.at.host, port, stage).await?;
-        let what = (&*authority, path);
-        let Some(tls) = &self.tls else {
-            return http::exchange(stream, probe, expected, what, stage).await;
-        };
-        let (stream, until) = tls.handshake(stream, &authority, stage).await?;
-        *ends = until;
-        http::exchange(stream, probe, expected, what, stage).await
+        let ask = Ask { method: &probe.method, host: &authority, path, follows: false };
+        let tls = probe.tls.as_ref().and(self.tls.as_ref());
+        exchange(stream, tls, (probe, expected, ask), stage, ends).await.map(drop)
+    }
+
+    /// A request and those that it leads to, all at the same address.
+    async fn follow(
+        &self,
+        probe: &HttpProbe,
+        expected: &Expected,
+        (endpoint, to, mut hop): (Endpoint<'_>, &ProbeHost, Hop),
+        stage: &Stage,
+        ends: &mut Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        for _ in 0..=probe.redirects {
+            let (host, path) = (hop.authority(), hop.path());
+            let ask = Ask { method: hop.method.as_str(), host: &host, path: &path, follows: true };
+            let tls = self.tls.as_ref().filter(|_| hop.is_secure());
+            let stream = connect::connect(to, hop.port, stage).await?;
+            let answer = exchange(stream, tls, (probe, expected, ask), stage, ends).await?;
+            let Some(moved) = answer else { return Ok(()) };
+            hop = endpoint.next(&hop, &moved)?;
+        }
+        Err(Fault::target(format!("more than {} redirects", probe.redirects)))
+    }
+}
+
+/// One request and its answer; notes when a certificate ends, the first to end if there are
+/// several.
+async fn exchange(
+    stream: TcpStream,
+    tls: Option<&ClientTls>,
+    (probe, expected, ask): (&HttpProbe, &Expected, Ask<'_>),
+    stage: &Stage,
+    ends: &mut Option<Timestamp>,
+) -> Result<Option<Moved>, Fault> {
+    let Some(tls) = tls else {
+        return http::exchange(stream, probe, expected, ask, stage).await;
+    };
+    let (stream, until) = tls.handshake(stream, ask.host, stage).await?;
+    *ends = ends.iter().copied().chain(until).min();
+    http::exchange(stream, probe, expected, ask, stage).await
+}
+
+/// TLS for redirects that lead to it from clear text: with what holds if nothing is said.
+fn defaults() -> TlsOptions {
+    TlsOptions {
+        server_name: None,
+        verify: true,
+        authorities: None,
+        identity: None,
+        expiry_warning: Duration::ZERO,
     }
 }
 

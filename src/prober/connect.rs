@@ -25,31 +25,42 @@ impl Stage {
     }
 }
 
-/// The address of a host; a name is asked for anew each time.
-pub(super) async fn address(host: &ProbeHost, stage: &Stage) -> Result<IpAddr, Fault> {
+/// The addresses of a host; a name is asked for anew each time.
+async fn addresses(host: &ProbeHost, stage: &Stage) -> Result<Vec<IpAddr>, Fault> {
     let name = match host {
-        ProbeHost::Address(address) => return Ok(*address),
+        ProbeHost::Address(address) => return Ok(vec![*address]),
         ProbeHost::Name(name) => name,
     };
     stage.begin("looking up its name");
     let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-    let mut found =
-        found.map_err(|error| Fault::target(format!("no address of {name}: {error}")))?;
-    let first = found.next().map(|socket| socket.ip());
-    first.ok_or_else(|| Fault::target(format!("no address of {name}")))
+    let found = found.map_err(|error| Fault::target(format!("no address of {name}: {error}")))?;
+    Ok(found.map(|socket| socket.ip()).collect())
 }
 
-/// A new connection.
+/// The first address of a host.
+pub(super) async fn address(host: &ProbeHost, stage: &Stage) -> Result<IpAddr, Fault> {
+    let first = addresses(host, stage).await?.into_iter().next();
+    first.ok_or_else(|| Fault::target(format!("no address of {host}")))
+}
+
+/// A new connection: to the first address that takes one, in the order of the system.
 pub(super) async fn connect(
     host: &ProbeHost,
     port: u16,
     stage: &Stage,
 ) -> Result<TcpStream, Fault> {
-    let address = SocketAddr::new(address(host, stage).await?, port);
+    let addresses = addresses(host, stage).await?;
     stage.begin("connecting");
-    let stream = TcpStream::connect(address).await;
-    let stream = stream.map_err(|error| Fault::of_socket("connecting", &error))?;
-    // Small messages, each at once; a failure to say so only makes it slower.
-    stream.set_nodelay(true).ok();
-    Ok(stream)
+    let mut fault = Fault::target(format!("no address of {host}"));
+    for address in addresses {
+        match TcpStream::connect(SocketAddr::new(address, port)).await {
+            Ok(stream) => {
+                // Small messages, each at once; a failure to say so only makes it slower.
+                stream.set_nodelay(true).ok();
+                return Ok(stream);
+            }
+            Err(error) => fault = Fault::of_socket("connecting", &error),
+        }
+    }
+    Err(fault)
 }

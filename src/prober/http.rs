@@ -20,22 +20,37 @@ use crate::model::limits;
 use crate::prober::connect::Stage;
 use crate::prober::expect::Expected;
 use crate::prober::failure::Fault;
+use crate::prober::redirects;
+use crate::prober::redirects::Moved;
 
 /// What the probe calls itself.
 pub(super) const AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));
 
-/// Sends the request and judges the answer.
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    /// The method.
+    pub(super) method: &'a str,
+    /// The Host header.
+    pub(super) host: &'a str,
+    /// Path and query.
+    pub(super) path: &'a str,
+    /// Whether an answer that sends on is to be followed, and so is not judged.
+    pub(super) follows: bool,
+}
+
+/// Sends the request and judges the answer, unless that sends on to somewhere.
 pub(super) async fn exchange<S>(
     stream: S,
     probe: &HttpProbe,
     expected: &Expected,
-    (host, path): (&str, &str),
+    ask: Ask<'_>,
     stage: &Stage,
-) -> Result<(), Fault>
+) -> Result<Option<Moved>, Fault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let request = request(probe, host, path)?;
+    let request = request(probe, ask)?;
     stage.begin("waiting for the answer");
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(limits::PROBE_HEAD)
@@ -44,13 +59,18 @@ where
         .map_err(|error| fault(&error, stage))?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(|error| fault(&error, stage))?;
-        expected.status(response.status().as_u16())?;
+        let status = response.status().as_u16();
+        let location = response.headers().get(header::LOCATION);
+        if let Some(location) = location.filter(|_| ask.follows && redirects::is_redirect(status)) {
+            return Ok(Some(Moved { status, location: location.as_bytes().to_vec() }));
+        }
+        expected.status(status)?;
         if !expected.wants_body() {
-            return Ok(());
+            return Ok(None);
         }
         stage.begin("reading the body");
         let body = body(response.into_body()).await.map_err(|error| fault(&error, stage))?;
-        expected.body(&body)
+        expected.body(&body).map(|()| None)
     };
     let (mut exchange, mut connection) = (pin!(exchange), pin!(connection));
     tokio::select! {
@@ -61,11 +81,11 @@ where
     }
 }
 
-fn request(probe: &HttpProbe, host: &str, path: &str) -> Result<Request<Empty<Bytes>>, Fault> {
+fn request(probe: &HttpProbe, ask: Ask<'_>) -> Result<Request<Empty<Bytes>>, Fault> {
     let mut request = Request::builder()
-        .method(probe.method.as_str())
-        .uri(path)
-        .header(header::HOST, host)
+        .method(ask.method)
+        .uri(ask.path)
+        .header(header::HOST, ask.host)
         .header(header::CONNECTION, "close");
     let has = |name: &str| probe.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
     if !has("user-agent") {
@@ -78,7 +98,7 @@ fn request(probe: &HttpProbe, host: &str, path: &str) -> Result<Request<Empty<By
 }
 
 /// The first octets of a body, whatever it says of its length.
-pub(super) async fn body(mut body: Incoming) -> Result<Vec<u8>, hyper::Error> {
+async fn body(mut body: Incoming) -> Result<Vec<u8>, hyper::Error> {
     let mut found = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };

@@ -48,8 +48,7 @@ mod tls;
 mod tests;
 
 use std::collections::HashMap;
-use std::collections::HashSet;
-use std::net::Ipv6Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
@@ -64,6 +63,7 @@ use crate::health::CheckKey;
 use crate::health::Report;
 use crate::model::Monitor;
 use crate::model::Probe;
+use crate::model::limits;
 use crate::prober::compiled::Compiled;
 use crate::prober::run::Channels;
 use crate::tasks::SpawnError;
@@ -100,6 +100,20 @@ struct Counters {
     skipped: AtomicU64,
 }
 
+/// How much may be under way at a time.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    probes: usize,
+    /// Those that run a program; each counts as a probe too.
+    programs: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { probes: limits::PROBES_IN_FLIGHT, programs: limits::PROBE_PROGRAMS }
+    }
+}
+
 /// A plan with all that can be made beforehand.
 struct Ready {
     targets: Vec<(Arc<Check>, Arc<Compiled>)>,
@@ -128,28 +142,26 @@ const HEARTBEATS: usize = 1024;
 /// Names that a system is asked for at a time; more wait within their timeout.
 const LOOKUPS: usize = 64;
 
-/// What may be heard of.
+/// What may be heard of: the checks of push monitors, by monitor and target.
 #[derive(Debug, Default)]
-struct Pushed {
-    /// By the name of each push monitor, the one under whose name its checks are: alike
-    /// monitors share checks.
-    names: HashMap<String, String>,
-    checks: HashSet<CheckKey>,
-}
+struct Pushed(HashMap<(String, String), CheckKey>);
 
 impl Pushed {
     fn new(plan: &Plan) -> Self {
-        let is_push = |monitor: &&Monitor| matches!(monitor.probe, Probe::Push);
-        let pushed = || plan.monitors.iter().filter(is_push);
-        let first_alike = |monitor: &Monitor| {
-            let named = |other: &Monitor| Monitor { name: monitor.name.clone(), ..other.clone() };
-            pushed().find(|other| named(other) == *monitor).map(|other| other.name.clone())
+        let of_push = |check: &Check| {
+            let monitor = plan.monitors.get(check.monitor.index())?;
+            let name = matches!(monitor.probe, Probe::Push).then(|| monitor.name.clone())?;
+            Some(((name, check.at.host.to_string()), check.key.clone()))
         };
-        let names = pushed().filter_map(|m| Some((m.name.clone(), first_alike(m)?))).collect();
-        let of_push =
-            |check: &&Check| plan.monitors.get(check.monitor.index()).as_ref().is_some_and(is_push);
-        let checks = plan.checks.iter().filter(of_push).map(|check| check.key.clone()).collect();
-        Self { names, checks }
+        Self(plan.checks.iter().filter_map(of_push).collect())
+    }
+
+    fn find(&self, monitor: &str, target: &str) -> Option<&CheckKey> {
+        let bare = target.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        // An address may be written in several ways.
+        let address = bare.unwrap_or(target).parse::<IpAddr>();
+        let target = address.map_or_else(|_| target.to_owned(), |address| address.to_string());
+        self.0.get(&(monitor.to_owned(), target))
     }
 }
 
@@ -175,6 +187,15 @@ impl Prober {
         reports: mpsc::Sender<Report>,
         tasks: &Tasks,
     ) -> Result<Self, SpawnError> {
+        Self::start_within(Bounds::default(), plan, reports, tasks)
+    }
+
+    fn start_within(
+        bounds: Bounds,
+        plan: Plan,
+        reports: mpsc::Sender<Report>,
+        tasks: &Tasks,
+    ) -> Result<Self, SpawnError> {
         let pushed = Arc::new(RwLock::new(Pushed::new(&plan)));
         let (plans, receiver) = watch::channel(Arc::new(Ready::new(plan)));
         let (heartbeats, heard) = mpsc::channel(HEARTBEATS);
@@ -183,6 +204,7 @@ impl Prober {
             plans: receiver,
             heartbeats: heard,
             reports,
+            bounds,
             counters: Arc::clone(&counters),
         };
         tasks.thread("prober", move |stop| {
@@ -213,14 +235,8 @@ impl Prober {
     /// is no such check, or too many heartbeats wait.
     pub fn heartbeat(&self, monitor: &str, target: &str, failure: Option<String>) -> bool {
         let pushed = self.pushed.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(name) = pushed.names.get(monitor) else { return false };
-        let key = match target.parse::<Ipv6Addr>() {
-            Ok(address) => format!("{name}@[{address}]"),
-            Err(_) => format!("{name}@{target}"),
-        };
-        let check = CheckKey::new(key);
-        pushed.checks.contains(&check)
-            && self.heartbeats.try_send(Heartbeat { check, failure }).is_ok()
+        let Some(check) = pushed.find(monitor, target).cloned() else { return false };
+        self.heartbeats.try_send(Heartbeat { check, failure }).is_ok()
     }
 
     /// What was done so far.

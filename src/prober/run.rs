@@ -1,7 +1,6 @@
 //! The loop of the prober's thread: what is due is started, what ended is reported.
 
 use std::collections::HashMap;
-use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use crate::health::Check;
 use crate::health::CheckKey;
 use crate::health::Outcome;
 use crate::health::Report;
-use crate::model::limits;
+use crate::prober::Bounds;
 use crate::prober::Counters;
 use crate::prober::Heartbeat;
 use crate::prober::Ready;
@@ -43,6 +42,8 @@ pub(super) struct Channels {
     pub(super) heartbeats: mpsc::Receiver<Heartbeat>,
     /// Where outcomes go.
     pub(super) reports: mpsc::Sender<Report>,
+    /// How much may be under way.
+    pub(super) bounds: Bounds,
     /// What is counted.
     pub(super) counters: Arc<Counters>,
 }
@@ -62,15 +63,28 @@ struct Ended {
     was_exec: bool,
 }
 
+/// What a check is doing that has a probe under way or waiting.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Busy {
+    /// A bound holds it back.
+    Waiting,
+    /// It is being probed.
+    Running,
+    /// It is being probed, and was due again meanwhile: a probe that takes its whole timeout
+    /// ends just after the next was due, which must not be left out for that.
+    Overdue,
+}
+
 type Running = FuturesUnordered<Pin<Box<dyn Future<Output = Ended>>>>;
 
 struct Loop {
+    bounds: Bounds,
     start: Instant,
     schedule: Schedule,
     targets: HashMap<CheckKey, Target>,
     running: Running,
     /// The checks that have a probe under way or waiting.
-    busy: HashSet<CheckKey>,
+    busy: HashMap<CheckKey, Busy>,
     n_programs: usize,
     /// Due, and held back by a bound.
     waiting: VecDeque<CheckKey>,
@@ -81,13 +95,14 @@ struct Loop {
 
 /// Probes until told to stop, or until nobody listens.
 pub(super) async fn run(channels: Channels, stop: CancellationToken) {
-    let Channels { mut plans, mut heartbeats, reports, counters } = channels;
+    let Channels { mut plans, mut heartbeats, reports, bounds, counters } = channels;
     let mut state = Loop {
+        bounds,
         start: Instant::now(),
         schedule: Schedule::default(),
         targets: HashMap::new(),
         running: FuturesUnordered::new(),
-        busy: HashSet::new(),
+        busy: HashMap::new(),
         n_programs: 0,
         waiting: VecDeque::new(),
         waiting_programs: VecDeque::new(),
@@ -156,11 +171,11 @@ impl Loop {
 
     fn start_due(&mut self) {
         let now = self.start.elapsed();
-        while self.running.len() < limits::PROBES_IN_FLIGHT {
+        while self.running.len() < self.bounds.probes {
             let Some(key) = self.waiting.pop_front() else { break };
             self.begin(&key);
         }
-        while self.n_programs < limits::PROBE_PROGRAMS {
+        while self.n_programs < self.bounds.programs {
             let Some(key) = self.waiting_programs.pop_front() else { break };
             self.begin(&key);
         }
@@ -171,19 +186,27 @@ impl Loop {
                 continue;
             }
             let is_exec = target.compiled.is_exec();
-            if !self.busy.insert(key.clone()) {
-                self.counters.skipped.fetch_add(1, Ordering::Relaxed);
-                continue;
+            match self.busy.get_mut(&key) {
+                None => {}
+                Some(busy @ Busy::Running) => {
+                    *busy = Busy::Overdue;
+                    continue;
+                }
+                Some(Busy::Waiting | Busy::Overdue) => {
+                    self.counters.skipped.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
             }
             let queue = match is_exec {
-                true if self.n_programs >= limits::PROBE_PROGRAMS => &mut self.waiting_programs,
-                false if self.running.len() >= limits::PROBES_IN_FLIGHT => &mut self.waiting,
+                true if self.n_programs >= self.bounds.programs => &mut self.waiting_programs,
+                false if self.running.len() >= self.bounds.probes => &mut self.waiting,
                 true | false => {
                     self.begin(&key);
                     continue;
                 }
             };
-            queue.push_back(key);
+            queue.push_back(key.clone());
+            self.busy.insert(key, Busy::Waiting);
             self.counters.delayed.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -193,6 +216,7 @@ impl Loop {
             self.busy.remove(key);
             return;
         };
+        self.busy.insert(key.clone(), Busy::Running);
         self.n_programs += usize::from(target.compiled.is_exec());
         self.counters.started.fetch_add(1, Ordering::Relaxed);
         self.running.push(Box::pin(one(target)));
@@ -201,9 +225,13 @@ impl Loop {
 
     fn ended(&mut self, ended: Ended) {
         self.n_programs -= usize::from(ended.was_exec);
-        self.busy.remove(&ended.report.check);
-        if self.targets.contains_key(&ended.report.check) {
+        let key = ended.report.check.clone();
+        let busy = self.busy.remove(&key);
+        if self.targets.contains_key(&key) {
             self.outbox.push_back(ended.report);
+            if busy == Some(Busy::Overdue) {
+                self.begin(&key);
+            }
         }
         self.count_running();
     }

@@ -5,9 +5,9 @@ mod others;
 mod place;
 mod tls;
 
-pub(super) use place::target as place;
+pub(super) use place::Place;
+pub(super) use place::any as place;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use socket2::Domain;
@@ -157,21 +157,6 @@ fn duration(
 ) -> Option<At<Duration>> {
     let value = section.value(key, example)?;
     value.quantity("s", |text| units::within(text, bounds))
-}
-
-/// The files that a monitor names: certificates, keys, programs.
-pub(super) fn files(monitor: &Monitor) -> impl Iterator<Item = &PathBuf> {
-    let (tls, program) = match &monitor.probe {
-        Probe::Http(probe) => (probe.tls.as_ref(), None),
-        Probe::Grpc(probe) => (probe.tls.as_ref(), None),
-        Probe::Tls(probe) => (Some(&probe.tls), None),
-        Probe::Exec(probe) => (None, Some(&probe.program)),
-        Probe::Dns(_) | Probe::Icmp | Probe::Push | Probe::Tcp(_) => (None, None),
-    };
-    let authorities = tls.and_then(|tls| tls.authorities.as_ref());
-    let identity = tls.and_then(|tls| tls.identity.as_ref());
-    let identity = identity.into_iter().flat_map(|(certificate, key)| [certificate, key]);
-    authorities.into_iter().chain(identity).chain(program)
 }
 
 /// Warns if echo requests are to be sent and this user may not send any.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::config::codes;
@@ -131,10 +132,13 @@ pub(super) fn grpc(mut section: Section<'_>) -> GrpcProbe {
 pub(super) fn exec(mut section: Section<'_>) -> Option<ExecProbe> {
     let command = section.required("command", "[\"/usr/local/bin/probe\"]");
     let words = command.as_ref().and_then(|value| value.list(Value::text));
-    section.close();
     let (command, words) = command.zip(words)?;
     let mut words = words.value.into_iter();
     let program = words.next()?;
+    if program.value.starts_with('/') {
+        section.reader().depend(Path::new(&program.value));
+    }
+    section.close();
     if let Err(fault) = runnable(&program.value) {
         return command.fault(fault);
     }

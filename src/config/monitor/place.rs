@@ -7,9 +7,63 @@ use crate::config::codes;
 use crate::config::monitor::http;
 use crate::config::notation;
 use crate::config::reader::Fault;
+use crate::model::Monitor;
 use crate::model::Probe;
 use crate::model::ProbeAt;
 use crate::model::ProbeHost;
+
+/// A place before it is known which monitors go there.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct Place {
+    /// Where.
+    pub(in crate::config) at: ProbeAt,
+    /// The URL that it was written as, if it was one.
+    url: Option<String>,
+}
+
+impl Place {
+    /// What is wrong with it if this monitor goes there: a URL has the scheme of requests.
+    pub(in crate::config) fn fault(&self, monitor: &Monitor) -> Option<Fault> {
+        let Monitor { name, probe: Probe::Http(_), .. } = monitor else { return None };
+        let (url, kind) = (self.url.as_ref()?, monitor.probe.kind());
+        let (scheme, rest) = url.split_once("://")?;
+        (scheme != kind).then(|| {
+            let found = format!("{url:?}, while monitor `{name}` has `{kind}`");
+            let help = format!("write \"{kind}://{rest}\", or use a monitor with `{scheme}`");
+            fault().found(found).help(help)
+        })
+    }
+
+    /// What is wrong with it if these monitors go there.
+    pub(in crate::config) fn fault_of_all(&self, monitors: &[&Monitor]) -> Option<Fault> {
+        let is_request = |monitor: &&Monitor| matches!(monitor.probe, Probe::Http(_));
+        let wrong = monitors.iter().find_map(|monitor| self.fault(monitor));
+        let no_request = || {
+            let (url, first) = (self.url.as_ref()?, monitors.first()?);
+            let (scheme, rest) = url.split_once("://")?;
+            let (name, kind) = (&first.name, first.probe.kind());
+            let found = format!("{url:?}, while monitor `{name}` has `{kind}`");
+            let help = format!("write {:?}, or use a monitor with `{scheme}`", authority(rest));
+            (!monitors.iter().any(is_request)).then(|| fault().found(found).help(help))
+        };
+        wrong.or_else(no_request)
+    }
+}
+
+/// The `probe` of an endpoint or region, which may be a URL.
+pub(in crate::config) fn any(text: &str) -> Result<Place, Fault> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return Ok(Place { at: target(text)?, url: None });
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    if !["http", "https"].contains(&&*scheme) {
+        let fault = fault().found(format!("a URL with `{scheme}`"));
+        return Err(
+            fault.help(format!("write {:?}, or a URL with `http` or `https`", authority(rest)))
+        );
+    }
+    Ok(Place { at: of_url(rest)?, url: Some(format!("{scheme}://{rest}")) })
+}
 
 /// The `at` of a monitor, which may be a URL if the probe is a request.
 pub(super) fn of_probe(text: &str, probe: &Probe) -> Result<ProbeAt, Fault> {
@@ -20,6 +74,11 @@ pub(super) fn of_probe(text: &str, probe: &Probe) -> Result<ProbeAt, Fault> {
         let fault = fault().found(format!("{text:?}, while the monitor has `{kind}`"));
         return Err(fault.help(format!("write \"{kind}://{rest}\"")));
     }
+    of_url(rest)
+}
+
+/// What follows the scheme.
+fn of_url(rest: &str) -> Result<ProbeAt, Fault> {
     let (authority, path) = match rest.find(['/', '?']) {
         Some(end) => rest.split_at(end),
         None => (rest, ""),
@@ -33,7 +92,7 @@ pub(super) fn of_probe(text: &str, probe: &Probe) -> Result<ProbeAt, Fault> {
 }
 
 /// An address, an address and a port, a host, a host and a port.
-pub(in crate::config) fn target(text: &str) -> Result<ProbeAt, Fault> {
+fn target(text: &str) -> Result<ProbeAt, Fault> {
     if let Some((_, rest)) = text.split_once("://") {
         return Err(url(rest));
     }
@@ -68,9 +127,12 @@ fn fault() -> Fault {
 }
 
 fn url(rest: &str) -> Fault {
-    let authority = rest.split('/').next().unwrap_or_default();
-    let fault = fault().help(format!("write \"{authority}\""));
-    fault.found("a URL, which only the `at` of an `http` or `https` monitor may be")
+    let fault = fault().help(format!("write {:?}", authority(rest)));
+    fault.found("a URL, to which only an `http` or `https` monitor can send requests")
+}
+
+fn authority(rest: &str) -> &str {
+    rest.split(['/', '?']).next().unwrap_or_default()
 }
 
 fn usable(address: IpAddr) -> Result<IpAddr, Fault> {

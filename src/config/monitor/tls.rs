@@ -95,6 +95,7 @@ fn content<T>(
     read: impl Fn(&str) -> Result<T, String>,
 ) -> Option<(At<PathBuf>, T)> {
     let path = value.path()?;
+    value.depend(&path.value);
     let text = match files::text(&path.value) {
         Ok(text) => text,
         Err(problem) => {

@@ -98,7 +98,7 @@ fn services_pools_and_regions_say_how_they_are_judged() {
         "self@us",
         "web@10.0.0.9:81",
         "web@[::1]:90 www.gslb.example.com",
-        "ping@[::1]:90",
+        "ping@[::1]",
         "web@198.51.100.10:80 www.gslb.example.com",
         "ping@198.51.100.10",
     ];
@@ -131,4 +131,55 @@ fn files_of_tls_must_hold_what_they_should() {
         assert!(all(keys).contains(&"tls-file"), "{keys}");
     }
     assert!(all("authorities = \"none.pem\"").contains(&"file-missing"));
+}
+
+#[test]
+fn a_url_says_where_an_endpoint_or_a_region_is_probed() {
+    let folder = Folder::new();
+    let with = |region: &str, endpoint: &str, kind: &str| {
+        let text = cases::BASE
+            .replace(
+                "[region.eu]",
+                &format!("[region.eu]\nmonitor = \"web\"\nprobe = \"{region}\""),
+            )
+            .replace(
+                "[\"192.0.2.10\"]",
+                &format!("[{{ address = \"192.0.2.10\", probe = \"{endpoint}\" }}]"),
+            )
+            .replace("name = ", "monitor = \"web\"\nname = ");
+        load_str(&format!("[monitor.web]\n{kind}\n{text}"), folder.path())
+    };
+    let (region, endpoint) = ("HTTPS://10.0.0.9:81?up", "https://10.0.0.1:8443/other");
+    let found = with(region, endpoint, "https = {}").config.unwrap();
+    let keys: Vec<&str> = found.checks.all.iter().map(|check| check.key.as_str()).collect();
+    assert!(keys.contains(&"web@10.0.0.9:81/?up"), "{keys:?}");
+    assert!(keys.contains(&"web@10.0.0.1:8443/other www.gslb.example.com"), "{keys:?}");
+    let problems = |loaded: &crate::config::Loaded| -> Vec<String> {
+        loaded.diagnostics.iter().map(|problem| problem.message.clone()).collect()
+    };
+    let wrong = "`probe`: expected an address or a host, perhaps with a port, found ";
+    let other = with(region, endpoint, "http = {}");
+    assert_eq!(codes(&other), ["probe-place"; 2]);
+    let expected = format!("{wrong}{endpoint:?}, while monitor `web` has `http`");
+    assert!(problems(&other).contains(&expected), "{:?}", problems(&other));
+    let none = with(region, endpoint, "tcp = { port = 1 }");
+    let expected = format!("{wrong}{endpoint:?}, while monitor `web` has `tcp`");
+    assert!(problems(&none).contains(&expected), "{:?}", problems(&none));
+    let ftp = with(region, "ftp://10.0.0.1/", "https = {}");
+    assert_eq!(codes(&ftp), ["probe-place"]);
+}
+
+#[test]
+fn files_of_monitors_are_watched_before_they_are_there() {
+    let folder = Folder::new();
+    let program = folder.path().join("probe");
+    let text = format!(
+        "[monitor.run]\nexec = {{ command = [{program:?}] }}\n\
+         [monitor.web]\nhttps = {{ authorities = \"none.pem\" }}\n{}",
+        cases::BASE
+    );
+    let loaded = load_str(&text, folder.path());
+    assert!(loaded.config.is_none());
+    assert!(loaded.files.contains(&program));
+    assert!(loaded.files.contains(&folder.path().join("none.pem")));
 }

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncBufReadExt;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
+use tokio::io::BufReader;
 use tokio::net::TcpListener;
 
 use crate::health::Outcome;
+use crate::health::Report;
 use crate::model::BodyMatch;
 use crate::model::HttpProbe;
 use crate::model::Probe;
+use crate::model::TlsOptions;
+use crate::model::limits;
+use crate::prober::tests::certificates::Own;
 use crate::prober::tests::failure;
 use crate::prober::tests::get;
 use crate::prober::tests::outcome;
@@ -17,6 +23,11 @@ use crate::prober::tests::report;
 
 /// What a probe of a target comes to that sends this, again and again if told so.
 async fn told(answer: &[u8], again: bool, probe: HttpProbe, timeout: Duration) -> Outcome {
+    served(answer, if again { answer } else { b"" }, probe, timeout).await
+}
+
+/// What a probe of a target comes to that sends this, and then that without an end.
+async fn served(answer: &[u8], then: &[u8], probe: HttpProbe, timeout: Duration) -> Outcome {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let serve = async {
@@ -24,7 +35,8 @@ async fn told(answer: &[u8], again: bool, probe: HttpProbe, timeout: Duration) -
             let (mut stream, _) = listener.accept().await.unwrap();
             let n = stream.read(&mut [0; 4096]).await.unwrap_or(0);
             assert!(n > 0, "there was a request");
-            while stream.write_all(answer).await.is_ok() && again {}
+            stream.write_all(answer).await.ok();
+            while !then.is_empty() && stream.write_all(then).await.is_ok() {}
         }
     };
     tokio::select! {
@@ -93,6 +105,123 @@ async fn redirects_are_followed_only_so_far() {
     let to_itself = b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
     let found = told(to_itself, false, follow, LONG).await;
     assert_eq!(failure(&found), "more than 3 redirects");
+    let away = b"HTTP/1.1 307 Away\r\nLocation: http://127.0.0.2/\r\nContent-Length: 0\r\n\r\n";
+    let found = told(away, false, HttpProbe { redirects: 3, ..get() }, LONG).await;
+    assert_eq!(failure(&found), "a redirect to http://127.0.0.2/, which is not the endpoint");
     let kept = HttpProbe { expect_status: vec![302..=302], ..get() };
     assert_eq!(told(to_itself, false, kept, LONG).await, Outcome::Success);
+}
+
+fn wants(text: &str) -> HttpProbe {
+    HttpProbe { expect_body: Some(BodyMatch::Contains(text.to_owned())), ..get() }
+}
+
+#[tokio::test]
+async fn old_and_early_answers_are_understood() {
+    for answer in [
+        &b"HTTP/1.0 200 OK\r\n\r\nready"[..],
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\nready",
+        b"HTTP/1.1 200 OK\r\nX-Odd: \xff\xfe\t\xe9\r\nX-Empty:\r\n\r\nready",
+        b"HTTP/1.1 200 \xe9\r\n\r\nready",
+        b"HTTP/1.1 200\r\n\r\nready",
+    ] {
+        let found = told(answer, false, wants("ready"), LONG).await;
+        assert_eq!(found, Outcome::Success, "{}", String::from_utf8_lossy(answer));
+    }
+    let odd = b"HTTP/1.1 200 OK\r\nX-Odd: a\x01b\r\n\r\nready";
+    let odd = told(odd, false, wants("ready"), LONG).await;
+    assert!(failure(&odd).contains("no HTTP"), "{odd:?}");
+}
+
+#[tokio::test]
+async fn a_body_is_read_so_far_and_no_further() {
+    let sized = |n: usize| {
+        let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {n}\r\n\r\n").into_bytes();
+        answer.resize(answer.len() + n - 1, b'y');
+        answer.push(b'z');
+        answer
+    };
+    let fits = told(&sized(limits::PROBE_BODY), false, wants("z"), LONG).await;
+    assert_eq!(fits, Outcome::Success);
+    let over = told(&sized(limits::PROBE_BODY + 1), false, wants("z"), LONG).await;
+    assert!(failure(&over).contains("expected \"z\" in it"), "{over:?}");
+    let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunks = served(head, b"5\r\nyyyyy\r\n", wants("z"), LONG).await;
+    assert!(failure(&chunks).contains("expected \"z\" in it"), "{chunks:?}");
+    let early = b"HTTP/1.1 102 Processing\r\n\r\n";
+    let short = Duration::from_millis(500);
+    let found = served(early, early, get(), short).await;
+    assert!(matches!(found, Outcome::Failure(_)), "{found:?}");
+}
+
+/// What a probe by TLS comes to: the server answers each path with what is given for it, and
+/// wants a certificate if told so.
+async fn by_tls(
+    own: &Own,
+    of_client: Option<&Own>,
+    probe: HttpProbe,
+    answer: impl Fn(&str) -> String,
+) -> Report {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let acceptor = own.acceptor(b"http/1.1", of_client);
+    let serve = async {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let mut stream = BufReader::new(stream);
+            let mut line = String::new();
+            stream.read_line(&mut line).await.ok();
+            let path = line.split(' ').nth(1).unwrap_or_default();
+            stream.write_all(answer(path).as_bytes()).await.ok();
+            stream.shutdown().await.ok();
+        }
+    };
+    tokio::select! {
+        report = report(Probe::Http(probe), at, LONG) => report,
+        () = serve => unreachable!(),
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_shown_where_one_is_wanted() {
+    let (own, client) = (Own::new("localhost", 2090), Own::new("probe.example", 2090));
+    let ok = |_: &str| "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned();
+    let tls = TlsOptions { identity: Some(client.identity()), ..own.options() };
+    let shows = HttpProbe { tls: Some(tls), ..get() };
+    assert_eq!(by_tls(&own, Some(&client), shows, ok).await.outcome, Outcome::Success);
+    let hides = HttpProbe { tls: Some(own.options()), ..get() };
+    let refused = by_tls(&own, Some(&client), hides, ok).await.outcome;
+    assert!(failure(&refused).contains("CertificateRequired"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn redirects_stay_at_the_endpoint_by_tls_too() {
+    let own = Own::new("other.example", 2090);
+    let moved =
+        |to: &str| format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+    let site = |path: &str| match path {
+        "/" => moved("https://localhost/in?a=b"),
+        "/in?a=b" => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "/away" => moved("http://169.254.169.254/latest/"),
+        _ => moved("http://localhost/"),
+    };
+    let tls = TlsOptions { server_name: Some("other.example".to_owned()), ..own.options() };
+    let follow = |path: &str| HttpProbe {
+        tls: Some(tls.clone()),
+        redirects: 2,
+        path: path.to_owned(),
+        ..wants("ok")
+    };
+    let found = by_tls(&own, None, follow("/"), site).await;
+    assert_eq!(found.outcome, Outcome::Success);
+    assert_eq!(found.certificate_ends.unwrap().to_string(), "2090-01-01T00:00:00Z");
+    for (path, expected) in [
+        ("/away", "a redirect to http://169.254.169.254/latest/, which would leave TLS"),
+        ("/clear", "a redirect to http://localhost/, which would leave TLS"),
+    ] {
+        let found = by_tls(&own, None, follow(path), site).await;
+        assert_eq!(failure(&found.outcome), expected);
+    }
 }

@@ -1,6 +1,10 @@
 //! Probes against real sockets on loopback, and the schedule in virtual time.
 
+mod certificates;
+mod dns;
+mod grpc;
 mod http;
+mod live;
 mod others;
 mod schedule;
 
@@ -21,6 +25,7 @@ use crate::model::ProbeAt;
 use crate::model::ProbeHost;
 use crate::prober::Plan;
 use crate::prober::Prober;
+use crate::prober::schedule::hash;
 use crate::tasks::Tasks;
 
 fn get() -> HttpProbe {
@@ -38,6 +43,13 @@ fn get() -> HttpProbe {
     }
 }
 
+/// A key that is due at once: which part of the first second it is hashed to.
+fn soon() -> CheckKey {
+    let mut keys = (0..).map(|n| format!("it@{n}"));
+    let is_soon = |key: &String| hash(key).rotate_left(32) < u64::MAX / 1000;
+    CheckKey::new(keys.find(is_soon).unwrap())
+}
+
 fn plan(probe: Probe, at: SocketAddr, timeout: Duration) -> Plan {
     let monitor = Monitor {
         name: "it".to_owned(),
@@ -50,7 +62,7 @@ fn plan(probe: Probe, at: SocketAddr, timeout: Duration) -> Plan {
         hold_down: Duration::ZERO,
     };
     let check = Check {
-        key: CheckKey::new("it@place"),
+        key: soon(),
         monitor: MonitorId(0),
         at: ProbeAt { host: ProbeHost::Address(at.ip()), port: Some(at.port()), path: None },
         name: Some("localhost".to_owned()),
