@@ -42,7 +42,7 @@ fn main() {
     println!("{SERVICES} services, {} checks", plan.checks.all.len());
     let mut now: Timestamp = "2026-11-25T12:00:00Z".parse().expect("a point in time");
     let mut engine = Engine::new(plan.clone(), None, now);
-    let standings = engine.effects(now).standings.into_iter().map(|(_, standing)| standing);
+    let standings = engine.effects(now).standings.into_values();
     let standing = Arc::new(Standing::new(standings));
     let mut snapshot = Snapshot { world: Arc::clone(&plan.world), standing };
     let mut publisher = Publisher::new(snapshot.clone());

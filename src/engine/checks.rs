@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::engine::saved::SavedCheck;
 use crate::health::Damper;
 use crate::health::Damping;
 use crate::health::Outcome;
@@ -26,6 +27,8 @@ pub(super) struct CheckState {
     pub(super) last: Option<Timestamp>,
     pub(super) took: Duration,
     pub(super) unable: Option<String>,
+    /// Its target reports by itself, when it likes.
+    pub(super) is_pushed: bool,
     pub(super) certificate_ends: Option<Timestamp>,
     /// Whether the end of the certificate was told.
     is_warned: bool,
@@ -64,6 +67,7 @@ impl CheckState {
             last: None,
             took: Duration::ZERO,
             unable: None,
+            is_pushed: monitor.is_some_and(|monitor| monitor.probe == Probe::Push),
             certificate_ends: None,
             is_warned: false,
             expiry_warning: tls.map_or(Duration::ZERO, |tls| tls.expiry_warning),
@@ -75,14 +79,27 @@ impl CheckState {
 
     /// The same check under a configuration that may say other thresholds.
     pub(super) fn reconfigured(self, monitor: Option<&Monitor>) -> Self {
-        let Self { damping, expiry_warning, .. } = Self::new(monitor);
-        Self { damping, expiry_warning, ..self }
+        let Self { damping, expiry_warning, is_pushed, .. } = Self::new(monitor);
+        Self { damping, expiry_warning, is_pushed, ..self }
     }
 
     /// As it was before a restart.
-    pub(super) fn restore(&mut self, verdict: Verdict, since: Option<Timestamp>, reason: String) {
-        self.opinion = Damper::restored(verdict, since, &self.damping);
+    pub(super) fn restore(&mut self, saved: SavedCheck) {
+        let SavedCheck { verdict, since, reason, downs, held_until } = saved;
+        let restored = Damper::restored(verdict, since, &self.damping);
+        self.opinion = restored.held(downs, held_until);
         (self.verdict, self.since, self.reason) = (verdict, since, reason);
+    }
+
+    /// What is to be restored.
+    pub(super) fn saved(&self) -> SavedCheck {
+        SavedCheck {
+            verdict: self.verdict,
+            since: self.since,
+            reason: self.reason.clone(),
+            downs: self.opinion.downs(),
+            held_until: self.opinion.held_until(),
+        }
     }
 
     pub(super) fn take(&mut self, report: Report, now: Timestamp) -> Changed {

@@ -4,7 +4,7 @@
 //!   per endpoint   verdict of its monitors · admin state · held back · ramp
 //!   per pool, lane enough of its weight up (min-healthy), and its region: admitted
 //!   per lane       too little of the whole up: panic, verdicts are ignored
-//!                  nobody admitted: what was never probed is taken
+//!                  nobody admitted: what is held back, or was never probed, is taken
 //! ```
 
 use std::time::Duration;
@@ -41,9 +41,14 @@ impl Facts {
         self.admin == AdminState::ForcedUp || self.verdict == Verdict::Up && !self.is_held
     }
 
-    /// Whether an operator took it out, so that it says nothing of its pool's health.
-    fn is_out(&self) -> bool {
-        matches!(self.admin, AdminState::Drained | AdminState::ForcedDown)
+    /// Whether it says something of its pool's health: an operator did not take it out, and
+    /// something is known of it.
+    fn says(&self) -> bool {
+        match self.admin {
+            AdminState::Drained | AdminState::ForcedDown => false,
+            AdminState::ForcedUp => true,
+            AdminState::Auto => self.verdict != Verdict::Unknown,
+        }
     }
 }
 
@@ -70,6 +75,13 @@ impl Judged {
     /// Whether a pool is up in some lane.
     pub(super) fn is_pool_up(&self, pool: usize) -> bool {
         self.pools.get(pool).is_some_and(|lanes| lanes.iter().any(|lane| lane.exists && lane.is_up))
+    }
+
+    /// Regions that have endpoints of a lane, and of those the ones that get clients.
+    pub(super) fn regions(&self, lane: usize) -> (usize, usize) {
+        let lanes = self.pools.iter().filter_map(|lanes| lanes.get(lane));
+        let count = |is: fn(&&JudgedLane) -> bool| lanes.clone().filter(is).count();
+        (count(|lane| lane.exists), count(|lane| lane.is_admitted))
     }
 
     /// Whether a pool gets clients in some lane.
@@ -112,14 +124,14 @@ impl Case<'_> {
                 }
             }
         }
-        let takes_unknown = [0, 1].map(|lane| self.take_unknown(lane, &mut standings));
+        let takes_others = [0, 1].map(|lane| self.take_others(lane, &mut standings));
         for (pool, judged) in pools.iter_mut().enumerate() {
             for (lane, judged) in judged.iter_mut().enumerate() {
                 judged.is_admitted = self.is_admitted(pool, lane, &standings);
             }
         }
         let ttl = |pool: usize, lane: usize| {
-            let is_short = [panics, takes_unknown].iter().any(|of| of.get(lane) == Some(&true));
+            let is_short = [panics, takes_others].iter().any(|of| of.get(lane) == Some(&true));
             self.ttl(pool, lane, is_short, &standings)
         };
         let endpoint = |pool: usize, lane: usize, position: usize| {
@@ -138,11 +150,11 @@ impl Case<'_> {
     }
 
     /// What is known of the endpoints of a lane, and their weights; without those that an
-    /// operator took out.
+    /// operator took out, and those of which nothing is known yet.
     fn weighed(&self, pool: usize, lane: usize) -> impl Iterator<Item = (&Facts, u64)> + Clone {
         let known = |at: &usize| {
             let (facts, weight) = (self.facts.get(*at)?, self.weights.get(*at)?);
-            Some((facts, u64::from(*weight))).filter(|(facts, _)| !facts.is_out())
+            Some((facts, u64::from(*weight))).filter(|(facts, _)| facts.says())
         };
         self.positions(pool, lane).iter().filter_map(known)
     }
@@ -175,7 +187,8 @@ impl Case<'_> {
     }
 
     /// Whether less of the service's capacity is up than its panic threshold. What a down
-    /// region holds is not up.
+    /// region holds is not up. With nothing up the `all-down` rule is for that; and a pool of
+    /// weight 0 that is up is what the rest waits for.
     fn panics(&self, lane: usize) -> bool {
         let threshold = u64::from(self.service.panic);
         if threshold == 0 {
@@ -184,31 +197,47 @@ impl Case<'_> {
         // Pools weigh what the operator says, whatever the sum of their endpoints' weights.
         let (mut up, mut all) = (0_u64, 0_u64);
         for (pool, noun) in self.service.pools.iter().enumerate() {
-            let (healthy, whole) = self.healthy(pool, lane);
+            let (mut healthy, whole) = self.healthy(pool, lane);
+            if self.is_region_down(pool) {
+                healthy = 0;
+            }
+            if noun.weight.0 == 0 && healthy > 0 {
+                return false;
+            }
             let capacity = u64::from(noun.weight.0) * 1_000;
             if let Some(part) = (healthy * capacity).checked_div(whole) {
                 all += capacity;
-                up += if self.is_region_down(pool) { 0 } else { part };
+                up += part;
             }
         }
-        all > 0 && up * 100 < all * threshold
+        up > 0 && up * 100 < all * threshold
     }
 
-    /// What was never probed takes no share unless nobody else does.
-    fn take_unknown(&self, lane: usize, standings: &mut [EndpointStanding]) -> bool {
+    /// Where nobody is admitted: what is up but held back, else what was never probed.
+    fn take_others(&self, lane: usize, standings: &mut [EndpointStanding]) -> bool {
         let pools = 0..self.service.pools.len();
         if pools.clone().any(|pool| self.is_admitted(pool, lane, standings)) {
             return false;
         }
+        let is_held = |facts: &Facts| facts.verdict == Verdict::Up && facts.is_held;
+        let is_unknown = |facts: &Facts| facts.verdict == Verdict::Unknown && !facts.is_held;
+        self.take(lane, standings, is_held) || self.take(lane, standings, is_unknown)
+    }
+
+    fn take(
+        &self,
+        lane: usize,
+        standings: &mut [EndpointStanding],
+        is_wanted: impl Fn(&Facts) -> bool,
+    ) -> bool {
         let mut took = false;
-        for pool in pools.filter(|pool| !self.is_region_down(*pool)) {
+        for pool in (0..self.service.pools.len()).filter(|pool| !self.is_region_down(*pool)) {
             for at in self.positions(pool, lane) {
                 let (Some(standing), Some(facts)) = (standings.get_mut(*at), self.facts.get(*at))
                 else {
                     continue;
                 };
-                let is_unknown = facts.verdict == Verdict::Unknown && !facts.is_held;
-                if standing.admission == Admission::Down && is_unknown {
+                if standing.admission == Admission::Down && is_wanted(facts) {
                     *standing = EndpointStanding::ADMITTED;
                     took = true;
                 }

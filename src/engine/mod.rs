@@ -38,6 +38,7 @@ mod settle;
 mod status;
 mod survey;
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ pub enum Event {
 #[derive(Debug, Default)]
 pub struct Effects {
     /// What services may take from now on, by position; the rest is as before.
-    pub standings: Vec<(usize, ServiceStanding)>,
+    pub standings: BTreeMap<usize, ServiceStanding>,
     /// Whether [`Engine::saved`] differs from what it was.
     pub save: bool,
 }
@@ -105,10 +106,10 @@ pub struct Engine {
     next_window: Option<Timestamp>,
     effects: Effects,
     notices: Vec<Notice>,
-    /// Whether all was known once: until then what services come to is no news.
+    /// Whether the first round is over: until then what services come to is no news.
     is_begun: bool,
     /// Services whose judgement changed, and what it was; told of in [`Engine::notices`].
-    changed: Vec<(usize, Judged)>,
+    changed: BTreeMap<usize, Judged>,
     started: Timestamp,
     generation: u64,
 }
@@ -149,7 +150,7 @@ impl Engine {
             effects: Effects::default(),
             notices: Vec::new(),
             is_begun: false,
-            changed: Vec::new(),
+            changed: BTreeMap::new(),
             started: now,
             generation: 1,
             plan,
@@ -185,8 +186,13 @@ impl Engine {
         if let Some(until) = change.until.filter(|until| *until <= now) {
             return Err(AdminRefusal::Ended { until });
         }
-        let services = admin::concerned(&change.target, &self.plan, &self.wiring)?;
         let before = self.admin.get(&change.target);
+        let services = match admin::concerned(&change.target, &self.plan, &self.wiring) {
+            Ok(services) => services,
+            // What a reload took away may still be let go.
+            Err(_) if change.state == AdminState::Auto && before != AdminState::Auto => Vec::new(),
+            Err(refusal) => return Err(refusal),
+        };
         if before == AdminState::Auto
             && change.state != AdminState::Auto
             && self.admin.len() >= limits::ADMIN_STATES
@@ -220,7 +226,7 @@ impl Engine {
         if self.is_begun {
             changed.iter().for_each(|(at, before)| self.tell_changes(*at, before, now));
         }
-        self.is_begun = self.is_begun || self.is_settled();
+
         std::mem::take(&mut self.notices)
     }
 
@@ -230,10 +236,23 @@ impl Engine {
         due.into_iter().flatten().min()
     }
 
-    /// Whether every check has a verdict or can't have one.
+    /// Whether every check has a verdict, can't have one, or is not for us to find out.
     pub fn is_settled(&self) -> bool {
-        let is_known = |check: &CheckState| check.verdict != Verdict::Unknown;
-        self.checks.iter().all(|check| is_known(check) || check.unable.is_some())
+        let is_known = |check: &CheckState| {
+            check.verdict != Verdict::Unknown || check.unable.is_some() || check.is_pushed
+        };
+        self.checks.iter().all(is_known)
+    }
+
+    /// The first round of probes is over, or was waited for long enough: from now on it is
+    /// news what services come to.
+    pub fn begin(&mut self) {
+        self.is_begun = true;
+    }
+
+    /// How often a configuration was taken.
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     fn report(&mut self, report: Report, now: Timestamp) {
@@ -288,17 +307,20 @@ impl Engine {
         now: Timestamp,
     ) -> Result<(), AdminRefusal> {
         for at in services {
-            let left = |admin: &AdminStates| {
-                let judged = self.judged(*at, &self.facts(*at, admin, now))?;
-                Some((0..judged.pools.len()).filter(|pool| judged.is_pool_admitted(*pool)).count())
-            };
-            let (Some(before), Some(left)) = (left(&self.admin), left(admin)) else { continue };
             let Some(service) = self.plan.services.get(*at) else { continue };
-            let regions = service.pools.len();
-            let least = self.plan.min_regions.of(regions);
-            if left < least && left < before {
-                let service = service.name.clone();
-                return Err(AdminRefusal::Safety { service, left, regions, least });
+            let judged = |admin| self.judged(*at, &self.facts(*at, admin, now));
+            let (Some(before), Some(after)) = (judged(&self.admin), judged(admin)) else {
+                continue;
+            };
+            // Each family by itself: one without the other is half a region.
+            for lane in 0..2 {
+                let (regions, before) = before.regions(lane);
+                let (_, left) = after.regions(lane);
+                let least = self.plan.min_regions.of(regions);
+                if left < least && left < before {
+                    let service = service.name.clone();
+                    return Err(AdminRefusal::Safety { service, left, regions, least });
+                }
             }
         }
         Ok(())

@@ -129,7 +129,7 @@ impl Engine {
         let Some(memory) = self.memory(id) else { return false };
         let was_ramping = memory.ramp.is_some();
         let is_admitted = admission == Admission::Admitted;
-        if facts.verdict == Verdict::Unknown && memory.was_admitted.is_none() {
+        if facts.verdict == Verdict::Unknown {
             // Its first outcome decides at once, and is no recovery.
             return false;
         }

@@ -29,6 +29,9 @@ pub struct Saved {
     pub(super) checks: BTreeMap<String, SavedCheck>,
     /// Endpoints that come back only when an operator says so.
     pub(super) held: Vec<AdminTarget>,
+    /// Endpoints that come back bit by bit, and since when.
+    #[serde(default)]
+    pub(super) ramps: BTreeMap<AdminTarget, Timestamp>,
     /// The admin states that are set.
     pub(super) admin: Vec<AdminStatus>,
 }
@@ -40,6 +43,16 @@ pub(super) struct SavedCheck {
     pub(super) since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) reason: String,
+    /// How often it went down that is not forgiven.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) downs: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held_until: Option<Timestamp>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 impl Saved {
@@ -48,9 +61,10 @@ impl Saved {
     pub(super) fn new(
         checks: BTreeMap<String, SavedCheck>,
         held: Vec<AdminTarget>,
+        ramps: BTreeMap<AdminTarget, Timestamp>,
         admin: Vec<AdminStatus>,
     ) -> Self {
-        Self { version: Self::VERSION, checks, held, admin }
+        Self { version: Self::VERSION, checks, held, ramps, admin }
     }
 
     /// As text.
@@ -83,26 +97,32 @@ impl Engine {
     pub fn saved(&self) -> Saved {
         let known = self.plan.checks.all.iter().zip(&self.checks);
         let known = known.filter(|(_, state)| state.verdict != Verdict::Unknown);
-        let checks = known.map(|(check, state)| {
-            let CheckState { verdict, since, reason, .. } = state;
-            let saved = SavedCheck { verdict: *verdict, since: *since, reason: reason.clone() };
-            (check.key.to_string(), saved)
-        });
+        let checks = known.map(|(check, state)| (check.key.to_string(), state.saved()));
         let held = self.held().map(|(_, target)| target).collect();
-        Saved::new(checks.collect(), held, self.admin.set().cloned().collect())
+        let ramps = self.ramping.iter().filter_map(|id| {
+            let known = self.services.get(id.service)?;
+            let since = known.endpoints.get(id.pool)?.get(id.endpoint)?.ramp?;
+            Some((self.plan.target(*id)?, since))
+        });
+        Saved::new(checks.collect(), held, ramps.collect(), self.admin.set().cloned().collect())
     }
 
     /// Puts back what was saved. What it says of things that are gone is dropped, but admin
     /// states, which may be about what comes back.
     pub(super) fn restore(&mut self, saved: Saved) {
-        for (key, SavedCheck { verdict, since, reason }) in saved.checks {
+        for (key, known) in saved.checks {
             let id = self.wiring.checks.get(&CheckKey::new(key));
             if let Some(check) = id.and_then(|id| self.checks.get_mut(id.index())) {
-                check.restore(verdict, since, reason);
+                check.restore(known);
             }
         }
         for status in saved.admin {
             self.admin.put(status, &self.plan, &self.wiring);
+        }
+        for (target, since) in saved.ramps {
+            self.set_memory(&target, |memory| {
+                (memory.ramp, memory.was_admitted) = (Some(since), Some(true));
+            });
         }
         for target in saved.held {
             self.set_memory(&target, |memory| memory.is_held = true);
@@ -112,6 +132,7 @@ impl Engine {
     /// Takes another configuration. Checks are known by their keys, endpoints by their names.
     pub(super) fn reconfigure(&mut self, plan: Plan, now: Timestamp) {
         let memories: Vec<(AdminTarget, Memory)> = self.memories().collect();
+        let verdicts: HashMap<AdminTarget, SavedCheck> = self.endpoint_verdicts().collect();
         let old = std::mem::take(&mut self.checks).into_iter().zip(&self.plan.checks.all);
         let mut states: HashMap<CheckKey, CheckState> =
             old.map(|(state, check)| (check.key.clone(), state)).collect();
@@ -142,6 +163,7 @@ impl Engine {
         for (target, memory) in memories {
             self.set_memory(&target, |own| *own = memory);
         }
+        self.inherit(&verdicts);
         self.admin.resolve(&self.plan, &self.wiring);
         self.read_calendar(now);
         self.dirty = (0..self.plan.services.len()).collect();
@@ -150,6 +172,35 @@ impl Engine {
         self.effects.save = true;
         self.generation += 1;
         self.tell(now, What::Reloaded { generation: self.generation });
+    }
+
+    /// What each endpoint's one check says of it, where that is known.
+    fn endpoint_verdicts(&self) -> impl Iterator<Item = (AdminTarget, SavedCheck)> + '_ {
+        self.plan.endpoints().filter_map(|id| {
+            let checks = self.plan.checks.endpoints.get(id.service)?.get(id.pool)?;
+            let [only] = &**checks.get(id.endpoint)? else { return None };
+            let check = self.checks.get(only.index())?;
+            Some((self.plan.target(id)?, check.saved()))
+                .filter(|(_, saved)| saved.verdict != Verdict::Unknown)
+        })
+    }
+
+    /// An endpoint that is probed in another way from now on keeps its verdict until that
+    /// says something: a verdict holds until evidence replaces it.
+    fn inherit(&mut self, verdicts: &HashMap<AdminTarget, SavedCheck>) {
+        let all: Vec<_> = self.plan.endpoints().collect();
+        for id in all {
+            let checks = self.plan.checks.endpoints.get(id.service).and_then(|s| s.get(id.pool));
+            let Some([only]) = checks.and_then(|c| c.get(id.endpoint)).map(|c| &**c) else {
+                continue;
+            };
+            let Some(check) = self.checks.get_mut(only.index()) else { continue };
+            if check.verdict != Verdict::Unknown {
+                continue;
+            }
+            let before = self.plan.target(id).and_then(|target| verdicts.get(&target));
+            before.into_iter().for_each(|before| check.restore(before.clone()));
+        }
     }
 
     /// What is remembered of endpoints, where that is anything.

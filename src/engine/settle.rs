@@ -117,11 +117,13 @@ impl Engine {
         let before = known.judged.take();
         self.count_pools(at, before.as_ref(), &judged);
         if before.as_ref().is_none_or(|before| before.standing != judged.standing) {
-            self.effects.standings.push((at, judged.standing.clone()));
+            self.effects.standings.insert(at, judged.standing.clone());
         }
         let is_told =
             |before: &Judged| before.state != judged.state || before.pools != judged.pools;
-        self.changed.extend(before.filter(is_told).map(|before| (at, before)));
+        if let Some(before) = before.filter(is_told) {
+            self.changed.entry(at).or_insert(before);
+        }
         if let Some(known) = self.services.get_mut(at) {
             known.judged = Some(judged);
         }
@@ -167,7 +169,11 @@ impl Engine {
         // Before all services were judged once the count says nothing.
         let is_counted = self.services.iter().all(|known| known.judged.is_some());
         let too_few = state.pools_up * 100 < pools * usize::from(noun.min_pools);
-        let is_down = own == Verdict::Down || is_counted && too_few;
+        let is_down = match is_counted {
+            true => too_few,
+            // After a reload: as it was.
+            false => noun.min_pools > 0 && state.verdict == Verdict::Down,
+        };
         Some(if is_down { Verdict::Down } else { own })
     }
 }

@@ -99,6 +99,19 @@ impl Damper {
         Self { verdict, since, failures, successes, downs: 0, held_until: None }
     }
 
+    /// The same, with what it was remembered for: a restart makes no clean record.
+    #[must_use]
+    pub const fn held(mut self, downs: u8, held_until: Option<Timestamp>) -> Self {
+        self.downs = downs;
+        self.held_until = held_until;
+        self
+    }
+
+    /// How often it went down that is not forgiven.
+    pub const fn downs(&self) -> u8 {
+        self.downs
+    }
+
     /// What it is.
     pub const fn verdict(&self) -> Verdict {
         self.verdict

@@ -57,7 +57,7 @@ impl Helm {
         let world = Arc::clone(&plan.world);
         let mut engine = Engine::new(plan, saved, clock.now());
         let effects = engine.effects(clock.now());
-        let standings = effects.standings.into_iter().map(|(_, standing)| standing);
+        let standings = effects.standings.into_values();
         let snapshot = Snapshot { standing: Arc::new(Standing::new(standings)), world };
         let publisher = Publisher::new(snapshot.clone());
         let (notices, _) = broadcast::channel(NOTICES);
@@ -74,6 +74,15 @@ impl Helm {
 
     pub(super) fn notices(&self) -> &broadcast::Sender<Arc<Notice>> {
         &self.notices
+    }
+
+    /// The first round of probes is over.
+    pub(super) fn begin(&mut self) {
+        self.engine.begin();
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.engine.generation()
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -106,7 +115,7 @@ impl Helm {
         self.snapshot.world = Arc::clone(&plan.world);
         self.engine.step(Event::Reconfigured(Box::new(plan)), now);
         let effects = self.engine.effects(now);
-        let standings = effects.standings.into_iter().map(|(_, standing)| standing);
+        let standings = effects.standings.into_values();
         self.snapshot.standing = Arc::new(Standing::new(standings));
         self.publisher.publish(self.snapshot.clone());
         self.follow(effects.save, now);

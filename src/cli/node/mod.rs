@@ -56,6 +56,7 @@ use crate::control::NoSuchCheck;
 use crate::control::Request;
 use crate::engine::Plan;
 use crate::health::Report;
+use crate::model::Monitor;
 use crate::prober;
 use crate::prober::Prober;
 use crate::server;
@@ -126,11 +127,14 @@ impl Node {
         let folder = state::folder(state.as_deref(), path);
         let (store, saved) = open_store(&folder, &tasks);
         let (report, mut reports) = mpsc::channel(REPORTS);
-        let patience = plan.monitors.iter().map(|monitor| monitor.timeout).max();
+        // The first round is spread over a second at most.
+        let of_monitor = |m: &Monitor| m.timeout + m.interval.min(Duration::from_secs(1));
+        let patience = plan.monitors.iter().map(of_monitor).max();
         let probes = probes(&plan);
         let mut helm = Helm::new(plan, saved, store);
         let prober = Prober::start(probes, report, &tasks).map_err(|error| chain(&error))?;
         first_round(&mut helm, &mut reports, patience.unwrap_or_default().min(PATIENCE)).await;
+        helm.begin();
         let settings = Settings {
             tcp_idle: server.tcp_idle,
             tcp_connections: server.tcp_connections,
@@ -282,7 +286,7 @@ impl Node {
             ),
         }
         self.is_trim_due = true;
-        let generation = self.helm.status().generation;
+        let generation = self.helm.generation();
         tracing::info!(generation, "reloaded");
         generation
     }

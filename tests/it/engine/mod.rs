@@ -101,6 +101,7 @@ impl Rig {
         let mut rig = Self::new(tweak);
         rig.probe_all(&[]);
         assert!(rig.engine.is_settled());
+        rig.engine.begin();
         rig
     }
 

@@ -92,7 +92,7 @@ fn a_reload_keeps_what_stays() {
     let effects = rig.engine.effects(rig.now);
     assert_eq!(effects.standings.len(), next.services.len(), "everything is said anew");
     rig.snapshot.world = Arc::clone(&next.world);
-    rig.snapshot.standing = Arc::new(Standing::new(effects.standings.into_iter().map(|s| s.1)));
+    rig.snapshot.standing = Arc::new(Standing::new(effects.standings.into_values()));
     rig.plan = next;
     assert_eq!(rig.first(EU).0, "203.0.113.3");
     assert_eq!(rig.first(US).0, "203.0.113.3");
