@@ -218,9 +218,15 @@ fn refused(refusal: &AdminRefusal) -> Problem {
     };
     let problem = Problem::new(kind, refusal.to_string());
     match refusal {
-        AdminRefusal::Safety { service, left, regions, least } => problem.more(
+        AdminRefusal::Safety { service, family, left, regions, least } => problem.more(
             "safety",
-            json!({ "service": service, "left": left, "regions": regions, "least": least }),
+            json!({
+                "service": service,
+                "family": family.to_string(),
+                "left": left,
+                "regions": regions,
+                "least": least,
+            }),
         ),
         AdminRefusal::Unknown { .. }
         | AdminRefusal::Ended { .. }

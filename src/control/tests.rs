@@ -68,7 +68,13 @@ async fn stand_in(mut requests: mpsc::Receiver<Request>, changes: Arc<Mutex<Vec<
                     }
                     AdminTarget::Region { region } if region == "us-east" && !change.force => {
                         let service = "www".into();
-                        Err(AdminRefusal::Safety { service, left: 0, regions: 2, least: 1 })
+                        Err(AdminRefusal::Safety {
+                            service,
+                            family: crate::model::Family::V4,
+                            left: 0,
+                            regions: 2,
+                            least: 1,
+                        })
                     }
                     AdminTarget::Region { .. }
                     | AdminTarget::Pool { .. }

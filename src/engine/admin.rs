@@ -12,6 +12,7 @@ use crate::engine::plan::Wiring;
 use crate::engine::plan::text;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
+use crate::model::Family;
 use crate::model::RegionId;
 
 /// A change of an admin state.
@@ -45,12 +46,14 @@ pub struct AdminDone {
 pub enum AdminRefusal {
     /// It would leave a service fewer regions than the safety minimum.
     #[error(
-        "service `{service}` would have {left} of {regions} regions in service, expected at least {least}; \
-         force it if that is meant"
+        "service `{service}` would have {left} of {regions} regions in service for {family}, expected \
+         at least {least}; force it if that is meant"
     )]
     Safety {
         /// The first service of which that is so.
         service: String,
+        /// For which address family.
+        family: Family,
         /// Regions it would have.
         left: usize,
         /// Regions it has pools in.

@@ -63,6 +63,7 @@ use crate::health::CheckId;
 use crate::health::Report;
 pub use crate::health::Verdict;
 use crate::model::AdminState;
+use crate::model::Family;
 use crate::model::RegionId;
 use crate::model::limits;
 use crate::steer::ServiceStanding;
@@ -313,13 +314,13 @@ impl Engine {
                 continue;
             };
             // Each family by itself: one without the other is half a region.
-            for lane in 0..2 {
+            for (lane, family) in Family::ALL.into_iter().enumerate() {
                 let (regions, before) = before.regions(lane);
                 let (_, left) = after.regions(lane);
                 let least = self.plan.min_regions.of(regions);
                 if left < least && left < before {
                     let service = service.name.clone();
-                    return Err(AdminRefusal::Safety { service, left, regions, least });
+                    return Err(AdminRefusal::Safety { service, family, left, regions, least });
                 }
             }
         }

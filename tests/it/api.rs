@@ -103,6 +103,7 @@ async fn answer(mut asked: mpsc::Receiver<Request>) {
                 let answer = match change.target.to_string().as_str() {
                     "us-east" if !change.force => Err(AdminRefusal::Safety {
                         service: "www".into(),
+                        family: meridian::model::Family::V4,
                         left: 0,
                         regions: 2,
                         least: 1,

@@ -152,6 +152,16 @@ impl Rig {
         self.now = end;
     }
 
+    fn reload(&mut self, next: Plan) {
+        self.engine.step(Event::Reconfigured(Box::new(next.clone())), self.now);
+        let effects = self.engine.effects(self.now);
+        assert_eq!(effects.standings.len(), next.services.len(), "everything is said anew");
+        self.notices.extend(self.engine.notices(self.now));
+        self.snapshot.world = Arc::clone(&next.world);
+        self.snapshot.standing = Arc::new(Standing::new(effects.standings.into_values()));
+        self.plan = next;
+    }
+
     fn change(
         &mut self,
         target: &str,

@@ -1,15 +1,14 @@
 //! What operators and the calendar do.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use meridian::engine::AdminChange;
 use meridian::engine::AdminRefusal;
-use meridian::engine::Event;
 use meridian::engine::Saved;
+use meridian::engine::Verdict;
+use meridian::engine::What;
 use meridian::model::AdminState;
 use meridian::model::RecordType;
-use meridian::snapshot::Standing;
 
 use crate::engine::EU;
 use crate::engine::Rig;
@@ -24,12 +23,21 @@ fn a_drain_ends_and_is_refused_where_too_little_is_left() {
     assert_eq!(done.before, AdminState::Auto);
     assert_eq!(done.settled, rig.now + Duration::from_secs(30));
     assert_ne!(rig.first(EU).0, "203.0.113.2");
-    rig.change("www/us", AdminState::Drained, false).unwrap();
+    // Nobody else has IPv6.
+    let refused = rig.change("www/us", AdminState::Drained, false).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "service `www` would have 0 of 2 regions in service for IPv6, expected at least 1; force \
+         it if that is meant"
+    );
+    for endpoint in ["203.0.113.1", "203.0.113.4"] {
+        rig.change(&format!("www/us/{endpoint}"), AdminState::Drained, false).unwrap();
+    }
     let refused = rig.change("www/ap/203.0.113.3", AdminState::Drained, false).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "service `www` would have 0 of 3 regions in service, expected at least 1; force it if \
-         that is meant"
+        "service `www` would have 0 of 3 regions in service for IPv4, expected at least 1; force \
+         it if that is meant"
     );
     assert_eq!(rig.first(EU).0, "203.0.113.3", "nothing has changed");
     rig.change("www/ap", AdminState::Drained, true).unwrap();
@@ -88,12 +96,7 @@ fn a_reload_keeps_what_stays() {
     rig.change("us", AdminState::Drained, false).unwrap();
     let more = THREE.replace("[region.ap]", "[region.sa]\n[region.ap]");
     let next = plan(&more, |_| {});
-    rig.engine.step(Event::Reconfigured(Box::new(next.clone())), rig.now);
-    let effects = rig.engine.effects(rig.now);
-    assert_eq!(effects.standings.len(), next.services.len(), "everything is said anew");
-    rig.snapshot.world = Arc::clone(&next.world);
-    rig.snapshot.standing = Arc::new(Standing::new(effects.standings.into_values()));
-    rig.plan = next;
+    rig.reload(next);
     assert_eq!(rig.first(EU).0, "203.0.113.3");
     assert_eq!(rig.first(US).0, "203.0.113.3");
     assert_eq!(rig.engine.status(rig.now).generation, 2);
@@ -123,4 +126,60 @@ fn maintenance_comes_and_goes_by_itself() {
     rig.advance(22 * 60);
     assert_eq!(rig.first(EU).0, "203.0.113.2");
     assert_eq!(rig.engine.next_deadline(), None);
+}
+
+/// A name that a reload took away can still be let go.
+#[test]
+fn what_is_gone_can_be_undrained() {
+    let mut rig = Rig::up(|_| {});
+    rig.change("www/ap", AdminState::Drained, false).unwrap();
+    let without = THREE.replace("[service.www.pool.ap]\nendpoints = [\"203.0.113.3\"]\n", "");
+    rig.reload(plan(&without, |_| {}));
+    assert!(rig.change("www/ap", AdminState::Drained, false).is_err());
+    rig.change("www/ap", AdminState::Auto, false).unwrap();
+    assert!(rig.engine.status(rig.now).admin.is_empty());
+}
+
+/// An endpoint that is probed in another way keeps its verdict until that says something, and
+/// one that is new takes nobody's place.
+#[test]
+fn a_reload_that_changes_probes_moves_no_client() {
+    let ramp = |plan: &mut meridian::engine::Plan| plan.services[0].ramp = Duration::from_secs(60);
+    let mut rig = Rig::up(ramp);
+    rig.rounds(3, &["203.0.113.3"]);
+    let renamed = THREE.replace("monitor.web", "monitor.way").replace("\"web\"", "\"way\"");
+    rig.reload(plan(&renamed, ramp));
+    assert_eq!(rig.first(EU).0, "203.0.113.2");
+    let more =
+        renamed.replace("\"203.0.113.2\",", "\"203.0.113.2\", \"203.0.113.5\", \"203.0.113.6\",");
+    rig.reload(plan(&more, ramp));
+    assert_eq!(rig.first(EU).0, "203.0.113.2", "two new ones say nothing yet");
+    let down = rig.engine.status(rig.now).services[0].pools[2].endpoints[0].clone();
+    assert_eq!((down.verdict, down.share), (Verdict::Down, 0));
+    rig.rounds(1, &["203.0.113.3"]);
+    assert!(
+        rig.engine.status(rig.now).services[0].pools[1].endpoints.iter().all(|e| e.share == 100)
+    );
+}
+
+/// Regions that go by their pools are judged after them: what a service is published with is
+/// its last judgement, at start and at a reload.
+#[test]
+fn what_is_published_is_the_last_judgement() {
+    let text = THREE.replace("lon = -6.27 }", "lon = -6.27 }\nmin-pools = 100")
+        + "[service.two]\nname = \"duo.test\"\nmonitor = \"web\"\n[service.two.pool.eu]\n\
+           endpoints = [\"203.0.113.77\"]\n[service.two.pool.us]\nendpoints = [\"203.0.113.78\"]\n";
+    let mut rig = Rig::restored(plan(&text, |_| {}), None);
+    rig.probe_all(&[]);
+    rig.rounds(3, &["203.0.113.77"]);
+    assert_ne!(rig.first(EU).0, "203.0.113.2", "half of its pools are up");
+    let saved = Saved::read(&rig.engine.saved().text()).unwrap();
+    let after = Rig::restored(rig.plan.clone(), Some(saved));
+    assert_ne!(after.first(EU).0, "203.0.113.2", "after a restart");
+    let again = rig.plan.clone();
+    rig.notices.clear();
+    rig.reload(again);
+    assert_ne!(rig.first(EU).0, "203.0.113.2", "after a reload");
+    let news = rig.notices.iter().filter(|n| !matches!(n.what, What::Reloaded { .. })).count();
+    assert_eq!(news, 0, "{:?}", rig.notices);
 }

@@ -253,3 +253,26 @@ fn several_monitors_are_counted() {
         assert_eq!(rig.first(EU).0 == "203.0.113.2", is_up, "{monitor} without {failing:?}");
     }
 }
+
+/// A standby is what the rest waits for; and with nothing up, `all-down` has the word.
+#[test]
+fn panic_is_for_too_little_not_for_a_standby_nor_for_nothing() {
+    let text = THREE.replace("[service.www.pool.ap]\n", "[service.www.pool.ap]\nweight = 0\n");
+    let mut rig = Rig::restored(plan(&text, |plan| plan.services[0].panic = 60), None);
+    rig.probe_all(&[]);
+    rig.rounds(3, &["203.0.113.1", "203.0.113.4", "203.0.113.2"]);
+    assert_eq!(rig.first(EU).0, "203.0.113.3", "the standby");
+    rig.rounds(3, &["web"]);
+    assert_eq!(rig.state(), ServiceState::AllDown);
+    assert!(rig.ask(EU, RecordType::A).extended_error().is_some());
+}
+
+/// Held back is not dead: where nobody else is left it answers.
+#[test]
+fn what_is_held_back_answers_before_what_is_dead() {
+    let mut rig = Rig::up(|plan| plan.services[0].failback = Failback::Manual);
+    rig.rounds(3, &["203.0.113.2"]);
+    rig.rounds(3, &["203.0.113.1", "203.0.113.3", "203.0.113.4"]);
+    assert_eq!(rig.first(US).0, "203.0.113.2");
+    assert_eq!(rig.ask(US, RecordType::A).extended_error(), None);
+}
