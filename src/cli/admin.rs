@@ -22,7 +22,9 @@ use crate::cli::arguments::live::Force;
 use crate::cli::arguments::live::Undrain;
 use crate::cli::output::plain;
 use crate::cli::output::show;
+use crate::cli::output::show_more;
 use crate::cli::output::span;
+use crate::engine::ServiceState;
 use crate::engine::Status;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
@@ -140,10 +142,13 @@ async fn wait(api: &Api, target: &AdminTarget) -> Result<Exit, Failure> {
                 return Err(failure);
             }
         };
-        if over {
-            show(&format!("{start}{line}"), Exit::Done);
-        } else if looks % LOOKS_PER_LINE == 0 {
-            show(&format!("{line}\n"), Exit::Done);
+        let text = match over {
+            true => format!("{start}{line}"),
+            false if looks % LOOKS_PER_LINE == 0 => format!("{line}\n"),
+            false => String::new(),
+        };
+        if !show_more(&text) {
+            return Ok(Exit::Done);
         }
         looks += 1;
         sleep(LOOK).await;
@@ -171,43 +176,22 @@ fn progress(status: &Status, target: &AdminTarget) -> Result<Progress, Failure> 
     let shown = plain(&target.to_string());
     let admin = status.admin.iter().find(|admin| admin.target == *target);
     let Some(admin) = admin.filter(|admin| admin.state == AdminState::Drained) else {
-        return Err(Failure::Negative(format!("{shown} is no longer drained: somebody undid it")));
+        return Err(Failure::Negative(format!(
+            "{shown} is no longer drained: its time is over, or somebody undid it"
+        )));
     };
     let left = admin.settled.duration_since(status.at);
-    let busy = busy(status, target);
-    let busy = match busy.as_slice() {
+    // Nothing else is left of them: what is drained is answered all the same.
+    let open = status.services.iter().filter(|service| service.state == ServiceState::AllDown);
+    let open: Vec<String> = open.map(|service| plain(&service.service)).collect();
+    let busy = match open.as_slice() {
         [] => String::new(),
-        // Nothing else is left of the service, or it failed open.
-        some => format!("; still get clients, for want of others: {}", some.join(" ")),
+        some => format!("; nothing else is left, so it still gets clients: {}", some.join(" ")),
     };
     if left <= SignedDuration::ZERO {
         return Ok(Progress::Settled(format!("{shown} is drained: caches have let go{busy}")));
     }
     Ok(Progress::Left(format!("{shown}: {} until caches have let go{busy}", span(left))))
-}
-
-/// The endpoints of a target that get clients.
-fn busy(status: &Status, target: &AdminTarget) -> Vec<String> {
-    let mut found = Vec::new();
-    for service in &status.services {
-        for pool in service.pools.iter().filter(|pool| pool.admitted) {
-            let is_of = |endpoint: &str| match target {
-                AdminTarget::Region { region } => *region == pool.region,
-                AdminTarget::Pool { service: of, region } => {
-                    (of, region) == (&service.service, &pool.region)
-                }
-                AdminTarget::Endpoint { service: of, region, endpoint: one } => {
-                    (of, region) == (&service.service, &pool.region) && one == endpoint
-                }
-            };
-            let of_target = pool.endpoints.iter().filter(|e| e.share > 0 && is_of(&e.endpoint));
-            found.extend(of_target.map(|endpoint| {
-                let (service, region) = (&service.service, &pool.region);
-                plain(&format!("{service}/{region}/{}", endpoint.endpoint))
-            }));
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -17,6 +17,12 @@ pub(super) fn show(text: &str, exit: Exit) -> Exit {
     write(&mut io::stdout().lock(), text, exit)
 }
 
+/// Writes to standard output; whether anybody reads on.
+pub(super) fn show_more(text: &str) -> bool {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+}
+
 /// Writes to standard error. If that is gone there is nobody to tell.
 pub(super) fn complain(text: &str) {
     drop(io::stderr().lock().write_all(text.as_bytes()));

@@ -16,6 +16,7 @@ use crate::cli::columns::Cell;
 use crate::cli::columns::Colour;
 use crate::cli::output::plain;
 use crate::cli::output::show;
+use crate::cli::output::show_more;
 use crate::cli::output::span;
 use crate::engine::EndpointStatus;
 use crate::engine::PoolStatus;
@@ -44,9 +45,12 @@ pub(super) fn run(options: &live::Status) -> Exit {
             }
             // Over what is there, from the top.
             let start = if options.watch && terminal { "\u{1b}[H\u{1b}[2J" } else { "" };
-            let shown = show(&format!("{start}{}", draw(&status, color)), Exit::Done);
-            if !options.watch || shown != Exit::Done {
-                return Ok(shown);
+            let text = format!("{start}{}", draw(&status, color));
+            if !options.watch {
+                return Ok(show(&text, Exit::Done));
+            }
+            if !show_more(&text) {
+                return Ok(Exit::Done);
             }
             sleep(LOOK).await;
         }

@@ -93,7 +93,7 @@ pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload
         To::Status => {
             let status = room.desk.status(patience).await?;
             let (service, region) = (asked.parameter("service"), asked.parameter("region"));
-            let status = view::cut(status, service, region)?;
+            let status = view::cut(Arc::unwrap_or_clone(status), service, region)?;
             Ok(payload::json(&serde_json::to_value(status).unwrap_or_default()))
         }
     }

@@ -1,5 +1,6 @@
 //! Where requests become questions to the node, and its answers responses.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
@@ -69,7 +70,7 @@ impl Desk {
     /// # Errors
     ///
     /// As [`Desk::ask`].
-    pub(super) async fn status(&self, patience: Duration) -> Result<Status, Problem> {
+    pub(super) async fn status(&self, patience: Duration) -> Result<Arc<Status>, Problem> {
         self.ask(patience, Request::Status).await
     }
 }

@@ -1,6 +1,7 @@
 //! What the API asks of the node.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use tokio::sync::oneshot;
@@ -24,8 +25,8 @@ pub enum Request {
     Heartbeat(Heartbeat, oneshot::Sender<Result<(), NoSuchCheck>>),
     /// Take the configuration again; the diagnostics as JSON if it was not taken.
     Reload(oneshot::Sender<Result<u64, serde_json::Value>>),
-    /// What is known.
-    Status(oneshot::Sender<Status>),
+    /// What is known, of a moment ago at the most.
+    Status(oneshot::Sender<Arc<Status>>),
 }
 
 /// What is to be explained.

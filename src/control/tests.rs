@@ -101,7 +101,7 @@ async fn stand_in(mut requests: mpsc::Receiver<Request>, changes: Arc<Mutex<Vec<
             Request::Reload(reply) => {
                 drop(reply.send(Err(json!([{ "code": "unknown-key" }]))));
             }
-            Request::Status(reply) => drop(reply.send(fixture::status())),
+            Request::Status(reply) => drop(reply.send(fixture::status().into())),
         }
     }
 }

@@ -256,6 +256,18 @@ impl Engine {
         self.generation
     }
 
+    /// The clock was set back to `now`: nothing that is remembered is later, so that nothing
+    /// waits for the time to come again.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.last_tick = self.last_tick.min(now);
+        self.checks.iter_mut().for_each(|check| check.opinion.set_back(&check.damping, now));
+        let memories = self.services.iter_mut().flat_map(|known| &mut known.endpoints).flatten();
+        for memory in memories {
+            memory.ramp = memory.ramp.map(|since| since.min(now));
+        }
+        self.read_calendar(now);
+    }
+
     fn report(&mut self, report: Report, now: Timestamp) {
         // Of a check that a reload took away; its last probe was under way.
         let Some(id) = self.wiring.checks.get(&report.check).copied() else { return };

@@ -164,6 +164,13 @@ impl Damper {
         true
     }
 
+    /// The clock was set back to `now`: it is held no longer than if it had turned down now.
+    pub fn set_back(&mut self, damping: &Damping, now: Timestamp) {
+        let longest = now.saturating_add(damping.hold_down).unwrap_or(now);
+        self.held_until = self.held_until.map(|until| until.min(longest));
+        self.since = self.since.map(|since| since.min(now));
+    }
+
     /// The earliest time until it can turn down, counted from its last outcome; `None` unless
     /// it is up.
     pub fn down_in(&self, damping: &Damping) -> Option<Duration> {

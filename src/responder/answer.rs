@@ -12,6 +12,7 @@ use crate::responder::Tally;
 use crate::responder::Verdict;
 use crate::snapshot::Snapshot;
 use crate::steer::Trace;
+use crate::wire::ExtendedError;
 use crate::wire::Full;
 use crate::wire::NameAt;
 use crate::wire::Owner;
@@ -73,8 +74,8 @@ impl<'n> Names<'n> {
 pub(super) enum Step<'n> {
     /// The answer is complete.
     Done(Verdict),
-    /// An alias leads to this name; the client's place may have chosen it.
-    Follow(Sought<'n>, ScopePrefix),
+    /// An alias leads to this name; the client's place may have chosen it, for want of better.
+    Follow(Sought<'n>, ScopePrefix, Option<ExtendedError>),
     /// A DNAME, not yet written, leads to a name that is yet to be made.
     Substitute(Dname<'n>),
 }
@@ -112,7 +113,15 @@ impl<T: Trace> Answer<'_, '_, T> {
         let sought = Sought { name, at: Some(NameAt::QuestionSuffix(name.len())) };
         match self.step(zone, sought, lookup) {
             Ok(Step::Done(verdict)) => verdict,
-            Ok(step) => self.follow(zone, sought, step),
+            Ok(step) => {
+                // A balanced name is the first of a chain, or ends it.
+                let by_first = match &step {
+                    Step::Follow(_, _, error) => *error,
+                    Step::Done(_) | Step::Substitute(_) => None,
+                };
+                let verdict = self.follow(zone, sought, step);
+                Verdict { error: verdict.error.or(by_first), ..verdict }
+            }
             Err(Full) => self.truncated(ScopePrefix::GLOBAL),
         }
     }
@@ -136,7 +145,7 @@ impl<T: Trace> Answer<'_, '_, T> {
                 Step::Done(verdict) => {
                     return Verdict { scope: scope.max(verdict.scope), ..verdict };
                 }
-                Step::Follow(next, by) => {
+                Step::Follow(next, by, _) => {
                     scope = scope.max(by);
                     next
                 }
@@ -211,7 +220,7 @@ impl<T: Trace> Answer<'_, '_, T> {
                 self.rrset(Section::Answer, sought.owner(), zone, cname)?;
                 let length = cname.rdatas().next().map_or(0, |rdata| rdata.octets.len());
                 let at = self.last_rdata(length);
-                Ok(Step::Follow(Sought { name: cname.target(), at }, ScopePrefix::GLOBAL))
+                Ok(Step::Follow(Sought { name: cname.target(), at }, ScopePrefix::GLOBAL, None))
             }
             Lookup::Redirect { owner, dname, .. } => {
                 self.out.authoritative();

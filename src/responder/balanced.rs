@@ -70,7 +70,10 @@ impl<T: Trace> Answer<'_, '_, T> {
                 }
                 let target = self.endpoints(sought, service, pool, family, &picks, ttl)?;
                 match target {
-                    Some(next) => Ok(Step::Follow(next, decision.scope)),
+                    Some(next) => {
+                        let error = open.then_some(FAILED_OPEN);
+                        Ok(Step::Follow(next, decision.scope, error))
+                    }
                     None => done(Rcode::NOERROR, open.then_some(FAILED_OPEN)),
                 }
             }

@@ -151,7 +151,7 @@ async fn answer(mut asked: mpsc::Receiver<Request>) {
                 });
                 drop(reply.send(Err(json!([problem]))));
             }
-            Request::Status(reply) => drop(reply.send(status())),
+            Request::Status(reply) => drop(reply.send(status().into())),
         }
     }
 }

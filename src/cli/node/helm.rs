@@ -30,6 +30,9 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::Standing;
 use crate::store::Store;
 
+/// How old a status may be.
+const STATUS_AGE: SignedDuration = SignedDuration::from_millis(250);
+
 /// The least time between two saves.
 const LEAST_PAUSE: SignedDuration = SignedDuration::from_millis(100);
 
@@ -40,10 +43,14 @@ const NOTICES: usize = 1024;
 pub(super) struct Helm {
     engine: Engine,
     clock: Clock,
+    /// The last time that was told.
+    last: Timestamp,
     publisher: Publisher,
     snapshot: Snapshot,
     notices: broadcast::Sender<Arc<Notice>>,
-    store: Store,
+    store: Arc<Store>,
+    /// The last one that was asked for.
+    status: Option<Arc<Status>>,
     /// Since when something is not saved.
     unsaved: Option<Timestamp>,
     /// When the next save may be.
@@ -61,7 +68,18 @@ impl Helm {
         let snapshot = Snapshot { standing: Arc::new(Standing::new(standings)), world };
         let publisher = Publisher::new(snapshot.clone());
         let (notices, _) = broadcast::channel(NOTICES);
-        Self { engine, clock, publisher, snapshot, notices, store, unsaved: None, save_due: None }
+        Self {
+            engine,
+            last: clock.now(),
+            clock,
+            publisher,
+            snapshot,
+            notices,
+            store: Arc::new(store),
+            status: None,
+            unsaved: None,
+            save_due: None,
+        }
     }
 
     pub(super) fn publisher(&mut self) -> &mut Publisher {
@@ -89,13 +107,27 @@ impl Helm {
         self.engine.is_settled()
     }
 
-    pub(super) fn status(&mut self) -> Status {
-        self.engine.status(self.clock.now())
+    /// What is known, of a moment ago at the most: it takes a while to make, and whoever asks
+    /// often must not keep answers from following.
+    pub(super) fn status(&mut self) -> Arc<Status> {
+        let now = self.now();
+        let is_fresh = |at: Timestamp| now.duration_since(at).abs() < STATUS_AGE;
+        match &self.status {
+            Some(status) if is_fresh(status.at) => Arc::clone(status),
+            _ => Arc::clone(self.status.insert(Arc::new(self.engine.status(now)))),
+        }
+    }
+
+    /// Has all that is known saved at once; returns where it is kept, to wait for it.
+    pub(super) fn save(&mut self) -> Arc<Store> {
+        self.unsaved = None;
+        self.store.save(self.engine.saved().text());
+        Arc::clone(&self.store)
     }
 
     /// Takes outcomes of probes; what they change is published by one swap.
     pub(super) fn report(&mut self, reports: impl IntoIterator<Item = Report>) {
-        let now = self.clock.now();
+        let now = self.now();
         for report in reports {
             self.engine.step(Event::Report(report), now);
         }
@@ -103,7 +135,7 @@ impl Helm {
     }
 
     pub(super) fn change(&mut self, change: AdminChange) -> Result<AdminDone, AdminRefusal> {
-        let now = self.clock.now();
+        let now = self.now();
         let done = self.engine.change(change, now);
         self.settle(now);
         done
@@ -111,8 +143,9 @@ impl Helm {
 
     /// Takes another configuration. World and standing change by one swap.
     pub(super) fn reconfigure(&mut self, plan: Plan) {
-        let now = self.clock.now();
+        let now = self.now();
         self.snapshot.world = Arc::clone(&plan.world);
+        self.status = None;
         self.engine.step(Event::Reconfigured(Box::new(plan)), now);
         let effects = self.engine.effects(now);
         let standings = effects.standings.into_values();
@@ -122,7 +155,7 @@ impl Helm {
     }
 
     pub(super) fn tick(&mut self) {
-        let now = self.clock.now();
+        let now = self.now();
         self.engine.step(Event::Tick, now);
         self.settle(now);
     }
@@ -134,15 +167,21 @@ impl Helm {
         due.map(|due| self.clock.instant(due))
     }
 
-    /// Has what is not saved yet saved: the node stops.
-    pub(super) fn stop(&mut self) {
-        if self.unsaved.take().is_some() {
-            self.store.save(self.engine.saved().text());
+    fn now(&mut self) -> Timestamp {
+        let now = self.clock.now();
+        if now < self.last {
+            self.engine.set_back(now);
+            self.save_due = None;
         }
+        self.last = now;
+        now
     }
 
     fn settle(&mut self, now: Timestamp) {
         let mut effects = self.engine.effects(now);
+        if !effects.standings.is_empty() || effects.save {
+            self.status = None;
+        }
         let standings = std::mem::take(&mut effects.standings);
         if !standings.is_empty() {
             self.snapshot.standing = Arc::new(self.snapshot.standing.with(standings));
@@ -168,9 +207,9 @@ impl Helm {
     /// make.
     fn save_if_due(&mut self, now: Timestamp) {
         if self.unsaved.is_some() && self.save_due.is_none_or(|due| due <= now) {
-            let begin = self.clock.now();
+            let begin = self.now();
             self.store.save(self.engine.saved().text());
-            let took = self.clock.now().duration_since(begin);
+            let took = self.now().duration_since(begin);
             self.unsaved = None;
             self.save_due = now.checked_add((took * 20).max(LEAST_PAUSE)).ok();
         }

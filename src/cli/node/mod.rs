@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -54,6 +55,9 @@ use crate::control;
 use crate::control::Heartbeat;
 use crate::control::NoSuchCheck;
 use crate::control::Request;
+use crate::engine::AdminChange;
+use crate::engine::AdminDone;
+use crate::engine::AdminRefusal;
 use crate::engine::Plan;
 use crate::health::Report;
 use crate::model::Monitor;
@@ -77,6 +81,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Outcomes that may wait to be taken; past that the prober waits.
 const REPORTS: usize = 4096;
 
+/// How long an order of an operator may take to be saved.
+const SAVE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Explanations at a time.
+const EXPLANATIONS: usize = 2;
+
 /// How long the start may wait for the first round of probes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -90,6 +100,8 @@ pub(super) struct Node {
     recipe: Arc<Recipe>,
     reports: mpsc::Receiver<Report>,
     requests: mpsc::Receiver<Request>,
+    /// One permit per explanation under way: each reads databases.
+    explaining: Arc<Semaphore>,
     tasks: Tasks,
     notify: Notify,
     watched: Watched,
@@ -159,6 +171,7 @@ impl Node {
             recipe,
             reports,
             requests,
+            explaining: Arc::new(Semaphore::new(EXPLANATIONS)),
             tasks,
             notify,
             watched: Watched::new(seen),
@@ -194,7 +207,8 @@ impl Node {
         }
         tracing::info!("stopping");
         self.notify.stopping();
-        self.helm.stop();
+        // Written when the store's thread is told to stop.
+        drop(self.helm.save());
         if let Stopped::Late(left) = self.tasks.stop(STOP_DEADLINE).await {
             tracing::warn!(?left, "did not end in time");
         }
@@ -294,7 +308,7 @@ impl Node {
     fn answer(&mut self, request: Request) {
         // Whoever asked may have gone; then nobody is told.
         match request {
-            Request::Admin(change, reply) => drop(reply.send(self.helm.change(change))),
+            Request::Admin(change, reply) => self.change(change, reply),
             Request::Status(reply) => drop(reply.send(self.helm.status())),
             Request::Reload(reply) => self.reload(Some(reply)),
             Request::Heartbeat(heartbeat, reply) => {
@@ -307,6 +321,27 @@ impl Node {
         }
     }
 
+    /// Changes an admin state. It is confirmed once it is on disk, or after a while if it can't
+    /// be put there, which the store warns of: answers have followed already.
+    fn change(
+        &mut self,
+        change: AdminChange,
+        reply: oneshot::Sender<Result<AdminDone, AdminRefusal>>,
+    ) {
+        let done = match self.helm.change(change) {
+            Ok(done) => done,
+            Err(refusal) => return drop(reply.send(Err(refusal))),
+        };
+        let store = self.helm.save();
+        let confirm = move || {
+            store.settle(SAVE_PATIENCE);
+            drop(reply.send(Ok(done)));
+        };
+        if let Err(error) = server::in_background(&self.tasks, "save", confirm) {
+            tracing::warn!("{}", chain(&error));
+        }
+    }
+
     /// Explains on a thread of its own: databases are read again.
     fn explain(
         &self,
@@ -314,7 +349,13 @@ impl Node {
         reply: oneshot::Sender<Result<serde_json::Value, String>>,
     ) {
         let (recipe, snapshot) = (Arc::clone(&self.recipe), self.helm.snapshot().clone());
-        let explain = move || drop(reply.send(explain_live(&question, &recipe, &snapshot)));
+        let Ok(permit) = Arc::clone(&self.explaining).try_acquire_owned() else {
+            return drop(reply.send(Err("too many explanations at once; ask again".to_owned())));
+        };
+        let explain = move || {
+            drop(reply.send(explain_live(&question, &recipe, &snapshot)));
+            drop(permit);
+        };
         if let Err(error) = server::in_background(&self.tasks, "explain", explain) {
             // The API answers that the node did not.
             tracing::warn!("{}", chain(&error));

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
+use tokio::runtime::Builder;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::chain;
 use crate::cli::node::helm::Helm;
@@ -27,6 +30,8 @@ pub(super) struct Office {
     hooks: Hooks,
     /// Kept, so that the queue does not end where there is no API.
     _requests: mpsc::Sender<Request>,
+    /// Of both: what they render or wait for keeps no answer from following.
+    runtime: Handle,
     folder: PathBuf,
 }
 
@@ -45,6 +50,16 @@ pub(super) fn open_store(folder: &Path, tasks: &Tasks) -> (Store, Option<Saved>)
     (store, saved)
 }
 
+/// A runtime on a thread of its own, for as long as the node runs.
+fn runtime(tasks: &Tasks) -> Result<Handle, String> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("failed to start a runtime: {error}"))?;
+    let handle = runtime.handle().clone();
+    let run = move |stop: &CancellationToken| runtime.block_on(stop.cancelled());
+    tasks.thread("api", run).map_err(|error| chain(&error))?;
+    Ok(handle)
+}
+
 impl Office {
     /// Opens it; returns where requests come out.
     ///
@@ -61,9 +76,13 @@ impl Office {
         tasks: &Tasks,
     ) -> Result<(Self, mpsc::Receiver<Request>), String> {
         let (requests, receiver) = mpsc::channel(limits::REQUESTS);
+        let runtime = runtime(tasks)?;
+        let entered = runtime.enter();
         let hooks = Hooks::start(hooks, helm.notices().clone(), tasks).map_err(|e| chain(&e))?;
         let traffic = traffic::source(server, hooks.counts(), tasks);
-        let mut office = Self { control: None, hooks, _requests: requests.clone(), folder };
+        drop(entered);
+        let mut office =
+            Self { control: None, hooks, _requests: requests.clone(), runtime, folder };
         let listener = match control.listen.map(control::bind) {
             None => return Ok((office, receiver)),
             Some(Ok(listener)) => listener,
@@ -75,9 +94,11 @@ impl Office {
         };
         let notices = helm.notices().clone();
         let tokens = office.tokens(control);
+        let entered = office.runtime.enter();
         let started = Control::start(listener, tokens, requests, notices, traffic, tasks);
         let started = started.map_err(|error| chain(&error))?;
         tracing::info!(address = %started.address(), "control API");
+        drop(entered);
         office.control = Some(started);
         Ok((office, receiver))
     }
@@ -91,6 +112,7 @@ impl Office {
     pub(super) fn renew(&mut self, control: &config::Control, hooks: &[config::Hook]) {
         let tokens = self.tokens(control);
         self.control.iter().for_each(|running| running.set_tokens(tokens.clone()));
+        let _entered = self.runtime.enter();
         if let Err(error) = self.hooks.renew(hooks) {
             tracing::error!("{}", chain(&error));
         }
