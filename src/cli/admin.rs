@@ -198,18 +198,18 @@ fn progress(status: &Status, target: &AdminTarget) -> Result<Progress, Failure> 
 mod tests {
     use super::*;
 
-    fn status(settled: &str, state: &str, share: u8) -> Status {
+    fn status(settled: &str, state: &str, service: &str) -> Status {
         let json = json!({
             "at": "2026-01-02T03:00:00Z", "started": "2026-01-02T00:00:00Z", "generation": 1,
             "regions": [], "checks": [],
             "services": [{
-                "service": "www", "names": ["www.test"], "state": "up",
+                "service": "www", "names": ["www.test"], "state": service,
                 "pools": [{
-                    "region": "eu", "verdict": "up", "admitted": true, "reason": "",
+                    "region": "eu", "verdict": "up", "admitted": false, "reason": "",
                     "admin": "drained", "ttl": 30,
                     "endpoints": [{
                         "endpoint": "192.0.2.1", "verdict": "up", "since": null, "reason": "",
-                        "admin": "auto", "share": share, "checks": [],
+                        "admin": "drained", "share": 0, "checks": [],
                     }],
                 }],
             }],
@@ -231,21 +231,22 @@ mod tests {
         };
         for (status, expected) in [
             (
-                status("2026-01-02T03:01:05Z", "drained", 0),
+                status("2026-01-02T03:01:05Z", "drained", "degraded"),
                 "left: www/eu: 1m 5s until caches have let go",
             ),
             (
-                status("2026-01-02T03:00:20Z", "drained", 100),
-                "left: www/eu: 20s until caches have let go; still get clients, for want of \
-                 others: www/eu/192.0.2.1",
+                status("2026-01-02T03:00:20Z", "drained", "all-down"),
+                "left: www/eu: 20s until caches have let go; nothing else is left, so it still \
+                 gets clients: www",
             ),
             (
-                status("2026-01-02T03:00:00Z", "drained", 0),
+                status("2026-01-02T03:00:00Z", "drained", "degraded"),
                 "settled: www/eu is drained: caches have let go",
             ),
             (
-                status("2026-01-02T03:01:05Z", "forced-up", 0),
-                "failed: Negative(\"www/eu is no longer drained: somebody undid it\")",
+                status("2026-01-02T03:01:05Z", "forced-up", "up"),
+                "failed: Negative(\"www/eu is no longer drained: its time is over, or somebody \
+                 undid it\")",
             ),
         ] {
             assert_eq!(of(&status), expected);

@@ -16,6 +16,7 @@ mod clock;
 mod helm;
 mod office;
 mod prepared;
+mod requests;
 mod signals;
 
 use std::net::SocketAddr;
@@ -36,7 +37,6 @@ use tokio::time::sleep_until;
 
 use crate::cli::chain;
 use crate::cli::explain::Recipe;
-use crate::cli::explain::explain_live;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::office::Office;
 use crate::cli::node::office::open_store;
@@ -51,13 +51,7 @@ use crate::cli::node::signals::told_to;
 use crate::cli::state;
 use crate::cli::watch::Look;
 use crate::cli::watch::Watched;
-use crate::control;
-use crate::control::Heartbeat;
-use crate::control::NoSuchCheck;
 use crate::control::Request;
-use crate::engine::AdminChange;
-use crate::engine::AdminDone;
-use crate::engine::AdminRefusal;
 use crate::engine::Plan;
 use crate::health::Report;
 use crate::model::Monitor;
@@ -80,9 +74,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Outcomes that may wait to be taken; past that the prober waits.
 const REPORTS: usize = 4096;
-
-/// How long an order of an operator may take to be saved.
-const SAVE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Explanations at a time.
 const EXPLANATIONS: usize = 2;
@@ -303,63 +294,6 @@ impl Node {
         let generation = self.helm.generation();
         tracing::info!(generation, "reloaded");
         generation
-    }
-
-    fn answer(&mut self, request: Request) {
-        // Whoever asked may have gone; then nobody is told.
-        match request {
-            Request::Admin(change, reply) => self.change(change, reply),
-            Request::Status(reply) => drop(reply.send(self.helm.status())),
-            Request::Reload(reply) => self.reload(Some(reply)),
-            Request::Heartbeat(heartbeat, reply) => {
-                let Heartbeat { monitor, target, failure } = heartbeat;
-                let is_known = self.prober.heartbeat(&monitor, &target, failure);
-                let done = if is_known { Ok(()) } else { Err(NoSuchCheck { monitor, target }) };
-                drop(reply.send(done));
-            }
-            Request::Explain(question, reply) => self.explain(question, reply),
-        }
-    }
-
-    /// Changes an admin state. It is confirmed once it is on disk, or after a while if it can't
-    /// be put there, which the store warns of: answers have followed already.
-    fn change(
-        &mut self,
-        change: AdminChange,
-        reply: oneshot::Sender<Result<AdminDone, AdminRefusal>>,
-    ) {
-        let done = match self.helm.change(change) {
-            Ok(done) => done,
-            Err(refusal) => return drop(reply.send(Err(refusal))),
-        };
-        let store = self.helm.save();
-        let confirm = move || {
-            store.settle(SAVE_PATIENCE);
-            drop(reply.send(Ok(done)));
-        };
-        if let Err(error) = server::in_background(&self.tasks, "save", confirm) {
-            tracing::warn!("{}", chain(&error));
-        }
-    }
-
-    /// Explains on a thread of its own: databases are read again.
-    fn explain(
-        &self,
-        question: control::Explain,
-        reply: oneshot::Sender<Result<serde_json::Value, String>>,
-    ) {
-        let (recipe, snapshot) = (Arc::clone(&self.recipe), self.helm.snapshot().clone());
-        let Ok(permit) = Arc::clone(&self.explaining).try_acquire_owned() else {
-            return drop(reply.send(Err("too many explanations at once; ask again".to_owned())));
-        };
-        let explain = move || {
-            drop(reply.send(explain_live(&question, &recipe, &snapshot)));
-            drop(permit);
-        };
-        if let Err(error) = server::in_background(&self.tasks, "explain", explain) {
-            // The API answers that the node did not.
-            tracing::warn!("{}", chain(&error));
-        }
     }
 }
 
