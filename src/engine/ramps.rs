@@ -102,6 +102,9 @@ impl Engine {
     ) -> bool {
         let Some(service) = self.plan.services.get(at) else { return false };
         let (ramp, n_pools) = (service.ramp, service.pools.len());
+        if ramp.is_zero() {
+            return false;
+        }
         let (mut changed, mut start) = (false, 0);
         for pool in 0..n_pools {
             let of_pool = self.plan.services.get(at).and_then(|service| service.pools.get(pool));
@@ -134,7 +137,7 @@ impl Engine {
             return false;
         }
         let comes_back = memory.was_admitted == Some(false) && is_admitted;
-        if comes_back && !ramp.is_zero() && facts.admin != AdminState::ForcedUp {
+        if comes_back && facts.admin != AdminState::ForcedUp {
             memory.ramp = Some(now);
         }
         let is_over = memory.ramp.is_some_and(|since| step_of(since, ramp, now) >= STEPS);

@@ -216,8 +216,11 @@ impl Engine {
         let AdminTarget::Endpoint { service, region, endpoint } = target else { return };
         let id = self.wiring.endpoint(&self.plan, service, region, endpoint);
         let Some(id) = id else { return };
+        let ramps = self.plan.services.get(id.service).is_some_and(|s| !s.ramp.is_zero());
         let Some(memory) = self.memory(id) else { return };
         set(memory);
+        // Its service may no longer ramp.
+        memory.ramp = memory.ramp.filter(|_| ramps);
         if memory.ramp.is_some() {
             self.ramping.insert(id);
         }

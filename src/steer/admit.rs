@@ -1,5 +1,7 @@
 //! Admit: which regions and endpoints may take clients now, and how large a share of them.
 
+use std::sync::Arc;
+
 use crate::model::RegionId;
 use crate::model::Ttl;
 use crate::steer::Balanced;
@@ -104,10 +106,11 @@ struct PoolStanding {
     shares: Box<[(u8, u8, Share)]>,
 }
 
-/// What the pools of one service may take, in the order of the service.
+/// What the pools of one service may take, in the order of the service. Cheap to clone, since
+/// the engine keeps what it published.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServiceStanding {
-    pools: Box<[PoolStanding]>,
+    pools: Arc<[PoolStanding]>,
     panics: [bool; 2],
 }
 
