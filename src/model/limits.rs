@@ -170,3 +170,21 @@ pub const WHY: usize = 500;
 
 /// Requests of the API that may wait for the node; past that it answers 503.
 pub const REQUESTS: usize = 64;
+
+/// Vantages in a configuration; more is an error. Each node keeps the opinions of all.
+pub const VANTAGES: usize = 1024;
+
+/// Vantage groups in a configuration; more is an error. Each may have an admitted set of its
+/// own in every service.
+pub const VANTAGE_GROUPS: usize = 64;
+
+/// Octets of one value that is shared in the cluster; more is neither sent nor taken. What a
+/// NATS server takes unless it is told otherwise.
+pub const SHARED_VALUE: usize = 1024 * 1024;
+
+/// Octets of the name of a node or vantage; more is an error. It is a part of keys.
+pub const NODE_NAME: usize = 63;
+
+/// Nodes that are remembered by the others; past that the one that was quiet longest is
+/// forgotten.
+pub const NODES: usize = 256;

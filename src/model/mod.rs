@@ -20,10 +20,12 @@ mod monitor;
 mod name;
 mod place;
 mod policy;
+mod quorum;
 mod record_type;
 mod region;
 mod service;
 mod ttl;
+mod vantage;
 
 pub use admin::{AdminState, AdminTarget};
 pub use coordinates::Coordinates;
@@ -37,10 +39,12 @@ pub use monitor::{
 pub use name::{Name, NameError};
 pub use place::{Asn, Continent, Country, Place, Subdivision};
 pub use policy::{Match, Policy, Rank, Rule, Tie};
+pub use quorum::{Quorum, Voting, VotingScope};
 pub use record_type::{Class, RecordType};
 pub use region::{Region, RegionId, RegionMonitor, RegionSet};
 pub use service::{AllDown, Endpoint, Failback, Pool, Service, Target, Weight};
 pub use ttl::Ttl;
+pub use vantage::{Vantage, VantageGroupId, VantageId, Vantages};
 
 /// An address family; the wire names them by number (RFC 7871, 6).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

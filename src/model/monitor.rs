@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::Voting;
+
 /// A monitor by its position in the configuration.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MonitorId(pub u16);
@@ -36,6 +38,8 @@ pub struct Monitor {
     pub fall: u8,
     /// How long a target that keeps flipping is held down at the most.
     pub hold_down: Duration,
+    /// How vantages decide together.
+    pub voting: Voting,
 }
 
 /// What one attempt does.

@@ -24,6 +24,7 @@ use crate::model::Diagnostic;
 use crate::model::Monitor;
 use crate::model::Probe;
 use crate::model::TcpProbe;
+use crate::model::Voting;
 
 /// How often a target may be probed.
 const INTERVAL: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(24 * 3600)];
@@ -76,6 +77,7 @@ pub(super) fn read(mut section: Section<'_>) -> At<Monitor> {
         rise,
         fall,
         hold_down: hold_down.map_or(DEFAULT_HOLD_DOWN, |at| at.value),
+        voting: Voting::default(),
     };
     At { value: monitor, span: name.span }
 }

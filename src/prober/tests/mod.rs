@@ -60,6 +60,7 @@ fn plan(probe: Probe, at: SocketAddr, timeout: Duration) -> Plan {
         rise: 1,
         fall: 1,
         hold_down: Duration::ZERO,
+        voting: crate::model::Voting::default(),
     };
     let check = Check {
         key: soon(),
