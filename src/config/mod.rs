@@ -29,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod cluster;
 mod codes;
 mod control;
 mod directory;
@@ -62,6 +63,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use cluster::{Cluster, Login};
 pub use codes::CODES;
 pub use control::{Access, Control, Role, Token};
 pub use hook::{Hook, HookAction, HookEvent};
