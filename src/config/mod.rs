@@ -43,6 +43,7 @@ mod monitor;
 mod monitors;
 mod notation;
 mod owners;
+mod pem;
 mod policy;
 mod pool;
 mod raw;

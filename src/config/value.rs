@@ -4,7 +4,6 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::path::PathBuf;
 
 use toml::Spanned;
@@ -12,6 +11,7 @@ use toml::de::DeString;
 use toml::de::DeValue;
 
 use crate::config::codes;
+use crate::config::files;
 use crate::config::reader::At;
 use crate::config::reader::Fault;
 use crate::config::reader::Reader;
@@ -88,6 +88,28 @@ impl<'a> Value<'a> {
         self.text().map(|text| text.map(|path| self.reader.folder.join(path)))
     }
 
+    /// A path, and what `read` makes of the text of the file there; `wrong` is what is said
+    /// when it can't.
+    pub(super) fn content<T>(
+        &self,
+        read: impl Fn(&str) -> Result<T, String>,
+        wrong: impl Fn(&At<PathBuf>, &str) -> Diagnostic,
+    ) -> Option<(At<PathBuf>, T)> {
+        let path = self.path()?;
+        // It may become right by a change of the file alone.
+        self.reader.depend(&path.value);
+        let problem = match files::text(&path.value).map(|text| read(&text)) {
+            Ok(Ok(content)) => return Some((path, content)),
+            Ok(Err(why)) => wrong(&path, &why),
+            Err(problem) => {
+                let message = problem.message.clone();
+                problem.label(path.span, message)
+            }
+        };
+        self.reader.report(problem);
+        None
+    }
+
     /// A truth value.
     pub(super) fn boolean(&self) -> Option<At<bool>> {
         let Some(value) = self.value.as_bool() else {
@@ -138,11 +160,6 @@ impl<'a> Value<'a> {
                 entries.collect::<Option<_>>().map(serde_json::Value::Object)
             }
         }
-    }
-
-    /// Keeps the path of a file that matters.
-    pub(super) fn depend(&self, path: &Path) {
-        self.reader.depend(path);
     }
 
     /// Reports a problem of its own.
