@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::config::Places;
+use crate::config::cluster;
 use crate::config::codes;
 use crate::config::control;
 use crate::config::directory;
@@ -30,17 +31,20 @@ use crate::config::region;
 use crate::config::service;
 use crate::config::service::Against;
 use crate::config::targets::Named;
+use crate::config::vantage;
 use crate::health::Checks;
 use crate::model::Code;
 use crate::model::Diagnostic;
 use crate::model::Maintenance;
 use crate::model::Monitor;
+use crate::model::Probe;
 use crate::model::Rank;
 use crate::model::Region;
 use crate::model::RegionId;
 use crate::model::Rule;
 use crate::model::Service;
 use crate::model::Span;
+use crate::model::Vantages;
 use crate::model::limits;
 
 /// The names of everything that can be referred to.
@@ -75,6 +79,7 @@ pub(super) fn check(
             limits::MONITORS,
         ));
     }
+    let vantages = check_vantages(&raw, problems);
     let policies = check_policies(&raw, &regions, &mut names, problems);
     let services = check_services(&raw, &policies, &regions, &mut names, problems);
     let maintenance = check_maintenance(&raw, &services, &names, gathered.now, problems);
@@ -111,6 +116,8 @@ pub(super) fn check(
         services,
         monitors,
         maintenance,
+        cluster: raw.cluster.map(|at| at.value.cluster),
+        vantages,
         state: raw.state.and_then(|at| at.value),
         places,
     }
@@ -149,6 +156,7 @@ fn deduplicate(raw: &mut Raw, problems: &mut Vec<Diagnostic>) {
         *list = directory::unique(kind, std::mem::take(list), name, problems);
     }
     only("region", &mut raw.regions, |w| w.region.clone().map(|r| r.name), problems);
+    only("vantage", &mut raw.vantages, |w| w.name.clone(), problems);
     only("monitor", &mut raw.monitors, |w| w.clone().map(|m| m.name), problems);
     only("policy", &mut raw.policies, |w| w.name.clone(), problems);
     only("service", &mut raw.services, |w| w.name.clone(), problems);
@@ -191,6 +199,18 @@ fn regions(raw: &Raw, names: &mut Names, problems: &mut Vec<Diagnostic>) -> Vec<
         written.region.clone().map(|region| Region { monitor, ..region })
     };
     raw.regions.iter().map(resolve).collect()
+}
+
+/// Who votes, and whether monitors ask for more than that.
+fn check_vantages(raw: &Raw, problems: &mut Vec<Diagnostic>) -> Vantages {
+    let vantages = vantage::check(&raw.vantages, raw.cluster.as_ref(), problems);
+    // Who probes does not matter where nothing is probed; a heartbeat needs nobody who does.
+    if raw.monitors.iter().any(|at| !matches!(at.value.probe, Probe::Push)) {
+        let written = raw.cluster.as_ref();
+        problems.extend(written.and_then(|at| cluster::check(at, raw.vantages.len())));
+    }
+    problems.extend(monitor::check_votes(&raw.votes, &vantages, has_database(raw)));
+    vantages
 }
 
 fn check_policies(
@@ -284,9 +304,13 @@ fn unused(raw: &Raw, regions: &[At<Region>], names: &Names) -> Vec<Diagnostic> {
     problems
 }
 
+fn has_database(raw: &Raw) -> bool {
+    raw.geoip.as_ref().is_some_and(|geoip| !geoip.value.is_empty())
+}
+
 /// Clients that are to be located, and nothing to locate them with.
 fn no_database(raw: &Raw, policies: &[Checked], regions: &[At<Region>]) -> Option<Diagnostic> {
-    if raw.geoip.as_ref().is_some_and(|geoip| !geoip.value.is_empty()) {
+    if has_database(raw) {
         return None;
     }
     let located = |id: &RegionId| {

@@ -124,6 +124,20 @@ codes! {
     SERVICE_WITHOUT_WEIGHT = "service-without-weight": "The weights of all pools of a service are 0.";
     STATIC_RECORD = "static-record": "A record of the zone is in the way of a service.";
     TTL_MIN_ABOVE_TTL = "ttl-min-above-ttl": "The least TTL of a service is above its TTL.";
+    // Clusters and vantages.
+    CLUSTER_LOGIN = "cluster-login": "A cluster says in several ways who the node is, or names a user or a password file alone.";
+    CLUSTER_SECRET = "cluster-secret": "A file does not hold the credentials, seed, token or password that it should.";
+    CLUSTER_URL = "cluster-url": "A text is not the URL of a NATS server.";
+    CLUSTER_WITHOUT_VANTAGES = "cluster-without-vantages": "There is a cluster, but no vantage whose opinion would count on other nodes.";
+    NOBODY_PROBES = "nobody-probes": "A node does not probe, and nobody else is heard.";
+    NODE_NAME = "node-name": "The name of a node, vantage, vantage group or bucket has other characters than it may, or none or too many.";
+    PUSH_VOTES = "push-votes": "A monitor of heartbeats says how vantages vote.";
+    QUORUM = "quorum": "A text is not a quorum.";
+    SCOPE_WITHOUT_LOCATION = "scope-without-location": "Verdicts are to hold for the clients nearest to a vantage, and no vantage has a location.";
+    SCOPE_WITHOUT_VANTAGES = "scope-without-vantages": "Verdicts are to hold for the clients nearest to a vantage, and there is none.";
+    TOO_FEW_VANTAGES = "too-few-vantages": "A monitor asks for more vantages or groups than there are.";
+    VANTAGES_WITHOUT_CLUSTER = "vantages-without-cluster": "There are vantages, but nothing by which they are heard.";
+    VOTING_SCOPE = "voting-scope": "A text is not a scope of verdicts.";
     // Maintenance.
     CRON = "cron": "A text is not a calendar in the notation of cron, or never comes.";
     MAINTENANCE_CALENDAR = "maintenance-calendar": "A maintenance does not say when it is, or says it in two ways.";

@@ -60,6 +60,7 @@ mod syntax;
 mod targets;
 mod units;
 mod value;
+mod vantage;
 
 #[cfg(test)]
 mod tests;
@@ -98,6 +99,7 @@ use crate::model::Severity;
 use crate::model::SourceId;
 use crate::model::Sources;
 use crate::model::Span;
+use crate::model::Vantages;
 use crate::model::limits;
 use crate::zone::Record;
 
@@ -127,6 +129,10 @@ pub struct Config {
     pub maintenance: Vec<Maintenance>,
     /// Where state is kept, if `[state]` says so; [`state_directory`] knows where otherwise.
     pub state: Option<PathBuf>,
+    /// With whom it shares what it knows; `None`: it is alone.
+    pub cluster: Option<Cluster>,
+    /// Who may vote; empty if it is alone, or if the files name nobody.
+    pub vantages: Vantages,
     /// What is probed: every monitor at everything that it is for.
     pub checks: Checks,
     /// Where things are written, for diagnostics of rooms above.
@@ -296,7 +302,7 @@ fn read(
     let reader = Reader::new(source, files::folder(path));
     raw.add(Section::root(&reader, parsed.tree.get_ref()), is_main);
     let (mut problems, files) = reader.into_parts();
-    raw.of_monitors.extend(files);
+    raw.named.extend(files);
     let spans: Vec<Span> = parsed.problems.iter().filter_map(locus).collect();
     problems.retain(|problem| {
         let Some(at) = locus(problem) else { return true };

@@ -16,6 +16,7 @@ use crate::model::NameError;
 use crate::model::Rank;
 use crate::model::Subdivision;
 use crate::model::Target;
+use crate::model::limits;
 
 /// Characters of an operator's name for something: it labels metrics and log lines.
 const LONGEST_NAME: usize = 64;
@@ -76,6 +77,19 @@ pub(super) fn identifier(text: &str) -> Result<String, Fault> {
     let fixed = fixed.split_whitespace().collect::<Vec<_>>().join("-");
     let fault = Fault::new(codes::IDENTIFIER, expected).found(format!("{text:?}"));
     Err(fault.help(format!("write `{}`", if fixed.is_empty() { "main" } else { &fixed })))
+}
+
+/// Reads the name of a node, vantage, vantage group or bucket: it is a part of keys.
+pub(super) fn node_name(text: &str) -> Result<String, Fault> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !text.is_empty() && text.len() <= limits::NODE_NAME && text.chars().all(fine) {
+        return Ok(text.to_owned());
+    }
+    let expected = format!("a name of 1 to {} letters, digits, `-` and `_`", limits::NODE_NAME);
+    let fixed: String = text.chars().map(|c| if fine(c) { c } else { '-' }).collect();
+    let fixed: String = fixed.trim_matches('-').chars().take(limits::NODE_NAME).collect();
+    let fault = Fault::new(codes::NODE_NAME, expected).found(format!("{text:?}"));
+    Err(fault.help(format!("write `{}`", if fixed.is_empty() { "ns1" } else { &fixed })))
 }
 
 /// Reads an address with a port to listen at.
@@ -255,6 +269,17 @@ mod tests {
         assert!(help(target("192.0.2.0/24")).contains("\"192.0.2.0\""));
         for text in ["192.0.2.300", "2001:db8::g", "", "0.0.0.0", "ff02::1", "*.example", "."] {
             assert!(target(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_nodes_are_parts_of_keys() {
+        assert_eq!(node_name("ns1_a-B").unwrap(), "ns1_a-B");
+        assert!(node_name(&"a".repeat(63)).is_ok() && node_name(&"a".repeat(64)).is_err());
+        for (text, fixed) in
+            [("ns1.example.com", "ns1-example-com"), ("", "ns1"), ("*", "ns1"), ("é1", "1")]
+        {
+            assert_eq!(help(node_name(text)), format!("write `{fixed}`"), "{text}");
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::config::cluster;
 use crate::config::codes;
 use crate::config::control;
 use crate::config::geography;
@@ -13,6 +14,7 @@ use crate::config::hook;
 use crate::config::hook::Hook;
 use crate::config::maintenance;
 use crate::config::monitor;
+use crate::config::monitor::Votes;
 use crate::config::notation;
 use crate::config::policy;
 use crate::config::reader::At;
@@ -23,6 +25,7 @@ use crate::config::server::Server;
 use crate::config::service;
 use crate::config::state;
 use crate::config::value::Value;
+use crate::config::vantage;
 use crate::model::Diagnostic;
 use crate::model::Monitor;
 use crate::model::Name;
@@ -46,9 +49,13 @@ pub(super) struct Raw {
     pub(super) zones: Vec<Zone>,
     pub(super) regions: Vec<region::Written>,
     pub(super) monitors: Vec<At<Monitor>>,
-    /// The files that monitors name: certificates, keys, programs; also those that are not
-    /// there, since a monitor becomes right once they are.
-    pub(super) of_monitors: Vec<PathBuf>,
+    /// What monitors say of votes.
+    pub(super) votes: Vec<Votes>,
+    pub(super) cluster: Option<At<cluster::Written>>,
+    pub(super) vantages: Vec<vantage::Written>,
+    /// The files that monitors and the cluster name: certificates, keys, programs; also those
+    /// that are not there, since what names them becomes right once they are.
+    pub(super) named: Vec<PathBuf>,
     pub(super) policies: Vec<policy::Written>,
     pub(super) services: Vec<service::Written>,
     pub(super) maintenance: Vec<maintenance::Written>,
@@ -58,13 +65,13 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// The zones, databases, lists of networks, tokens and files of monitors that are named.
+    /// The zones, databases, lists of networks, tokens and further files that are named.
     pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         let zones = self.zones.iter().filter_map(|zone| zone.file.as_ref());
         let databases = self.geoip.iter().flat_map(|geoip| &geoip.value);
         let tokens = self.control.iter().flat_map(|control| control.value.files());
         let named = zones.chain(databases).chain(&self.nets.files).chain(tokens);
-        named.map(|at| &at.value).chain(&self.of_monitors)
+        named.map(|at| &at.value).chain(&self.named)
     }
 
     /// Adds a file. Only the main file may include others.
@@ -93,9 +100,18 @@ impl Raw {
             let span = section.name.span;
             once(&root, &mut self.state, At { value: state::read(section), span }, "state");
         }
+        if let Some(section) = root.section("cluster") {
+            let span = section.name.span;
+            let cluster = At { value: cluster::read(section), span };
+            once(&root, &mut self.cluster, cluster, "cluster");
+        }
+        self.vantages.extend(root.named("vantage").into_iter().map(vantage::read));
         self.zones.extend(root.named("zone").into_iter().filter_map(zone));
         self.regions.extend(root.named("region").into_iter().map(region::read));
-        self.monitors.extend(root.named("monitor").into_iter().map(monitor::read));
+        for (monitor, votes) in root.named("monitor").into_iter().map(monitor::read) {
+            self.monitors.push(monitor);
+            self.votes.push(votes);
+        }
         self.policies.extend(root.named("policy").into_iter().map(policy::read));
         self.hooks.extend(root.named("hook").into_iter().map(hook::read));
         self.services.extend(root.named("service").into_iter().map(service::read));

@@ -30,8 +30,7 @@ pub(super) struct Written {
 /// Reads `[region.NAME]`.
 pub(super) fn read(mut section: Section<'_>) -> Written {
     let name = section.identifier();
-    let location = section.value("location", "{ lat = 53.34, lon = -6.27 }");
-    let location = location.and_then(|value| value.section()).and_then(location_in);
+    let location = location(&mut section);
     let bias = section.value("bias", "10").and_then(|value| value.integer(-99..=99_i8));
     let monitor = section.value("monitor", "\"web\"").and_then(|value| value.text());
     let probe = section.value("probe", "\"10.0.0.1:8080\"");
@@ -44,7 +43,10 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
     Written { region: At { value: region, span: name.span }, monitor, probe }
 }
 
-fn location_in(mut section: Section<'_>) -> Option<Coordinates> {
+/// Reads `location`.
+pub(super) fn location(section: &mut Section<'_>) -> Option<Coordinates> {
+    let value = section.value("location", "{ lat = 53.34, lon = -6.27 }")?;
+    let mut section = value.section()?;
     let lat = section.required("lat", "53.34").and_then(|value| value.degrees(-90.0..=90.0, 53.34));
     let lon =
         section.required("lon", "-6.27").and_then(|value| value.degrees(-180.0..=180.0, -6.27));

@@ -53,7 +53,16 @@ impl<'a> Section<'a> {
 
     /// The operator's name for what the table describes; reported if it can't be one.
     pub(super) fn identifier(&self) -> At<String> {
-        if let Err(Fault { code, expected, help, .. }) = notation::identifier(&self.name.value) {
+        self.name_by(notation::identifier)
+    }
+
+    /// The name of a node or vantage; reported if it can't be one.
+    pub(super) fn node_name(&self) -> At<String> {
+        self.name_by(notation::node_name)
+    }
+
+    fn name_by(&self, read: impl Fn(&str) -> Result<String, Fault>) -> At<String> {
+        if let Err(Fault { code, expected, help, .. }) = read(&self.name.value) {
             let message = format!("expected {expected}, found {:?}", self.name.value);
             let mut problem = Diagnostic::error(code, self.name.span, message)
                 .label(self.name.span, format!("expected {expected}"));

@@ -171,6 +171,10 @@ pub const WHY: usize = 500;
 /// Requests of the API that may wait for the node; past that it answers 503.
 pub const REQUESTS: usize = 64;
 
+/// NATS servers in a configuration; more is an error. They name each other to whoever has
+/// reached one.
+pub const CLUSTER_SERVERS: usize = 16;
+
 /// Vantages in a configuration; more is an error. Each node keeps the opinions of all.
 pub const VANTAGES: usize = 1024;
 

@@ -4,9 +4,12 @@ mod http;
 mod others;
 mod place;
 mod tls;
+mod votes;
 
 pub(super) use place::Place;
 pub(super) use place::any as place;
+pub(super) use votes::Votes;
+pub(super) use votes::check as check_votes;
 
 use std::time::Duration;
 
@@ -24,7 +27,6 @@ use crate::model::Diagnostic;
 use crate::model::Monitor;
 use crate::model::Probe;
 use crate::model::TcpProbe;
-use crate::model::Voting;
 
 /// How often a target may be probed.
 const INTERVAL: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(24 * 3600)];
@@ -41,8 +43,8 @@ const DEFAULT_HOLD_DOWN: Duration = Duration::from_secs(5 * 60);
 /// The kinds of probe, as keys of a monitor.
 const KINDS: [&str; 9] = ["http", "https", "tcp", "tls", "icmp", "dns", "grpc", "exec", "push"];
 
-/// Reads `[monitor.NAME]`.
-pub(super) fn read(mut section: Section<'_>) -> At<Monitor> {
+/// Reads `[monitor.NAME]`, and where it says what of votes.
+pub(super) fn read(mut section: Section<'_>) -> (At<Monitor>, Votes) {
     let name = section.identifier();
     let nothing = Probe::Tcp(TcpProbe { port: 1, send: None, expect: None });
     let found = probe(&mut section);
@@ -66,6 +68,7 @@ pub(super) fn read(mut section: Section<'_>) -> At<Monitor> {
     };
     let (rise, fall) = (count("rise", "2", 2), count("fall", "3", 3));
     let every = interval.as_ref().map_or(Duration::from_secs(10), |at| at.value);
+    let votes = Votes::read(&mut section, &probe);
     check_timeout(&section, interval.as_ref(), timeout.as_ref(), every);
     section.close();
     let monitor = Monitor {
@@ -77,9 +80,9 @@ pub(super) fn read(mut section: Section<'_>) -> At<Monitor> {
         rise,
         fall,
         hold_down: hold_down.map_or(DEFAULT_HOLD_DOWN, |at| at.value),
-        voting: Voting::default(),
+        voting: votes.voting(),
     };
-    At { value: monitor, span: name.span }
+    (At { value: monitor, span: name.span }, votes)
 }
 
 fn check_timeout(

@@ -28,6 +28,8 @@ impl Folder {
         folder.write("nets-bad.txt", b"10.0.0.0/8 office\n192.0.2.0/24 lab spare\n");
         folder.write("tokens/ci", b"0123456789abcdef\n");
         folder.write("tokens/short", b"hunter2\n");
+        folder.write("nats.token", b"0123456789abcdef\n");
+        folder.write("nats.pass", b"hunter2\n");
         folder.write("more/nested.toml", b"include = [\"x.toml\"]\n");
         folder.write("more/region.toml", b"[region.us]\n");
         folder.write("services/api.toml", SERVICE.as_bytes());

@@ -1,6 +1,7 @@
 //! Loading as a whole: good files, bad files, any text.
 
 mod cases;
+mod cluster;
 mod folder;
 mod maintenance;
 mod monitors;
