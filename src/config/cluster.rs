@@ -126,7 +126,7 @@ pub(super) fn check(written: &At<Written>, vantages: usize) -> Option<Diagnostic
             Diagnostic::warning(
                 codes::CLUSTER_WITHOUT_VANTAGES,
                 written.span,
-                "the cluster has no vantages: no node knows more than its own opinion",
+                "the cluster has no vantages: each node counts its own opinion only",
             )
             .label(written.span, "nobody else votes")
             .help("add `[vantage.NAME]` for each node that probes; NAME is its `node`"),
@@ -155,25 +155,23 @@ fn servers_in(section: &Section<'_>, value: &Value<'_>) -> Option<Vec<String>> {
 fn server(text: &str) -> Result<String, Fault> {
     let fault = || Fault::new(codes::CLUSTER_URL, "a URL such as \"nats://10.0.0.1:4222\"");
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let lower = scheme.to_ascii_lowercase();
+    let meant = if ["https", "tls", "wss"].contains(&&*lower) { "tls" } else { "nats" };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if let Some((_, host)) = rest.rsplit_once('@') {
         // What was found is no one's business: there is a secret in it.
         let fault = fault().found("one with a user or token");
         return Err(fault.help(format!(
-            "write \"nats://{host}\", and who the node is with `user` and `password-file`"
+            "write \"{meant}://{host}\", and who the node is with `user` and `password-file`"
         )));
     }
-    let lower = scheme.to_ascii_lowercase();
-    let meant = if ["https", "tls", "wss"].contains(&&*lower) { "tls" } else { "nats" };
-    let Some(host) = host_and_port(rest) else {
-        let found = rest.split('/').next().and_then(host_and_port);
-        let host = found.unwrap_or_else(|| "10.0.0.1:4222".to_owned());
-        return Err(fault().help(format!("write \"{meant}://{host}\"")));
-    };
-    if scheme == meant {
+    let host = host_and_port(rest);
+    if let Some(host) = host.as_ref().filter(|_| scheme == meant) {
         return Ok(format!("{scheme}://{host}"));
     }
-    Err(fault().help(format!("write \"{meant}://{host}\"")))
+    let near = host.or_else(|| host_and_port(rest.split('/').next()?));
+    let near = near.unwrap_or_else(|| "10.0.0.1:4222".to_owned());
+    Err(fault().help(format!("write \"{meant}://{near}\"")))
 }
 
 /// A host and a port, which is that of NATS if it is missing.
@@ -293,6 +291,7 @@ mod tests {
             ("wss://a.example:443/nats", "\"tls://a.example:443\""),
             ("http://a.example", "\"nats://a.example:4222\""),
             ("nats://me:secret@a.example", "\"nats://a.example\""),
+            ("tls://secret@a.example", "\"tls://a.example\""),
             ("nats://a.example:99999", "\"nats://10.0.0.1:4222\""),
             ("nats://a.example:0", "\"nats://10.0.0.1:4222\""),
             ("nats://[a.example]", "\"nats://10.0.0.1:4222\""),

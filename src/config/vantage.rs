@@ -73,7 +73,7 @@ pub(super) fn check(
             Vantages::default()
         }
         Some(at) => {
-            // The second is the first that is not this node.
+            // One of them may be this node; a second is somebody else.
             let other = at.value.cluster.servers.is_empty().then(|| written.get(1)).flatten();
             let why = "`[cluster]` has no `nats`";
             problems.extend(other.map(|other| unheard(&other.name, why)));

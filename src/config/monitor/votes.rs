@@ -107,15 +107,14 @@ impl Votes {
                  {most}, found {}",
                 asked.value
             );
-            let label = if vantages.all.is_empty() {
-                "this node is alone".to_owned()
-            } else {
-                format!("never so many {what}")
+            let (label, or_else) = match vantages.all.is_empty() {
+                true => ("only this node counts".to_owned(), "`[cluster]` and `[vantage.NAME]`"),
+                false => (format!("at most {most}"), "`[vantage.NAME]` tables"),
             };
             Some(
                 Diagnostic::error(codes::TOO_FEW_VANTAGES, asked.span, message)
                     .label(asked.span, label)
-                    .help(format!("write `{key} = {most}` or less, or add `[vantage.NAME]`")),
+                    .help(format!("write `{key} = {most}` or less, or add {or_else}")),
             )
         })
         .collect()
@@ -127,10 +126,10 @@ impl Votes {
         let name = &self.name;
         let start = format!("verdicts of monitor `{name}` are to hold near a vantage");
         let Some(first) = vantages.all.first() else {
-            let message = format!("{start}, but this node is alone");
+            let message = format!("{start}, but no vantage is heard");
             return Some(
                 Diagnostic::error(codes::SCOPE_WITHOUT_VANTAGES, at, message)
-                    .label(at, "there is no vantage to be near to")
+                    .label(at, "there is nobody to be near to")
                     .help("write \"everyone\", or add `[cluster]` and `[vantage.NAME]` tables"),
             );
         };
@@ -176,13 +175,14 @@ pub(in crate::config) fn check(
 
 fn push(name: &str, keys: &[&Value<'_>], at: Span) -> Diagnostic {
     let list = suggest::list(keys.iter().map(|value| value.key.value.as_str()));
-    let message =
-        format!("monitor `{name}` has {list}, but nobody votes on heartbeats: expected neither");
-    let problem = Diagnostic::error(codes::PUSH_VOTES, at, message);
-    let problem = keys.iter().fold(problem, |all, value| {
-        all.label(value.key.span, "a heartbeat reaches one node, and all take its word")
-    });
-    problem.help("remove it")
+    let message = format!(
+        "nobody votes on the heartbeats of monitor `{name}`: expected no such keys, found {list}"
+    );
+    let problem = Diagnostic::error(codes::PUSH_VOTES, at, message)
+        .label(at, "a heartbeat reaches one node, and all take its word");
+    let others = keys.iter().skip(1);
+    let problem = others.fold(problem, |all, value| all.label(value.key.span, "likewise"));
+    problem.help(format!("leave out {list}"))
 }
 
 fn quorum_in(value: &Value<'_>) -> Option<At<Quorum>> {
@@ -205,7 +205,9 @@ fn quorum(text: &str) -> Result<Quorum, Fault> {
     let expected = "\"majority\", a share from \"0%\" to \"99%\", or a number";
     let fault = Fault::new(codes::QUORUM, expected);
     Err(match (share, text.trim().parse::<u32>()) {
-        (Some(Ok(_)), _) => fault.help("write \"99%\": a share must be exceeded, so that is all"),
+        (Some(Ok(_)), _) => {
+            fault.help("write \"99%\": a share must be exceeded, so that means all")
+        }
         (_, Ok(number)) => fault.help(format!("write `{number}` without quotes, or \"{number}%\"")),
         _ => fault.help("write \"majority\": half of those who vote"),
     })
