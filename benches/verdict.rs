@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use meridian::config;
 use meridian::engine::Engine;
 use meridian::engine::Event;
+use meridian::engine::Node;
 use meridian::engine::Plan;
 use meridian::health::CheckKey;
 use meridian::health::Checks;
@@ -30,6 +31,7 @@ use meridian::model::MonitorId;
 use meridian::model::ProbeAt;
 use meridian::model::ProbeHost;
 use meridian::model::RegionMonitor;
+use meridian::model::Vantages;
 use meridian::snapshot::Publisher;
 use meridian::snapshot::Snapshot;
 use meridian::snapshot::Standing;
@@ -127,5 +129,7 @@ fn plan() -> Plan {
         checks,
         maintenance: Vec::new(),
         min_regions,
+        vantages: Vantages::default(),
+        node: Node { name: "ns1".into(), instance: 1, probes: true },
     }
 }

@@ -19,6 +19,7 @@ use crate::cli::arguments::live::Reload;
 use crate::cli::arguments::live::Remote;
 use crate::cli::arguments::live::Status;
 use crate::cli::arguments::live::Undrain;
+use crate::config;
 use crate::model::Name;
 use crate::model::RecordType;
 
@@ -80,6 +81,9 @@ pub(super) struct Configured {
 pub(super) struct Serve {
     #[command(flatten)]
     pub(super) configured: Configured,
+    /// Its name in the cluster; left out: `node` in `[cluster]`, or the host's.
+    #[arg(long, value_name = "NAME", value_parser = node_name)]
+    pub(super) node: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -173,6 +177,11 @@ pub(super) struct Databases {
 
 fn record_type(text: &str) -> Result<RecordType, String> {
     text.parse().map_err(|()| format!("no record type is called `{text}`; others are `TYPE1234`"))
+}
+
+/// A name that a node may have.
+fn node_name(text: &str) -> Result<String, String> {
+    config::node_name(text)
 }
 
 fn subnet(text: &str) -> Result<IpNet, String> {

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use crate::cli::Exit;
 use crate::cli::arguments::Demo;
 use crate::cli::chain;
+use crate::cli::identity::Identity;
 use crate::cli::node::Node;
 use crate::cli::node::listen;
 use crate::cli::node::prepare;
@@ -44,7 +45,8 @@ pub(super) fn run(options: &Demo) -> Exit {
         }
     };
     let path = folder.0.join("meridian.toml");
-    let Ok(prepared) = prepare(&path, &Look::new()) else { return Exit::Usage };
+    let identity = Identity::new(Some("demo".to_owned()));
+    let Ok(prepared) = prepare(&path, &Look::new(), &identity) else { return Exit::Usage };
     serve::serve(async || {
         let listeners = listen(&prepared)?;
         let tasks = Tasks::new();
@@ -52,7 +54,7 @@ pub(super) fn run(options: &Demo) -> Exit {
             let website = website(region, Ipv4Addr::from(address));
             tasks.spawn(format!("http {region}"), website).map_err(|e| chain(&e))?;
         }
-        let node = Node::start(&path, prepared, listeners, tasks).await?;
+        let node = Node::start(&path, identity, prepared, listeners, tasks).await?;
         // Nobody has to read it.
         let _exit = show(&introduction(options.port, &path, node.api()), Exit::Done);
         Ok(node)

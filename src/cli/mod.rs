@@ -17,6 +17,7 @@ mod demo;
 mod documents;
 mod explain;
 mod geo;
+mod identity;
 mod node;
 mod output;
 mod recorder;

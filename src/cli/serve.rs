@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::Exit;
 use crate::cli::arguments::Serve;
 use crate::cli::color;
+use crate::cli::identity::Identity;
 use crate::cli::node::Node;
 use crate::cli::node::Signals;
 use crate::cli::node::listen;
@@ -19,10 +20,11 @@ pub(super) fn run(options: &Serve) -> Exit {
     server::settle_heap();
     log();
     let path = &options.configured.config;
-    let Ok(prepared) = prepare(path, &Look::new()) else { return Exit::Usage };
+    let identity = Identity::new(options.node.clone());
+    let Ok(prepared) = prepare(path, &Look::new(), &identity) else { return Exit::Usage };
     serve(async || {
         let listeners = listen(&prepared)?;
-        Node::start(path, prepared, listeners, Tasks::new()).await
+        Node::start(path, identity, prepared, listeners, Tasks::new()).await
     })
 }
 

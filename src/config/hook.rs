@@ -51,6 +51,12 @@ pub enum HookEvent {
     Region,
     /// An admin state changed.
     Admin,
+    /// The other nodes can or can't be heard.
+    Cluster,
+    /// A vantage is or is not heard, or is cut off.
+    Vantage,
+    /// Something in the cluster needs an operator.
+    Trouble,
     /// A certificate ends soon.
     Certificate,
     /// A configuration was taken.
@@ -59,18 +65,30 @@ pub enum HookEvent {
 
 impl HookEvent {
     /// All events; those without which a hook is seldom wanted first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Check,
         Self::Pool,
         Self::Service,
         Self::Region,
         Self::Admin,
+        Self::Cluster,
+        Self::Vantage,
+        Self::Trouble,
         Self::Certificate,
         Self::Reloaded,
     ];
 
     /// What a hook is called for unless the file says otherwise.
-    const DEFAULT: [Self; 5] = [Self::Check, Self::Pool, Self::Service, Self::Region, Self::Admin];
+    const DEFAULT: [Self; 8] = [
+        Self::Check,
+        Self::Pool,
+        Self::Service,
+        Self::Region,
+        Self::Admin,
+        Self::Cluster,
+        Self::Vantage,
+        Self::Trouble,
+    ];
 
     /// The word in files and in the event itself.
     pub const fn as_str(self) -> &'static str {
@@ -80,6 +98,9 @@ impl HookEvent {
             Self::Service => "service",
             Self::Region => "region",
             Self::Admin => "admin",
+            Self::Cluster => "cluster",
+            Self::Vantage => "vantage",
+            Self::Trouble => "trouble",
             Self::Certificate => "certificate",
             Self::Reloaded => "reloaded",
         }

@@ -213,6 +213,18 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// Reads a name of a node or vantage.
+///
+/// # Errors
+///
+/// What was expected, and what to write instead.
+pub fn node_name(text: &str) -> Result<String, String> {
+    notation::node_name(text).map_err(|fault| {
+        let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
+        format!("expected {}{help}", fault.expected)
+    })
+}
+
 /// What all files say, and what came up on the way.
 struct Written {
     raw: Raw,

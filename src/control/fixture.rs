@@ -4,12 +4,17 @@ use jiff::Timestamp;
 
 use crate::engine::AdminStatus;
 use crate::engine::CheckStatus;
+use crate::engine::ClusterStatus;
+use crate::engine::Contact;
 use crate::engine::EndpointStatus;
 use crate::engine::PoolStatus;
 use crate::engine::RegionStatus;
 use crate::engine::ServiceState;
 use crate::engine::ServiceStatus;
+use crate::engine::Stamp;
 use crate::engine::Status;
+use crate::engine::VantageStatus;
+use crate::health::Hearing;
 use crate::health::Verdict;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
@@ -47,7 +52,26 @@ pub(super) fn status() -> Status {
             since: at("03:00:00"),
             until: Some(at("05:00:00")),
             settled: at("03:00:30"),
+            stamp: Stamp { ms: 1_767_322_800_000, count: 0, node: "ns1".into() },
+            overruled: None,
         }],
+        cluster: ClusterStatus {
+            node: "ns1".into(),
+            contact: Contact::Joined,
+            since: Some(at("00:00:01")),
+            why: String::new(),
+            vantages: vec![VantageStatus {
+                vantage: "ns1".into(),
+                group: "europe".into(),
+                hearing: Hearing::Heard,
+                heard: Some(at("03:04:04")),
+                up: 1,
+                down: 1,
+                unable: 0,
+                differs: 0,
+            }],
+            nodes: Vec::new(),
+        },
     }
 }
 
@@ -101,5 +125,8 @@ fn check(address: &str, verdict: Verdict) -> CheckStatus {
         successes_total: 10,
         failures_total: 5,
         flips_total: 2,
+        votes_up: usize::from(verdict == Verdict::Up),
+        votes_down: usize::from(verdict == Verdict::Down),
+        dissent: Vec::new(),
     }
 }

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use crate::engine::AdminOrder;
 use crate::engine::AdminStatus;
 use crate::engine::Plan;
+use crate::engine::Stamp;
 use crate::engine::plan::EndpointId;
 use crate::engine::plan::Wiring;
 use crate::engine::plan::text;
@@ -14,6 +16,7 @@ use crate::model::AdminState;
 use crate::model::AdminTarget;
 use crate::model::Family;
 use crate::model::RegionId;
+use crate::model::limits;
 
 /// A change of an admin state.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -89,7 +92,8 @@ pub enum AdminRefusal {
 /// regions, pools and endpoints of the present configuration.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AdminStates {
-    set: BTreeMap<AdminTarget, AdminStatus>,
+    /// The last order for each target, also where that took a state away.
+    orders: BTreeMap<AdminTarget, AdminOrder>,
     /// The maintenance that goes on.
     windows: Vec<AdminStatus>,
     regions: HashMap<RegionId, AdminState>,
@@ -100,32 +104,53 @@ pub(super) struct AdminStates {
 impl AdminStates {
     /// Those that are set, and the maintenance that goes on.
     pub(super) fn all(&self) -> impl Iterator<Item = &AdminStatus> {
-        self.set.values().chain(&self.windows)
+        self.set().chain(&self.windows)
     }
 
-    /// Those that operators set, by target.
-    pub(super) fn set(&self) -> impl Iterator<Item = &AdminStatus> {
-        self.set.values()
+    /// The last order for each target.
+    pub(super) fn orders(&self) -> impl Iterator<Item = &AdminOrder> {
+        self.orders.values()
+    }
+
+    /// The last order for a target.
+    pub(super) fn order(&self, target: &AdminTarget) -> Option<&AdminOrder> {
+        self.orders.get(target)
+    }
+
+    /// The greatest stamp of all.
+    pub(super) fn last(&self) -> Stamp {
+        self.orders.values().map(|order| &order.status.stamp).max().cloned().unwrap_or_default()
     }
 
     /// How many are set.
     pub(super) fn len(&self) -> usize {
-        self.set.len()
+        self.set().count()
     }
 
     /// What is set for a target itself.
     pub(super) fn get(&self, target: &AdminTarget) -> AdminState {
-        self.set.get(target).map_or(AdminState::Auto, |set| set.state)
+        self.orders.get(target).map_or(AdminState::Auto, |order| order.status.state)
     }
 
-    /// Sets one, or takes it away if it is `Auto`.
-    pub(super) fn put(&mut self, status: AdminStatus, plan: &Plan, wiring: &Wiring) {
-        if status.state == AdminState::Auto {
-            self.set.remove(&status.target);
-        } else {
-            self.set.insert(status.target.clone(), status);
+    /// Takes an order. Of those that took a state away only so many are remembered.
+    pub(super) fn put(&mut self, order: AdminOrder, plan: &Plan, wiring: &Wiring) {
+        self.orders.insert(order.status.target.clone(), order);
+        let past = self.orders.values().filter(|order| order.status.state == AdminState::Auto);
+        if past.clone().count() > limits::ADMIN_STATES {
+            let oldest = past.min_by_key(|order| &order.status.stamp);
+            let oldest = oldest.map(|order| order.status.target.clone());
+            oldest.iter().for_each(|target| drop(self.orders.remove(target)));
         }
         self.resolve(plan, wiring);
+    }
+
+    /// Notes that an order lost against the one that stands, which did not know of it.
+    pub(super) fn note_conflict(&mut self, target: &AdminTarget, loser: &AdminOrder) {
+        if let Some(stands) = self.orders.get_mut(target)
+            && let Some(lost) = loser.loses_unseen(stands)
+        {
+            stands.status.overruled = Some(lost);
+        }
     }
 
     /// Takes away those that have ended, and returns them.
@@ -136,9 +161,13 @@ impl AdminStates {
         wiring: &Wiring,
     ) -> Vec<AdminStatus> {
         let has_ended = |set: &AdminStatus| set.until.is_some_and(|until| until <= now);
-        let ended: Vec<_> = self.set.values().filter(|set| has_ended(set)).cloned().collect();
+        let ended: Vec<_> = self.set().filter(|set| has_ended(set)).cloned().collect();
+        for status in &ended {
+            // Every node does so by its own clock; the order stays the same.
+            let order = self.orders.get_mut(&status.target);
+            order.into_iter().for_each(|order| order.status.state = AdminState::Auto);
+        }
         if !ended.is_empty() {
-            self.set.retain(|_, set| !has_ended(set));
             self.resolve(plan, wiring);
         }
         ended
@@ -146,7 +175,13 @@ impl AdminStates {
 
     /// When the next one ends.
     pub(super) fn next_end(&self) -> Option<Timestamp> {
-        self.set.values().filter_map(|set| set.until).min()
+        self.set().filter_map(|set| set.until).min()
+    }
+
+    /// Those that operators set.
+    fn set(&self) -> impl Iterator<Item = &AdminStatus> {
+        let all = self.orders.values().map(|order| &order.status);
+        all.filter(|status| status.state != AdminState::Auto)
     }
 
     /// Replaces the maintenance that goes on; returns what began and what ended.
@@ -184,7 +219,9 @@ impl AdminStates {
         self.regions.clear();
         self.pools.clear();
         self.endpoints.clear();
-        for AdminStatus { target, state, .. } in self.set.values().chain(&self.windows) {
+        let set = self.orders.values().map(|order| &order.status);
+        let set = set.filter(|status| status.state != AdminState::Auto);
+        for AdminStatus { target, state, .. } in set.chain(&self.windows) {
             match target {
                 AdminTarget::Region { region } => {
                     put(&mut self.regions, wiring.region(region), *state);

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::engine::AdminStatus;
 use crate::engine::Engine;
+use crate::engine::Stamp;
 use crate::engine::What;
 use crate::engine::admin;
 use crate::model::AdminState;
@@ -36,6 +37,8 @@ impl Engine {
                     since: window.from,
                     until: Some(window.until),
                     settled: window.from.checked_add(longest).unwrap_or(window.from),
+                    stamp: Stamp::default(),
+                    overruled: None,
                 });
             }
         }

@@ -1,160 +1,145 @@
-//! What is known of each check.
+//! Verdicts: from the votes of the panel to what stands of each check.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::engine::Engine;
+use crate::engine::What;
 use crate::engine::saved::SavedCheck;
-use crate::health::Damper;
-use crate::health::Damping;
-use crate::health::Outcome;
+use crate::health::CheckId;
+use crate::health::Finding;
 use crate::health::Report;
 use crate::health::Verdict;
-use crate::health::of_vantages;
-use crate::model::Monitor;
-use crate::model::Probe;
+use crate::health::Vote;
+use crate::model::VotingScope;
 
-/// One check: the opinion of this node's vantage, and the verdict.
-#[derive(Clone, Debug)]
+/// What stands of one check.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct CheckState {
-    pub(super) damping: Damping,
-    /// The opinion of the vantage that is this node itself.
-    pub(super) opinion: Damper,
     pub(super) verdict: Verdict,
     pub(super) since: Option<Timestamp>,
-    /// What the last outcome said; empty for a success.
-    pub(super) reason: String,
-    pub(super) last: Option<Timestamp>,
-    pub(super) took: Duration,
-    pub(super) unable: Option<String>,
-    /// Its target reports by itself, when it likes.
-    pub(super) is_pushed: bool,
-    pub(super) certificate_ends: Option<Timestamp>,
-    /// Whether the end of the certificate was told.
-    is_warned: bool,
-    expiry_warning: Duration,
-    pub(super) successes: u64,
-    pub(super) failures: u64,
+    /// When it can turn down at the earliest, counted from its last outcomes.
+    pub(super) down_in: Option<Duration>,
+    /// Nobody can run the probe.
+    pub(super) is_unable: bool,
+    /// What each vantage group says, where it is for its own clients.
+    pub(super) of_groups: Box<[Verdict]>,
     pub(super) flips: u64,
 }
 
-/// What a report changed.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Changed {
-    /// The verdict, from this.
-    pub(super) from: Option<Verdict>,
-    /// When it can turn down at the earliest, and so a TTL; or whether it can run.
-    pub(super) bound: bool,
-    /// The certificate turned out to end soon.
-    pub(super) certificate: Option<Timestamp>,
-}
-
 impl CheckState {
-    pub(super) fn new(monitor: Option<&Monitor>) -> Self {
-        let damping = monitor.map_or(NO_DAMPING, Damping::from);
-        let tls = monitor.and_then(|monitor| match &monitor.probe {
-            Probe::Http(probe) => probe.tls.as_ref(),
-            Probe::Grpc(probe) => probe.tls.as_ref(),
-            Probe::Tls(probe) => Some(&probe.tls),
-            Probe::Dns(_) | Probe::Exec(_) | Probe::Icmp | Probe::Push | Probe::Tcp(_) => None,
-        });
-        Self {
-            damping,
-            opinion: Damper::new(),
-            verdict: Verdict::Unknown,
-            since: None,
-            reason: String::new(),
-            last: None,
-            took: Duration::ZERO,
-            unable: None,
-            is_pushed: monitor.is_some_and(|monitor| monitor.probe == Probe::Push),
-            certificate_ends: None,
-            is_warned: false,
-            expiry_warning: tls.map_or(Duration::ZERO, |tls| tls.expiry_warning),
-            successes: 0,
-            failures: 0,
-            flips: 0,
-        }
-    }
-
-    /// The same check under a configuration that may say other thresholds.
-    pub(super) fn reconfigured(self, monitor: Option<&Monitor>) -> Self {
-        let Self { damping, expiry_warning, is_pushed, .. } = Self::new(monitor);
-        Self { damping, expiry_warning, is_pushed, ..self }
-    }
-
     /// As it was before a restart.
-    pub(super) fn restore(&mut self, saved: SavedCheck) {
-        let SavedCheck { verdict, since, reason, downs, held_until } = saved;
-        let restored = Damper::restored(verdict, since, &self.damping);
-        self.opinion = restored.held(downs, held_until);
-        (self.verdict, self.since, self.reason) = (verdict, since, reason);
+    pub(super) fn restored(saved: &SavedCheck) -> Self {
+        Self { verdict: saved.verdict, since: saved.since, ..Self::default() }
     }
 
-    /// What is to be restored.
-    pub(super) fn saved(&self) -> SavedCheck {
-        SavedCheck {
-            verdict: self.verdict,
-            since: self.since,
-            reason: self.reason.clone(),
-            downs: self.opinion.downs(),
-            held_until: self.opinion.held_until(),
-        }
-    }
-
-    pub(super) fn take(&mut self, report: Report, now: Timestamp) -> Changed {
-        let before = (self.opinion.down_in(&self.damping), self.unable.is_some());
-        let mut changed =
-            Changed { certificate: self.certificate(&report, now), ..Changed::default() };
-        let success = match report.outcome {
-            Outcome::Success => {
-                self.successes += 1;
-                self.reason.clear();
-                true
-            }
-            Outcome::Failure(reason) => {
-                self.failures += 1;
-                self.reason = reason;
-                false
-            }
-            Outcome::Unable(reason) => {
-                changed.bound = self.unable.is_none();
-                self.unable = Some(reason);
-                return changed;
-            }
-        };
-        self.unable = None;
-        self.last = Some(now);
-        self.took = report.took;
-        self.opinion.take(success, &self.damping, now);
-        let verdict = of_vantages(self.verdict, [self.opinion.verdict()]);
-        if verdict != self.verdict {
-            changed.from = Some(self.verdict);
-            self.flips += u64::from(verdict == Verdict::Down);
-            (self.verdict, self.since) = (verdict, Some(now));
-        }
-        changed.bound = before != (self.opinion.down_in(&self.damping), false);
-        changed
-    }
-
-    /// When it can turn down at the earliest, counted from its last outcome.
-    pub(super) fn down_in(&self) -> Option<Duration> {
-        self.opinion.down_in(&self.damping)
-    }
-
-    fn certificate(&mut self, report: &Report, now: Timestamp) -> Option<Timestamp> {
-        let ends = report.certificate_ends?;
-        if self.certificate_ends != Some(ends) {
-            self.is_warned = false;
-        }
-        self.certificate_ends = Some(ends);
-        let left = Duration::try_from(ends.duration_since(now)).unwrap_or_default();
-        let is_due = !self.is_warned && left < self.expiry_warning;
-        self.is_warned |= is_due;
-        is_due.then_some(ends)
+    /// What it is for the clients of a vantage group, or for all.
+    pub(super) fn verdict_for(&self, group: Option<usize>) -> Verdict {
+        let own = group.and_then(|group| self.of_groups.get(group));
+        own.copied().unwrap_or(self.verdict)
     }
 }
 
-/// Of a check whose monitor is gone, which configuration rules out.
-const NO_DAMPING: Damping =
-    Damping { interval: Duration::from_secs(10), rise: 1, fall: 1, hold_down: Duration::ZERO };
+impl Engine {
+    /// Takes an outcome of this node's own prober.
+    pub(super) fn report(&mut self, report: Report, now: Timestamp) {
+        // Of a check that a reload took away; its last probe was under way.
+        let key = report.check.to_string();
+        let Some((id, seen)) = self.vantage.take(report, now) else { return };
+        if let Some(ends) = seen.certificate {
+            self.tell(now, What::Certificate { check: key, ends });
+        }
+        if seen.vote {
+            self.cast(id, now);
+        }
+    }
+
+    /// Puts this node's own vote on the panel.
+    pub(super) fn cast(&mut self, id: CheckId, now: Timestamp) {
+        if let Some(sighting) = self.vantage.sightings().get(id.index()) {
+            self.panel.cast(id, sighting.vote(), sighting.opinion().since(), now);
+        }
+    }
+
+    /// Counts the votes on what changed since the last time.
+    pub(super) fn count(&mut self, now: Timestamp) {
+        self.follow_contact(now);
+        self.panel.settle(now);
+        self.tell_hearing(now);
+        match self.panel.touched() {
+            Some(touched) => touched.into_iter().for_each(|id| self.count_one(id, now)),
+            None => {
+                let all = u32::try_from(self.checks.len()).unwrap_or(u32::MAX);
+                (0..all).for_each(|id| self.count_one(CheckId(id), now));
+            }
+        }
+    }
+
+    fn count_one(&mut self, id: CheckId, now: Timestamp) {
+        let Some(before) = self.checks.get(id.index()) else { return };
+        let Some(Finding { verdict, down_in, is_unable }) = self.finding(id, before.verdict) else {
+            return;
+        };
+        let of_groups = self.views(id, verdict);
+        let was = before.verdict;
+        let is_new = (verdict, down_in, is_unable) != (was, before.down_in, before.is_unable)
+            || of_groups != before.of_groups;
+        if !is_new {
+            return;
+        }
+        let Some(state) = self.checks.get_mut(id.index()) else { return };
+        (state.down_in, state.is_unable, state.of_groups) = (down_in, is_unable, of_groups);
+        if verdict != was {
+            state.flips += u64::from(verdict == Verdict::Down);
+            (state.verdict, state.since) = (verdict, Some(now));
+        }
+        self.touch(id);
+        if verdict != was {
+            self.effects.save = true;
+            let check = self.plan.checks.get(id).map(|check| check.key.to_string());
+            let (check, reason) = (check.unwrap_or_default(), self.reason(id));
+            self.tell(now, What::Check { check, before: was, after: verdict, reason });
+        }
+    }
+
+    /// What the vote groups say of a check whose verdict is for their own clients.
+    fn views(&self, id: CheckId, verdict: Verdict) -> Box<[Verdict]> {
+        let monitor = self.plan.checks.get(id).map(|check| check.monitor);
+        let monitor = monitor.and_then(|id| self.plan.monitors.get(id.index()));
+        let is_scoped = monitor.is_some_and(|m| m.voting.scope == VotingScope::Vantage);
+        if !is_scoped {
+            return Box::default();
+        }
+        self.panel.of_groups(id, verdict).into()
+    }
+
+    /// Why a check has its verdict: in the words of a vantage that says the same.
+    pub(super) fn reason(&self, id: CheckId) -> String {
+        let Some(state) = self.checks.get(id.index()) else { return String::new() };
+        let own = self.vantage.sightings().get(id.index());
+        let agrees = |vote: Vote| match vote {
+            Vote::Up { .. } => state.verdict == Verdict::Up,
+            Vote::Down => state.verdict == Verdict::Down,
+            Vote::Absent | Vote::Unable | Vote::Unknown => false,
+        };
+        let is_alone = self.panel.seats().len() == 1;
+        let said = own.filter(|own| is_alone || agrees(own.vote())).map(|own| own.reason());
+        if is_alone || state.verdict != Verdict::Down {
+            return said.unwrap_or_default().to_owned();
+        }
+        let (agree, all, reason) = self.panel.agreeing(id, state.verdict);
+        let said = said.filter(|said| !said.is_empty()).or(reason).unwrap_or("down");
+        format!("{said} ({agree} of {all} vantages)")
+    }
+
+    /// Why nobody can probe a check.
+    pub(super) fn unable(&self, id: CheckId) -> Option<String> {
+        let own = self.vantage.sightings().get(id.index());
+        if let Some(reason) = own.and_then(|own| own.unable()) {
+            return Some(reason.to_owned());
+        }
+        let state = self.checks.get(id.index())?;
+        state.is_unable.then(|| "no vantage that is heard can run it".to_owned())
+    }
+}

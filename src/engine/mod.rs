@@ -1,11 +1,12 @@
 //! The engine: the single writer of all that changes while a node runs.
 //!
 //! ```text
-//!   Report ─► CheckState ─► verdict ─┐
-//!   AdminChange ─► AdminStates ──────┼─► the services concerned ─► judge ─► ServiceStanding
-//!   time (ramps, ends) ──────────────┘          ▲                    │
-//!                                               └── region verdicts ◄┘
-//!   Effects: standings to publish · whether to save;  then notices to tell
+//!   Report ─► Vantage ─► Panel ─► verdict ─┐
+//!   Opinions of others ────┘               │
+//!   AdminChange, AdminOrder ─► AdminStates ┼─► the services concerned ─► judge ─► ServiceStanding
+//!   time (ramps, ends) ────────────────────┘          ▲                    │
+//!                                                     └── region verdicts ◄┘
+//!   Effects: standings to publish · what to share · whether to save;  then notices to tell
 //! ```
 //!
 //! # Invariants
@@ -29,12 +30,18 @@
 mod admin;
 mod calendar;
 mod checks;
+mod contact;
 mod judge;
+mod nodes;
 mod notice;
+mod orders;
+mod outpost;
 mod plan;
+mod poll;
 mod ramps;
 mod saved;
 mod settle;
+mod stamp;
 mod status;
 mod survey;
 
@@ -45,23 +52,38 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use admin::{AdminChange, AdminDone, AdminRefusal};
+pub use nodes::NodeCard;
 pub use notice::{Notice, What};
-pub use plan::Plan;
+pub use orders::AdminOrder;
+pub use outpost::Outpost;
+pub use plan::{Node, Plan};
 pub use saved::Saved;
+pub use stamp::Stamp;
 pub use status::{
-    AdminStatus, CheckStatus, EndpointStatus, PoolStatus, RegionStatus, ServiceState,
-    ServiceStatus, Status,
+    AdminStatus, CheckStatus, ClusterStatus, Contact, EndpointStatus, NodeStatus, PoolStatus,
+    RegionStatus, ServiceState, ServiceStatus, Status, VantageStatus,
 };
 
 use crate::engine::admin::AdminStates;
 use crate::engine::checks::CheckState;
+use crate::engine::contact::Line;
 use crate::engine::judge::Judged;
+use crate::engine::nodes::Nodes;
 use crate::engine::plan::EndpointId;
 use crate::engine::plan::Wiring;
 use crate::engine::ramps::Memory;
+use crate::health::Absorbed;
 use crate::health::CheckId;
+use crate::health::Hearing;
+use crate::health::Opinions;
+use crate::health::Panel;
+use crate::health::Published;
 use crate::health::Report;
+use crate::health::Roll;
+use crate::health::Sighting;
+use crate::health::Vantage;
 pub use crate::health::Verdict;
+use crate::health::Vote;
 use crate::model::AdminState;
 use crate::model::Family;
 use crate::model::RegionId;
@@ -73,6 +95,22 @@ use crate::steer::ServiceStanding;
 pub enum Event {
     /// A probe had an outcome.
     Report(Report),
+    /// The other nodes and vantages can be heard from now on; all that they said follows.
+    Joined,
+    /// They can't be heard, and why.
+    Lost(String),
+    /// What a vantage published, so long ago.
+    Opinions(Box<Opinions>, Duration),
+    /// What positions in opinions mean.
+    Roll(Roll),
+    /// An order of an operator on some node.
+    Order(Box<AdminOrder>),
+    /// All orders that are kept for everyone.
+    Orders(Vec<AdminOrder>),
+    /// What a node said of itself, so long ago.
+    Card(Box<NodeCard>, Duration),
+    /// Something in the cluster needs an operator.
+    Trouble(String),
     /// Another configuration was taken; what is known of what stays is kept.
     Reconfigured(Box<Plan>),
     /// Time passed.
@@ -86,6 +124,12 @@ pub struct Effects {
     pub standings: BTreeMap<usize, ServiceStanding>,
     /// Whether [`Engine::saved`] differs from what it was.
     pub save: bool,
+    /// What this node's vantage has to say to the others.
+    pub published: Option<Published>,
+    /// Orders that the others are to have.
+    pub orders: Vec<AdminOrder>,
+    /// What this node says of itself.
+    pub card: Option<NodeCard>,
 }
 
 /// All that changes while a node runs.
@@ -93,7 +137,17 @@ pub struct Effects {
 pub struct Engine {
     plan: Plan,
     wiring: Wiring,
+    /// What this node's own prober makes of its targets.
+    vantage: Vantage,
+    /// The vantages that vote.
+    panel: Panel,
     checks: Vec<CheckState>,
+    line: Line,
+    /// How each vantage was heard when that was told last.
+    heard: Vec<Hearing>,
+    nodes: Nodes,
+    /// When this node says again that it is there.
+    card_due: Timestamp,
     admin: AdminStates,
     regions: Vec<RegionState>,
     services: Vec<Known>,
@@ -135,11 +189,15 @@ impl Engine {
     /// An engine for a configuration, with what was saved before the node stopped.
     pub fn new(plan: Plan, saved: Option<Saved>, now: Timestamp) -> Self {
         let wiring = Wiring::new(&plan);
-        let monitor = |at: CheckId| plan.monitors.get(plan.checks.get(at)?.monitor.index());
-        let n_checks = u32::try_from(plan.checks.all.len()).unwrap_or(u32::MAX);
-        let checks = (0..n_checks).map(|at| CheckState::new(monitor(CheckId(at)))).collect();
+        let Node { name, instance, .. } = &plan.node;
         let mut engine = Self {
-            checks,
+            vantage: Vantage::new(name, *instance, &plan.checks.all, &plan.monitors, now),
+            panel: plan.panel(),
+            checks: vec![CheckState::default(); plan.checks.all.len()],
+            line: Line::default(),
+            heard: Vec::new(),
+            nodes: Nodes::default(),
+            card_due: now,
             admin: AdminStates::default(),
             regions: vec![RegionState::NEW; plan.regions.len()],
             services: plan.services.iter().map(Known::new).collect(),
@@ -160,6 +218,7 @@ impl Engine {
         if let Some(saved) = saved {
             engine.restore(saved);
         }
+        engine.cast_all(now);
         engine.dirty_regions = engine.all_regions().collect();
         engine.read_calendar(now);
         engine
@@ -169,6 +228,14 @@ impl Engine {
     pub fn step(&mut self, event: Event, now: Timestamp) {
         match event {
             Event::Report(report) => self.report(report, now),
+            Event::Joined => self.joined(now),
+            Event::Lost(why) => self.lost(why, now),
+            Event::Opinions(said, age) => self.opinions(*said, age, now),
+            Event::Roll(roll) => self.panel.learn(roll),
+            Event::Order(order) => self.ordered(*order, now),
+            Event::Orders(orders) => self.orders_read(orders, now),
+            Event::Card(card, age) => self.heard_of(*card, age, now),
+            Event::Trouble(why) => self.tell(now, What::Trouble { why }),
             Event::Reconfigured(plan) => self.reconfigure(*plan, now),
             Event::Tick => self.tick(now),
         }
@@ -203,9 +270,14 @@ impl Engine {
         let is_out = matches!(change.state, AdminState::Drained | AdminState::ForcedDown);
         let settled = if is_out { now + self.longest_ttl(&services) } else { now };
         let AdminChange { target, state, who, why, until, force } = change;
-        let status = AdminStatus { target, state, who, why, since: now, until, settled };
+        let stamp = Stamp::next(&self.admin.last(), &self.plan.node.name, now);
+        let replaced = self.admin.order(&target).map(|order| order.status.stamp.clone());
+        let (replaced, overruled) = (replaced.unwrap_or_default(), None);
+        let status =
+            AdminStatus { target, state, who, why, since: now, until, settled, stamp, overruled };
+        let order = AdminOrder { status: status.clone(), replaced };
         let mut admin = self.admin.clone();
-        admin.put(status.clone(), &self.plan, &self.wiring);
+        admin.put(order.clone(), &self.plan, &self.wiring);
         if is_out && !force {
             self.check_safety(&services, &admin, now)?;
         }
@@ -215,6 +287,7 @@ impl Engine {
         }
         self.dirty.extend(services);
         self.effects.save = true;
+        self.effects.orders.push(order);
         let AdminStatus { target, state, who, why, .. } = status;
         self.tell(now, What::Admin { target, state, who, why });
         Ok(AdminDone { before, settled })
@@ -233,16 +306,18 @@ impl Engine {
 
     /// When something happens by itself, and a [`Event::Tick`] is due.
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        let own = self.panel.own().map(|_| self.vantage.due());
+        let shared = [own, Some(self.card_due), self.panel.next_deadline()];
         let due = [self.next_ramp_step(), self.admin.next_end(), self.next_window];
-        due.into_iter().flatten().min()
+        due.into_iter().chain(shared).chain([self.line.next_deadline()]).flatten().min()
     }
 
     /// Whether every check has a verdict, can't have one, or is not for us to find out.
     pub fn is_settled(&self) -> bool {
-        let is_known = |check: &CheckState| {
-            check.verdict != Verdict::Unknown || check.unable.is_some() || check.is_pushed
+        let is_known = |(check, own): (&CheckState, &Sighting)| {
+            check.verdict != Verdict::Unknown || check.is_unable || own.is_pushed()
         };
-        self.checks.iter().all(is_known)
+        self.checks.iter().zip(self.vantage.sightings()).all(is_known)
     }
 
     /// The first round of probes is over, or was waited for long enough: from now on it is
@@ -260,7 +335,10 @@ impl Engine {
     /// waits for the time to come again.
     pub fn set_back(&mut self, now: Timestamp) {
         self.last_tick = self.last_tick.min(now);
-        self.checks.iter_mut().for_each(|check| check.opinion.set_back(&check.damping, now));
+        self.vantage.set_back(now);
+        self.panel.set_back(now);
+        self.card_due = self.card_due.min(now);
+        self.line.since = self.line.since.map(|since| since.min(now));
         let memories = self.services.iter_mut().flat_map(|known| &mut known.endpoints).flatten();
         for memory in memories {
             memory.ramp = memory.ramp.map(|since| since.min(now));
@@ -268,25 +346,19 @@ impl Engine {
         self.read_calendar(now);
     }
 
-    fn report(&mut self, report: Report, now: Timestamp) {
-        // Of a check that a reload took away; its last probe was under way.
-        let Some(id) = self.wiring.checks.get(&report.check).copied() else { return };
-        let Some(check) = self.checks.get_mut(id.index()) else { return };
-        let key = report.check.to_string();
-        let changed = check.take(report, now);
-        let (after, reason) = (check.verdict, check.reason.clone());
-        if let Some(ends) = changed.certificate {
-            self.tell(now, What::Certificate { check: key.clone(), ends });
+    fn opinions(&mut self, said: Opinions, age: Duration, now: Timestamp) {
+        let name = said.vantage.clone();
+        if self.panel.absorb(said, self.vantage.instance(), age, now) == Absorbed::Double {
+            self.tell_double(&format!("vantage `{name}`"), now);
         }
-        let Some(before) = changed.from else {
-            if changed.bound {
-                self.touch(id);
-            }
-            return;
-        };
-        self.touch(id);
-        self.effects.save = true;
-        self.tell(now, What::Check { check: key, before, after, reason });
+    }
+
+    /// Puts all votes of this node's own vantage on the panel.
+    fn cast_all(&mut self, now: Timestamp) {
+        let known = |(_, own): &(CheckId, &Sighting)| own.vote() != Vote::Unknown;
+        let all = (0..).map(CheckId).zip(self.vantage.sightings());
+        let known: Vec<CheckId> = all.filter(known).map(|(id, _)| id).collect();
+        known.into_iter().for_each(|id| self.cast(id, now));
     }
 
     /// Marks what depends on a check.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::engine::ServiceState;
+use crate::health::Hearing;
 use crate::health::Verdict;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
@@ -80,6 +81,25 @@ pub enum What {
     Reloaded {
         /// How often now.
         generation: u64,
+    },
+    /// The others can or can't be heard.
+    Cluster {
+        /// Whether they can.
+        joined: bool,
+        /// Why not.
+        why: String,
+    },
+    /// A vantage is or is not heard, or is cut off.
+    Vantage {
+        /// Its name.
+        vantage: String,
+        /// How it is heard now.
+        hearing: Hearing,
+    },
+    /// Something in the cluster needs an operator.
+    Trouble {
+        /// What was found, and what to do.
+        why: String,
     },
     /// A certificate ends soon.
     Certificate {

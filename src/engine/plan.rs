@@ -1,11 +1,14 @@
 //! What the engine works on: a configuration, and who depends on what in it.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::health::CheckId;
 use crate::health::CheckKey;
 use crate::health::Checks;
+use crate::health::Item;
+use crate::health::Panel;
 use crate::model::AdminTarget;
 use crate::model::Endpoint;
 use crate::model::Maintenance;
@@ -15,6 +18,7 @@ use crate::model::Region;
 use crate::model::RegionId;
 use crate::model::Service;
 use crate::model::Target;
+use crate::model::Vantages;
 use crate::snapshot::World;
 
 /// A configuration as the engine needs it.
@@ -34,6 +38,21 @@ pub struct Plan {
     pub maintenance: Vec<Maintenance>,
     /// How many regions a service must keep when one is drained.
     pub min_regions: MinRegions,
+    /// The vantages that vote; if none, the node itself is the only one.
+    pub vantages: Vantages,
+    /// What the node is to the others.
+    pub node: Node,
+}
+
+/// What a node is to the others.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Node {
+    /// Its name, also as a vantage.
+    pub name: String,
+    /// Drawn when the process started.
+    pub instance: u64,
+    /// Whether it probes.
+    pub probes: bool,
 }
 
 /// An endpoint by its position: service, pool, endpoint in the order of the configuration.
@@ -158,6 +177,45 @@ impl Wiring {
 }
 
 impl Plan {
+    /// A panel for its vantages, on which nobody was heard yet.
+    pub(super) fn panel(&self) -> Panel {
+        let alone = Vantages::alone(&self.node.name);
+        let is_given = !self.vantages.all.is_empty();
+        let vantages = if is_given { &self.vantages } else { &alone };
+        let own = vantages.find(&self.node.name).filter(|_| self.node.probes);
+        let items = self.checks.all.iter().zip(self.regions_of_checks());
+        let items = items.map(|(check, regions)| {
+            let monitor = self.monitors.get(check.monitor.index());
+            Item {
+                voting: monitor.map(|monitor| monitor.voting).unwrap_or_default(),
+                interval: monitor.map(|monitor| monitor.interval).unwrap_or_default(),
+                fall: monitor.map_or(1, |monitor| monitor.fall),
+                regions: regions.into_iter().collect(),
+            }
+        });
+        Panel::new(vantages, own, &self.checks.all, items.collect())
+    }
+
+    /// Per check, the regions whose endpoints it is for.
+    fn regions_of_checks(&self) -> Vec<BTreeSet<RegionId>> {
+        let mut found = vec![BTreeSet::new(); self.checks.all.len()];
+        let mut put = |id: CheckId, region: RegionId| {
+            found
+                .get_mut(id.index())
+                .into_iter()
+                .for_each(|of: &mut BTreeSet<_>| of.extend([region]));
+        };
+        for (region, check) in (0..).map(RegionId).zip(&self.checks.regions) {
+            check.iter().for_each(|id| put(*id, region));
+        }
+        for (service, checks) in self.services.iter().zip(&self.checks.endpoints) {
+            for (pool, checks) in service.pools.iter().zip(checks) {
+                checks.iter().flatten().for_each(|id| put(*id, pool.region));
+            }
+        }
+        found
+    }
+
     /// The operator's name for an endpoint.
     pub(super) fn target(&self, id: EndpointId) -> Option<AdminTarget> {
         let service = self.services.get(id.service)?;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::engine::AdminStatus;
+use crate::engine::AdminOrder;
 use crate::engine::Engine;
 use crate::engine::Known;
 use crate::engine::Plan;
@@ -16,6 +16,7 @@ use crate::engine::What;
 use crate::engine::checks::CheckState;
 use crate::engine::plan::Wiring;
 use crate::engine::ramps::Memory;
+use crate::health::CheckId;
 use crate::health::CheckKey;
 use crate::health::Verdict;
 use crate::model::AdminTarget;
@@ -32,8 +33,8 @@ pub struct Saved {
     /// Endpoints that come back bit by bit, and since when.
     #[serde(default)]
     pub(super) ramps: BTreeMap<AdminTarget, Timestamp>,
-    /// The admin states that are set.
-    pub(super) admin: Vec<AdminStatus>,
+    /// The last order for each target.
+    pub(super) admin: Vec<AdminOrder>,
 }
 
 /// What was known of one check.
@@ -48,6 +49,9 @@ pub(super) struct SavedCheck {
     pub(super) downs: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held_until: Option<Timestamp>,
+    /// What this node's own vantage said, where that was not the verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own: Option<Verdict>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -62,7 +66,7 @@ impl Saved {
         checks: BTreeMap<String, SavedCheck>,
         held: Vec<AdminTarget>,
         ramps: BTreeMap<AdminTarget, Timestamp>,
-        admin: Vec<AdminStatus>,
+        admin: Vec<AdminOrder>,
     ) -> Self {
         Self { version: Self::VERSION, checks, held, ramps, admin }
     }
@@ -95,29 +99,27 @@ impl Saved {
 impl Engine {
     /// What is to be read back after a restart.
     pub fn saved(&self) -> Saved {
-        let known = self.plan.checks.all.iter().zip(&self.checks);
-        let known = known.filter(|(_, state)| state.verdict != Verdict::Unknown);
-        let checks = known.map(|(check, state)| (check.key.to_string(), state.saved()));
+        let all = self.plan.checks.all.iter().zip((0..).map(CheckId));
+        let known = all.map(|(check, id)| (check.key.to_string(), self.saved_check(id)));
+        let checks = known.filter_map(|(key, known)| Some((key, known?)));
         let held = self.held().map(|(_, target)| target).collect();
         let ramps = self.ramping.iter().filter_map(|id| {
             let known = self.services.get(id.service)?;
             let since = known.endpoints.get(id.pool)?.get(id.endpoint)?.ramp?;
             Some((self.plan.target(*id)?, since))
         });
-        Saved::new(checks.collect(), held, ramps.collect(), self.admin.set().cloned().collect())
+        Saved::new(checks.collect(), held, ramps.collect(), self.admin.orders().cloned().collect())
     }
 
     /// Puts back what was saved. What it says of things that are gone is dropped, but admin
     /// states, which may be about what comes back.
     pub(super) fn restore(&mut self, saved: Saved) {
         for (key, known) in saved.checks {
-            let id = self.wiring.checks.get(&CheckKey::new(key));
-            if let Some(check) = id.and_then(|id| self.checks.get_mut(id.index())) {
-                check.restore(known);
-            }
+            let id = self.vantage.find(&CheckKey::new(key));
+            id.into_iter().for_each(|id| self.restore_check(id, known.clone()));
         }
-        for status in saved.admin {
-            self.admin.put(status, &self.plan, &self.wiring);
+        for order in saved.admin {
+            self.admin.put(order, &self.plan, &self.wiring);
         }
         for (target, since) in saved.ramps {
             self.set_memory(&target, |memory| {
@@ -129,6 +131,30 @@ impl Engine {
         }
     }
 
+    /// What is to be read back of a check; `None` if nothing is known of it.
+    fn saved_check(&self, id: CheckId) -> Option<SavedCheck> {
+        let state = self.checks.get(id.index()).filter(|c| c.verdict != Verdict::Unknown)?;
+        let own = self.vantage.sightings().get(id.index())?;
+        let opinion = own.opinion();
+        Some(SavedCheck {
+            verdict: state.verdict,
+            since: state.since,
+            reason: self.reason(id),
+            downs: opinion.downs(),
+            held_until: opinion.held_until(),
+            own: Some(opinion.verdict()).filter(|own| *own != state.verdict),
+        })
+    }
+
+    fn restore_check(&mut self, id: CheckId, saved: SavedCheck) {
+        let Some(state) = self.checks.get_mut(id.index()) else { return };
+        *state = CheckState::restored(&saved);
+        let SavedCheck { verdict, since, reason, downs, held_until, own } = saved;
+        if let Some(sighting) = self.vantage.sightings_mut().get_mut(id.index()) {
+            sighting.restore(own.unwrap_or(verdict), since, downs, held_until, reason);
+        }
+    }
+
     /// Takes another configuration. Checks are known by their keys, endpoints by their names.
     pub(super) fn reconfigure(&mut self, plan: Plan, now: Timestamp) {
         let memories: Vec<(AdminTarget, Memory)> = self.memories().collect();
@@ -136,6 +162,8 @@ impl Engine {
         let old = std::mem::take(&mut self.checks).into_iter().zip(&self.plan.checks.all);
         let mut states: HashMap<CheckKey, CheckState> =
             old.map(|(state, check)| (check.key.clone(), state)).collect();
+        let (before, checks) = (&self.plan.checks.all, &plan.checks.all);
+        self.vantage.reconfigure(before, checks, &plan.monitors, now);
         let regions: HashMap<String, Verdict> = self
             .plan
             .regions
@@ -144,14 +172,9 @@ impl Engine {
             .map(|(region, state)| (region.name.clone(), state.verdict))
             .collect();
         self.wiring = Wiring::new(&plan);
-        let checks = plan.checks.all.iter().map(|check| {
-            let monitor = plan.monitors.get(check.monitor.index());
-            match states.remove(&check.key) {
-                Some(state) => state.reconfigured(monitor),
-                None => CheckState::new(monitor),
-            }
-        });
-        self.checks = checks.collect();
+        let checks = plan.checks.all.iter();
+        self.checks = checks.map(|check| states.remove(&check.key).unwrap_or_default()).collect();
+        self.panel.reconfigure(plan.panel());
         let region = |region: &crate::model::Region| RegionState {
             verdict: regions.get(&region.name).copied().unwrap_or_default(),
             pools_up: 0,
@@ -164,6 +187,7 @@ impl Engine {
             self.set_memory(&target, |own| *own = memory);
         }
         self.inherit(&verdicts);
+        self.cast_all(now);
         self.admin.resolve(&self.plan, &self.wiring);
         self.read_calendar(now);
         self.dirty = (0..self.plan.services.len()).collect();
@@ -179,9 +203,7 @@ impl Engine {
         self.plan.endpoints().filter_map(|id| {
             let checks = self.plan.checks.endpoints.get(id.service)?.get(id.pool)?;
             let [only] = &**checks.get(id.endpoint)? else { return None };
-            let check = self.checks.get(only.index())?;
-            Some((self.plan.target(id)?, check.saved()))
-                .filter(|(_, saved)| saved.verdict != Verdict::Unknown)
+            Some((self.plan.target(id)?, self.saved_check(*only)?))
         })
     }
 
@@ -194,12 +216,12 @@ impl Engine {
             let Some([only]) = checks.and_then(|c| c.get(id.endpoint)).map(|c| &**c) else {
                 continue;
             };
-            let Some(check) = self.checks.get_mut(only.index()) else { continue };
-            if check.verdict != Verdict::Unknown {
+            let (only, known) = (*only, self.checks.get(only.index()));
+            if known.is_none_or(|check| check.verdict != Verdict::Unknown) {
                 continue;
             }
             let before = self.plan.target(id).and_then(|target| verdicts.get(&target));
-            before.into_iter().for_each(|before| check.restore(before.clone()));
+            before.into_iter().for_each(|before| self.restore_check(only, before.clone()));
         }
     }
 

@@ -25,6 +25,7 @@ use crate::model::RegionId;
 impl Engine {
     /// Judges what is to be judged, and returns what is to be done since the last call.
     pub fn effects(&mut self, now: Timestamp) -> Effects {
+        self.count(now);
         // Regions depend on the pools of services, and services on regions: what a region
         // comes to follows from verdicts of endpoints alone, so that two rounds settle it.
         for _ in 0..3 {
@@ -38,6 +39,10 @@ impl Engine {
                 break;
             }
         }
+        if self.panel.own().is_some() {
+            self.effects.published = self.vantage.publish(now);
+        }
+        self.effects.card = self.card(now);
         std::mem::take(&mut self.effects)
     }
 
@@ -74,16 +79,16 @@ impl Engine {
             [] => (Verdict::Up, None),
             [only] => {
                 let check = self.checks.get(only.index());
-                check.map_or((Verdict::Unknown, None), |check| (check.verdict, check.down_in()))
+                check.map_or((Verdict::Unknown, None), |check| (check.verdict, check.down_in))
             }
             several => {
                 let all = several.iter().filter_map(|id| self.checks.get(id.index()));
                 // What can't run has no say, until it could.
-                let has_say = |c: &&CheckState| c.unable.is_none() || c.verdict != Verdict::Unknown;
+                let has_say = |c: &&CheckState| !c.is_unable || c.verdict != Verdict::Unknown;
                 let voting: Vec<&CheckState> = all.filter(has_say).collect();
                 let verdicts: Vec<Verdict> = voting.iter().map(|check| check.verdict).collect();
                 let need = need.min(u8::try_from(verdicts.len()).unwrap_or(u8::MAX));
-                let mut bounds: Vec<_> = voting.iter().filter_map(|c| c.down_in()).collect();
+                let mut bounds: Vec<_> = voting.iter().filter_map(|c| c.down_in).collect();
                 (of_monitors(need, &verdicts), down_in(need, &mut bounds))
             }
         }
@@ -97,7 +102,7 @@ impl Engine {
             let is_down = !is_forced && found.is_some_and(|region| region.verdict == Verdict::Down);
             let check = self.plan.checks.regions.get(pool.region.index()).copied().flatten();
             let check = check.and_then(|id| self.checks.get(id.index()));
-            (is_down, check.filter(|_| !is_forced).and_then(CheckState::down_in))
+            (is_down, check.filter(|_| !is_forced).and_then(|check| check.down_in))
         };
         let regions: Vec<_> = service.pools.iter().map(region).collect();
         let (lanes, weights) = (self.wiring.lanes.get(at)?, self.wiring.weights.get(at)?);

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::engine::Stamp;
+use crate::health::Hearing;
 use crate::health::Verdict;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
@@ -25,6 +27,80 @@ pub struct Status {
     pub checks: Vec<CheckStatus>,
     /// The admin states that are set, and the maintenance that goes on.
     pub admin: Vec<AdminStatus>,
+    /// With whom the node shares all this.
+    pub cluster: ClusterStatus,
+}
+
+/// What a node knows of the others.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ClusterStatus {
+    /// The node's name.
+    pub node: String,
+    /// Whether it hears the others.
+    pub contact: Contact,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Why it does not.
+    pub why: String,
+    /// The vantages that vote, in the order of the configuration.
+    pub vantages: Vec<VantageStatus>,
+    /// The nodes and probers that are there, by name.
+    pub nodes: Vec<NodeStatus>,
+}
+
+/// Whether a node hears the others.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contact {
+    /// It never did yet.
+    #[default]
+    Starting,
+    /// It does.
+    Joined,
+    /// It does not: verdicts stay as they are.
+    Lost,
+    /// It has not for a minute: what its own vantage sees change decides.
+    Alone,
+    /// It does again, but has not heard all of them yet: verdicts stay as they are.
+    Rejoining,
+}
+
+/// One vantage.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct VantageStatus {
+    /// The operator's name for it.
+    pub vantage: String,
+    /// The group that it votes with.
+    pub group: String,
+    /// Whether it is heard, and counts.
+    pub hearing: Hearing,
+    /// When it published last.
+    pub heard: Option<Timestamp>,
+    /// Checks that it says are up.
+    pub up: usize,
+    /// Checks that it says are down.
+    pub down: usize,
+    /// Checks that it can't probe.
+    pub unable: usize,
+    /// Checks of which it says the opposite of the verdict.
+    pub differs: usize,
+}
+
+/// One node or prober.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct NodeStatus {
+    /// Its name.
+    pub node: String,
+    /// Its version of Meridian.
+    pub version: String,
+    /// Whether it answers queries, or only probes.
+    pub answers: bool,
+    /// When it started, by its own clock.
+    pub started: Timestamp,
+    /// When it was heard last.
+    pub heard: Timestamp,
+    /// Whether its verdicts were the same as ours when it was heard.
+    pub agrees: bool,
 }
 
 /// One region.
@@ -142,6 +218,12 @@ pub struct CheckStatus {
     pub failures_total: u64,
     /// Flips to down since the node started.
     pub flips_total: u64,
+    /// Vantages that count and say up.
+    pub votes_up: usize,
+    /// Vantages that count and say down.
+    pub votes_down: usize,
+    /// Vantages that count and say the opposite of the verdict; the first few of them.
+    pub dissent: Vec<String>,
 }
 
 /// One admin state that is set.
@@ -161,4 +243,10 @@ pub struct AdminStatus {
     pub until: Option<Timestamp>,
     /// When the last answer that was given before has run out of caches.
     pub settled: Timestamp,
+    /// Which of two orders is the later.
+    #[serde(default)]
+    pub stamp: Stamp,
+    /// What somebody else ordered for the same at the same time, and this won over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overruled: Option<String>,
 }

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use crate::engine::AdminStatus;
-use crate::engine::CheckStatus;
 use crate::engine::EndpointStatus;
 use crate::engine::Engine;
 use crate::engine::PoolStatus;
@@ -12,7 +11,6 @@ use crate::engine::ServiceState;
 use crate::engine::ServiceStatus;
 use crate::engine::Status;
 use crate::engine::What;
-use crate::engine::checks::CheckState;
 use crate::engine::judge::Facts;
 use crate::engine::judge::Judged;
 use crate::engine::plan::EndpointId;
@@ -36,6 +34,7 @@ impl Engine {
             services: (0..self.services.len()).filter_map(|at| self.service(at, now)).collect(),
             checks: (0..).map_while(|at| self.check_status(CheckId(at))).collect(),
             admin: self.admin.all().cloned().collect::<Vec<AdminStatus>>(),
+            cluster: self.cluster_status(),
         }
     }
 
@@ -73,14 +72,15 @@ impl Engine {
             return String::new();
         };
         let own = self.plan.checks.regions.get(id.index()).copied().flatten();
-        let own = own.and_then(|check| self.checks.get(check.index()));
-        match (state.verdict, own) {
+        let is_own_down = |check: &CheckId| {
+            let state = self.checks.get(check.index());
+            state.is_some_and(|state| state.verdict == Verdict::Down)
+        };
+        match (state.verdict, own.filter(is_own_down)) {
             (Verdict::Up, _) => String::new(),
             (Verdict::Unknown, _) => "its own monitor has not probed it yet".to_owned(),
-            (Verdict::Down, Some(check)) if check.verdict == Verdict::Down => {
-                format!("its own monitor: {}", check.reason)
-            }
-            (Verdict::Down, _) => {
+            (Verdict::Down, Some(check)) => format!("its own monitor: {}", self.reason(check)),
+            (Verdict::Down, None) => {
                 let pools = self.wiring.services_of_region.get(id.index()).map_or(0, Vec::len);
                 let up = state.pools_up;
                 format!("{up} of {pools} pools are up, expected {} %", noun.min_pools)
@@ -200,14 +200,13 @@ impl Engine {
             self.wiring.lane_of(EndpointId { service: at, pool, endpoint }, start)?;
         let is_admitted = judged.standing.endpoint(pool, lane, position) == Admission::Admitted;
         let checks = self.plan.checks.endpoints.get(at)?.get(pool)?.get(endpoint)?;
-        let states: Vec<&CheckState> =
-            checks.iter().filter_map(|id| self.checks.get(id.index())).collect();
-        let agreeing = states.iter().filter(|check| check.verdict == facts.verdict);
+        let states = checks.iter().filter_map(|id| self.checks.get(id.index()));
+        let agreeing = states.filter(|check| check.verdict == facts.verdict);
         Some(EndpointStatus {
             endpoint: text(&noun.target),
             verdict: facts.verdict,
             since: agreeing.filter_map(|check| check.since).max(),
-            reason: endpoint_reason(facts, &states),
+            reason: self.endpoint_reason(facts, checks),
             admin: facts.admin,
             share: if is_admitted {
                 judged.standing.share(pool, lane, position).percent()
@@ -222,45 +221,23 @@ impl Engine {
         })
     }
 
-    fn check_status(&self, id: CheckId) -> Option<CheckStatus> {
-        let (check, state) = (self.plan.checks.get(id)?, self.checks.get(id.index())?);
-        let monitor = self.plan.monitors.get(check.monitor.index())?;
-        Some(CheckStatus {
-            check: check.key.to_string(),
-            monitor: monitor.name.clone(),
-            verdict: state.verdict,
-            since: state.since,
-            reason: state.reason.clone(),
-            last: state.last,
-            took_us: u64::try_from(state.took.as_micros()).unwrap_or(u64::MAX),
-            failures: state.opinion.failures(),
-            held_until: state.opinion.held_until(),
-            unable: state.unable.clone(),
-            certificate_ends: state.certificate_ends,
-            successes_total: state.successes,
-            failures_total: state.failures,
-            flips_total: state.flips,
-        })
-    }
-}
-
-fn endpoint_reason(facts: &Facts, checks: &[&CheckState]) -> String {
-    if facts.is_held && facts.verdict == Verdict::Up {
-        return "is up again, and comes back when an operator undrains it".to_owned();
-    }
-    let down = checks.iter().filter(|check| check.verdict == Verdict::Down);
-    let unable = checks.iter().filter_map(|check| check.unable.as_deref());
-    match facts.verdict {
-        Verdict::Down => down.map(|check| check.reason.as_str()).collect::<Vec<_>>().join("; "),
-        Verdict::Up => checks
-            .iter()
-            .map(|c| c.reason.as_str())
-            .filter(|r| !r.is_empty())
-            .collect::<Vec<_>>()
-            .join("; "),
-        Verdict::Unknown => match unable.collect::<Vec<_>>().join("; ") {
-            none if none.is_empty() => "not probed yet".to_owned(),
-            some => format!("can't be probed: {some}"),
-        },
+    fn endpoint_reason(&self, facts: &Facts, checks: &[CheckId]) -> String {
+        if facts.is_held && facts.verdict == Verdict::Up {
+            return "is up again, and comes back when an operator undrains it".to_owned();
+        }
+        let is_down = |id: &&CheckId| {
+            self.checks.get(id.index()).is_some_and(|check| check.verdict == Verdict::Down)
+        };
+        let reasons: Vec<String> = match facts.verdict {
+            Verdict::Down => checks.iter().filter(is_down).map(|id| self.reason(*id)).collect(),
+            Verdict::Up => checks.iter().map(|id| self.reason(*id)).collect(),
+            Verdict::Unknown => checks.iter().filter_map(|id| self.unable(*id)).collect(),
+        };
+        let said: Vec<String> = reasons.into_iter().filter(|reason| !reason.is_empty()).collect();
+        match (facts.verdict, said.is_empty()) {
+            (Verdict::Unknown, true) => "not probed yet".to_owned(),
+            (Verdict::Unknown, false) => format!("can't be probed: {}", said.join("; ")),
+            (Verdict::Up | Verdict::Down, _) => said.join("; "),
+        }
     }
 }

@@ -42,6 +42,11 @@ impl CheckKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// As a number that is even over all of them: equal on every node and in every version.
+    pub fn digest(&self) -> u64 {
+        digest(self.0.as_bytes())
+    }
 }
 
 impl fmt::Display for CheckKey {
@@ -221,6 +226,14 @@ fn encoded<'a>(text: &'a str, special: &str) -> Cow<'a, str> {
         }
     }
     Cow::Owned(found)
+}
+
+/// FNV-1a, then a mix.
+pub(super) fn digest(octets: &[u8]) -> u64 {
+    let fold = |hash: u64, octet: &u8| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
+    let hash = octets.iter().fold(0xcbf2_9ce4_8422_2325, fold);
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^ (hash >> 33)
 }
 
 fn itself(target: &Target) -> ProbeAt {

@@ -1,11 +1,12 @@
 //! Health: from outcomes of probes to opinions and verdicts.
 //!
 //! ```text
-//!   probe ─► Outcome ─► Damper ─► opinion ─► of_vantages ─► verdict of a check
-//!                       per vantage                           │
-//!                                                        of_monitors
-//!                                                             ▼
-//!                                                    verdict of an endpoint
+//!   probe ─► Outcome ─► Sighting ─► vote ────┐
+//!                       (Damper)             ├─► Panel ─► verdict of a check
+//!   other vantages ─► Opinions ─► their votes┘               │
+//!                                                       of_monitors
+//!                                                            ▼
+//!                                                   verdict of an endpoint
 //! ```
 //!
 //! # Invariants
@@ -20,12 +21,18 @@
 //!
 //! # Start with
 //!
-//! [`Damper`], then [`Checks`]: which monitor is pointed at what.
+//! [`Damper`], then [`Checks`]: which monitor is pointed at what, then [`Panel`]: who decides.
 #![forbid(unsafe_code)]
 
+mod ballot;
 mod check;
 mod damper;
+mod opinions;
 mod outcome;
+mod panel;
+mod roll;
+mod sighting;
+mod vantage;
 mod verdict;
 
 pub use check::Check;
@@ -34,9 +41,23 @@ pub use check::CheckKey;
 pub use check::Checks;
 pub use damper::Damper;
 pub use damper::Damping;
+pub use opinions::Exception;
+pub use opinions::Opinions;
+pub use opinions::Unreadable;
 pub use outcome::Outcome;
 pub use outcome::Report;
+pub use panel::Absorbed;
+pub use panel::Finding;
+pub use panel::Hearing;
+pub use panel::Item;
+pub use panel::Panel;
+pub use panel::Seat;
+pub use roll::Roll;
+pub use sighting::Seen;
+pub use sighting::Sighting;
+pub use sighting::Vote;
+pub use vantage::Published;
+pub use vantage::Vantage;
 pub use verdict::Verdict;
 pub use verdict::down_in;
 pub use verdict::of_monitors;
-pub use verdict::of_vantages;

@@ -36,24 +36,6 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What the vantages that report on a check come to: down needs more than half of them, a tie
-/// is up, and without any the verdict before holds.
-pub fn of_vantages(before: Verdict, opinions: impl IntoIterator<Item = Verdict>) -> Verdict {
-    let (mut up, mut down) = (0_usize, 0_usize);
-    for opinion in opinions {
-        match opinion {
-            Verdict::Up => up += 1,
-            Verdict::Down => down += 1,
-            Verdict::Unknown => {}
-        }
-    }
-    match (up, down) {
-        (0, 0) => before,
-        (up, down) if down > up => Verdict::Down,
-        _ => Verdict::Up,
-    }
-}
-
 /// What several monitors of one endpoint come to when `need` of them must say up. Those that
 /// can't run have no say: they are not among `verdicts`, and are not needed.
 pub fn of_monitors(need: u8, verdicts: &[Verdict]) -> Verdict {
@@ -85,21 +67,6 @@ mod tests {
     use super::Verdict::Unknown;
     use super::Verdict::Up;
     use super::*;
-
-    #[test]
-    fn vantages_vote() {
-        for (before, opinions, expected) in [
-            (Up, &[][..], Up),
-            (Down, &[], Down),
-            (Unknown, &[Unknown], Unknown),
-            (Up, &[Down], Down),
-            (Down, &[Down, Up], Up),
-            (Up, &[Down, Down, Up], Down),
-            (Up, &[Down, Unknown, Unknown], Down),
-        ] {
-            assert_eq!(of_vantages(before, opinions.iter().copied()), expected, "{opinions:?}");
-        }
-    }
 
     #[test]
     fn monitors_are_counted_against_the_need() {

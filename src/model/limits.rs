@@ -192,3 +192,7 @@ pub const NODE_NAME: usize = 63;
 /// Nodes that are remembered by the others; past that the one that was quiet longest is
 /// forgotten.
 pub const NODES: usize = 256;
+
+/// Lists of checks that are remembered to read opinions by. Vantages have the same, or during a
+/// change of configuration the one before.
+pub const ROLLS: usize = 64;

@@ -45,7 +45,7 @@ impl Schedule {
                 self.slots.insert(key, slot);
                 continue;
             }
-            let hash = hash(key.as_str());
+            let hash = key.digest();
             let phase = fraction(hash, interval);
             let generation = self.next_generation;
             self.next_generation += 1;
@@ -104,14 +104,6 @@ fn after(phase: Duration, interval: Duration, at: Duration) -> Duration {
     let rounds = (at_ns - phase_ns) / interval_ns + 1;
     let nanos = phase_ns + rounds * interval_ns;
     u64::try_from(nanos).map_or(Duration::MAX, Duration::from_nanos)
-}
-
-/// FNV-1a, then a mix: equal on every node and in every version.
-pub(super) fn hash(text: &str) -> u64 {
-    let fold = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, fold);
-    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash ^ (hash >> 33)
 }
 
 /// A part of a duration: `hash` of 2⁶⁴.

@@ -236,6 +236,12 @@ fn log(what: &What) {
         }
         // Told once the addresses have followed too.
         What::Reloaded { .. } => {}
+        What::Cluster { joined: true, .. } => tracing::info!("the others are heard again"),
+        What::Cluster { joined: false, why } => {
+            tracing::warn!(why, "nobody else is heard; answering from what is known");
+        }
+        What::Vantage { vantage, hearing } => tracing::info!(vantage, ?hearing, "vantage"),
+        What::Trouble { why } => tracing::warn!("{why}"),
         What::Certificate { check, ends } => {
             tracing::warn!(%check, %ends, "a certificate ends soon");
         }

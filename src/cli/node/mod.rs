@@ -37,6 +37,7 @@ use tokio::time::sleep_until;
 
 use crate::cli::chain;
 use crate::cli::explain::Recipe;
+use crate::cli::identity::Identity;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::office::Office;
 use crate::cli::node::office::open_store;
@@ -84,6 +85,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A node that answers.
 pub(super) struct Node {
     path: PathBuf,
+    identity: Identity,
     helm: Helm,
     server: Server,
     prober: Prober,
@@ -121,12 +123,14 @@ impl Node {
     /// One line that says what can't be had and what to do.
     pub(super) async fn start(
         path: &Path,
+        identity: Identity,
         prepared: Prepared,
         listeners: Listeners,
         tasks: Tasks,
     ) -> Result<Self, String> {
         let notify = Notify::from_environment();
-        let Prepared { plan, server, control, hooks, state, recipe, seen } = prepared;
+        let Prepared { plan, server, control, hooks, state, cluster: _cluster, recipe, seen } =
+            prepared;
         let folder = state::folder(state.as_deref(), path);
         let (store, saved) = open_store(&folder, &tasks);
         let (report, mut reports) = mpsc::channel(REPORTS);
@@ -155,6 +159,7 @@ impl Node {
         server::trim_heap();
         Ok(Self {
             path: path.into(),
+            identity,
             helm,
             server,
             prober,
@@ -228,7 +233,8 @@ impl Node {
         self.notify.reloading();
         let (path, before) = (self.path.clone(), self.watched.look());
         let known = before.clone();
-        let load = move || prepare(&path, &known);
+        let identity = self.identity.clone();
+        let load = move || prepare(&path, &known, &identity);
         match server::in_background(&self.tasks, "reload", load) {
             Ok(prepared) => {
                 let waiting = waiting.into_iter().collect();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::cli::color;
 use crate::cli::explain::Recipe;
+use crate::cli::identity::Identity;
 use crate::cli::output::complain;
 use crate::cli::watch;
 use crate::cli::watch::Look;
@@ -13,6 +14,7 @@ use crate::config;
 use crate::config::Config;
 use crate::config::Format;
 use crate::config::Loaded;
+use crate::engine::Node;
 use crate::engine::Plan;
 use crate::model::Diagnostic;
 use crate::model::Severity;
@@ -31,6 +33,8 @@ pub(in crate::cli) struct Prepared {
     pub(super) hooks: Vec<config::Hook>,
     /// What survives a restart, where the configuration says it.
     pub(super) state: Option<PathBuf>,
+    /// With whom all is shared.
+    pub(super) cluster: config::Cluster,
     /// What explanations ask again.
     pub(super) recipe: Arc<Recipe>,
     /// How the files were that it was read from.
@@ -50,7 +54,11 @@ pub(in crate::cli) struct Refused {
 ///
 /// `before` is how the files that are known were before: what changes while they are read
 /// is a change. Of others the first look is right after they were read.
-pub(in crate::cli) fn prepare(path: &Path, before: &Look) -> Result<Prepared, Refused> {
+pub(in crate::cli) fn prepare(
+    path: &Path,
+    before: &Look,
+    identity: &Identity,
+) -> Result<Prepared, Refused> {
     let Loaded { config, diagnostics, sources, files } = config::load(path);
     report(&diagnostics, &sources);
     let mut seen = watch::look(files);
@@ -62,7 +70,7 @@ pub(in crate::cli) fn prepare(path: &Path, before: &Look) -> Result<Prepared, Re
     let Some(config) = config else {
         return Err(Refused { seen, problems: json(&diagnostics, &sources) });
     };
-    match compile(config, seen.clone()) {
+    match compile(config, seen.clone(), identity) {
         Ok((prepared, warnings)) => {
             report(&warnings, &sources);
             Ok(prepared)
@@ -74,7 +82,11 @@ pub(in crate::cli) fn prepare(path: &Path, before: &Look) -> Result<Prepared, Re
     }
 }
 
-fn compile(config: Config, seen: Look) -> Result<(Prepared, Vec<Diagnostic>), Diagnostic> {
+fn compile(
+    config: Config,
+    seen: Look,
+    identity: &Identity,
+) -> Result<(Prepared, Vec<Diagnostic>), Diagnostic> {
     let recipe = Arc::new(Recipe::of(&config));
     let (regions, services) = (config.regions.clone(), config.services.clone());
     let (monitors, checks) = (config.monitors.clone(), config.checks.clone());
@@ -82,10 +94,24 @@ fn compile(config: Config, seen: Look) -> Result<(Prepared, Vec<Diagnostic>), Di
     let (server, hooks, state) =
         (config.server.clone(), config.hooks.clone(), config.state.clone());
     let min_regions = control.min_regions;
+    let (vantages, cluster) = (config.vantages.clone(), config.cluster.clone());
+    let cluster = cluster.unwrap_or_default();
+    let node =
+        Node { name: identity.name(&cluster), instance: identity.instance, probes: cluster.probe };
     let (world, warnings) = World::build(config).map_err(|error| error.diagnostic())?;
     let world = Arc::new(world);
-    let plan = Plan { world, regions, services, monitors, checks, maintenance, min_regions };
-    Ok((Prepared { plan, server, control, hooks, state, recipe, seen }, warnings))
+    let plan = Plan {
+        world,
+        regions,
+        services,
+        monitors,
+        checks,
+        maintenance,
+        min_regions,
+        vantages,
+        node,
+    };
+    Ok((Prepared { plan, server, control, hooks, state, cluster, recipe, seen }, warnings))
 }
 
 impl Refused {

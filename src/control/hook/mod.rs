@@ -224,6 +224,9 @@ const fn kind(what: &What) -> HookEvent {
         What::Region { .. } => HookEvent::Region,
         What::Admin { .. } => HookEvent::Admin,
         What::Reloaded { .. } => HookEvent::Reloaded,
+        What::Cluster { .. } => HookEvent::Cluster,
+        What::Vantage { .. } => HookEvent::Vantage,
+        What::Trouble { .. } => HookEvent::Trouble,
         What::Certificate { .. } => HookEvent::Certificate,
     }
 }

@@ -25,7 +25,6 @@ use crate::model::ProbeAt;
 use crate::model::ProbeHost;
 use crate::prober::Plan;
 use crate::prober::Prober;
-use crate::prober::schedule::hash;
 use crate::tasks::Tasks;
 
 fn get() -> HttpProbe {
@@ -46,7 +45,8 @@ fn get() -> HttpProbe {
 /// A key that is due at once: which part of the first second it is hashed to.
 fn soon() -> CheckKey {
     let mut keys = (0..).map(|n| format!("it@{n}"));
-    let is_soon = |key: &String| hash(key).rotate_left(32) < u64::MAX / 1000;
+    let is_soon =
+        |key: &String| CheckKey::new(key.as_str()).digest().rotate_left(32) < u64::MAX / 1000;
     CheckKey::new(keys.find(is_soon).unwrap())
 }
 

@@ -14,6 +14,7 @@ use meridian::engine::AdminDone;
 use meridian::engine::AdminRefusal;
 use meridian::engine::Engine;
 use meridian::engine::Event;
+use meridian::engine::Node;
 use meridian::engine::Notice;
 use meridian::engine::Plan;
 use meridian::engine::Saved;
@@ -24,6 +25,7 @@ use meridian::health::Report;
 use meridian::model::AdminState;
 use meridian::model::MinRegions;
 use meridian::model::RecordType;
+use meridian::model::Vantages;
 use meridian::snapshot::Snapshot;
 use meridian::snapshot::Standing;
 use meridian::snapshot::World;
@@ -85,6 +87,8 @@ fn plan(text: &str, tweak: impl Fn(&mut Plan)) -> Plan {
         checks: Checks::default(),
         maintenance,
         min_regions: MinRegions::Count(1),
+        vantages: Vantages::default(),
+        node: Node { name: "ns1".into(), instance: 1, probes: true },
     };
     tweak(&mut plan);
     plan.checks = Checks::new(&plan.regions, &plan.services, &plan.monitors);
@@ -150,6 +154,20 @@ impl Rig {
             self.publish();
         }
         self.now = end;
+    }
+
+    /// Whether anything changes by itself in the next hour; that it is there is said all the
+    /// time.
+    fn goes_on(&mut self) -> bool {
+        let end = self.now + Duration::from_secs(3600);
+        while let Some(due) = self.engine.next_deadline().filter(|due| *due <= end) {
+            self.now = due.max(self.now);
+            self.engine.step(Event::Tick, self.now);
+            if !self.engine.effects(self.now).standings.is_empty() {
+                return true;
+            }
+        }
+        false
     }
 
     fn reload(&mut self, next: Plan) {

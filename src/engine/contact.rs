@@ -1,0 +1,166 @@
+//! Contact with the others: what a node does while it hears nobody.
+//!
+//! ```text
+//!            lost                      60 s
+//!   joined ───────► lost: verdicts hold ───► alone: what its own vantage
+//!      ▲                    │                sees change decides
+//!      │                    └──────┬────────────┘
+//!      │    all heard again        │ joined
+//!      └──────────────────── rejoining: verdicts hold
+//! ```
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::engine::Contact;
+use crate::engine::Engine;
+use crate::engine::What;
+use crate::health::CheckId;
+use crate::health::Finding;
+use crate::health::Hearing;
+use crate::health::Verdict;
+use crate::health::Vote;
+
+/// How long verdicts hold before a node that hears nobody decides by itself.
+const ALONE_AFTER: Duration = Duration::from_secs(60);
+
+/// How many times the failures it takes then for a vantage to call something down.
+const ALONE_FALL: u8 = 2;
+
+/// How a node hears the others.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Line {
+    pub(super) contact: Contact,
+    /// Since when.
+    pub(super) since: Option<Timestamp>,
+    /// Why nobody is heard.
+    pub(super) why: String,
+}
+
+impl Line {
+    /// When it changes by itself.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        let is_lost = self.contact == Contact::Lost;
+        self.since.filter(|_| is_lost).map(|since| since + ALONE_AFTER)
+    }
+}
+
+impl Engine {
+    /// The others can be heard from now on; all that they said follows.
+    pub(super) fn joined(&mut self, now: Timestamp) {
+        self.panel.thaw(now);
+        self.vantage.say_all(now);
+        self.card_due = now;
+        let contact = match self.line.contact {
+            Contact::Starting | Contact::Joined => Contact::Joined,
+            Contact::Lost | Contact::Alone | Contact::Rejoining => {
+                self.tell(now, What::Cluster { joined: true, why: String::new() });
+                Contact::Rejoining
+            }
+        };
+        self.enter(contact, now, String::new());
+    }
+
+    /// The others can't be heard.
+    pub(super) fn lost(&mut self, why: String, now: Timestamp) {
+        match self.line.contact {
+            Contact::Lost | Contact::Alone => self.line.why = why,
+            Contact::Starting | Contact::Joined | Contact::Rejoining => {
+                self.panel.freeze(now);
+                self.tell(now, What::Cluster { joined: false, why: why.clone() });
+                self.enter(Contact::Lost, now, why);
+            }
+        }
+    }
+
+    /// Time passed, or somebody was heard.
+    pub(super) fn follow_contact(&mut self, now: Timestamp) {
+        match self.line.contact {
+            Contact::Lost if self.line.next_deadline().is_some_and(|due| due <= now) => {
+                self.line.contact = Contact::Alone;
+                self.panel.touch_all();
+            }
+            // Who was heard before and is not yet again is waited for, until it is silent.
+            Contact::Rejoining => {
+                self.panel.settle(now);
+                if !self.panel.is_missing_some() {
+                    self.enter(Contact::Joined, now, String::new());
+                }
+            }
+            Contact::Starting | Contact::Joined | Contact::Lost | Contact::Alone => {}
+        }
+    }
+
+    /// What the votes on a check come to, as far as they may decide now.
+    pub(super) fn finding(&self, id: CheckId, before: Verdict) -> Option<Finding> {
+        let found = self.panel.find(id, before)?;
+        if before == Verdict::Unknown || self.decides_by_itself(id) {
+            return Some(found);
+        }
+        let holds = Finding { verdict: before, ..found };
+        match self.line.contact {
+            Contact::Alone => self.own_finding(id, holds),
+            Contact::Lost | Contact::Rejoining => Some(holds),
+            Contact::Starting | Contact::Joined => Some(found),
+        }
+    }
+
+    /// Tells of vantages that are heard, no longer heard, or cut off.
+    pub(super) fn tell_hearing(&mut self, now: Timestamp) {
+        let heard: Vec<Hearing> = self.panel.seats().iter().map(|seat| seat.hearing()).collect();
+        if heard == self.heard {
+            return;
+        }
+        let before = std::mem::replace(&mut self.heard, heard.clone());
+        // One that is all there is has nobody to be compared with.
+        if heard.len() < 2 || before.len() != heard.len() {
+            return;
+        }
+        let told: Vec<What> = self
+            .panel
+            .seats()
+            .iter()
+            .zip(before.into_iter().zip(heard))
+            .filter(|(_, (before, after))| before != after)
+            .map(|(seat, (_, hearing))| What::Vantage { vantage: seat.name().to_owned(), hearing })
+            .collect();
+        told.into_iter().for_each(|what| self.tell(now, what));
+    }
+
+    fn enter(&mut self, contact: Contact, now: Timestamp, why: String) {
+        let is_cautious = matches!(contact, Contact::Lost | Contact::Alone);
+        let is_one_of_many = self.panel.seats().len() > 1;
+        let times = if is_cautious && is_one_of_many { ALONE_FALL } else { 1 };
+        let monitors = &self.plan.monitors;
+        let checks = self.plan.checks.all.iter();
+        for (sighting, check) in self.vantage.sightings_mut().iter_mut().zip(checks) {
+            sighting.slow(monitors.get(check.monitor.index()), times);
+        }
+        self.line = Line { contact, since: Some(now), why };
+        self.panel.touch_all();
+    }
+
+    /// Whether this node's word is enough by configuration, and so also when nobody is heard.
+    fn decides_by_itself(&self, id: CheckId) -> bool {
+        let monitor = self.plan.checks.get(id).map(|check| check.monitor);
+        let monitor = monitor.and_then(|id| self.plan.monitors.get(id.index()));
+        let is_enough = monitor.is_some_and(|m| m.voting.min_vantages == Some(1));
+        self.panel.seats().len() == 1 || is_enough && self.line.contact != Contact::Alone
+    }
+
+    /// What its own vantage saw change since nobody was heard decides; the rest stays.
+    fn own_finding(&self, id: CheckId, holds: Finding) -> Option<Finding> {
+        let own = self.panel.own().and(self.vantage.sightings().get(id.index()));
+        let Some(own) = own else { return Some(holds) };
+        let is_new = own.opinion().since() > self.line.since;
+        let verdict = match own.vote() {
+            Vote::Up { .. } if is_new => Verdict::Up,
+            Vote::Down if is_new => Verdict::Down,
+            Vote::Absent | Vote::Unable | Vote::Unknown | Vote::Up { .. } | Vote::Down => {
+                return Some(holds);
+            }
+        };
+        Some(Finding { verdict, ..holds })
+    }
+}

@@ -1,0 +1,167 @@
+//! The nodes and probers that are there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::engine::Engine;
+use crate::engine::NodeStatus;
+use crate::engine::What;
+use crate::health::Unreadable;
+use crate::model::limits;
+
+/// What a node or prober says of itself, so that operators see who is there.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct NodeCard {
+    /// The format of this; the first thing that is looked at.
+    format: u8,
+    /// Its name.
+    pub node: String,
+    /// Drawn when its process started: two of one name differ in it.
+    pub instance: u64,
+    /// Its version of Meridian.
+    pub version: String,
+    /// Whether it answers queries, or only probes.
+    pub answers: bool,
+    /// When it started, by its own clock.
+    pub started: Timestamp,
+    /// What all its verdicts come to as one number; 0 where it has none.
+    pub verdicts: u64,
+}
+
+const FORMAT: u8 = 1;
+
+/// How often a node says that it is there.
+pub(super) const CARD: Duration = Duration::from_secs(10);
+
+/// How long a node that says nothing is listed.
+const LISTED: Duration = Duration::from_secs(3600);
+
+/// How often it is said that two nodes have one name.
+pub(super) const DOUBLE: Duration = Duration::from_secs(60);
+
+impl NodeCard {
+    /// The card of this process.
+    pub fn new(node: &str, instance: u64, answers: bool, started: Timestamp) -> Self {
+        Self {
+            format: FORMAT,
+            node: node.to_owned(),
+            instance,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            answers,
+            started,
+            verdicts: 0,
+        }
+    }
+
+    /// As octets: JSON, for whoever looks into the bucket.
+    pub fn encode(&self) -> Vec<u8> {
+        // Strings and numbers always have a text.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// From octets.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`].
+    pub fn decode(octets: &[u8]) -> Result<Self, Unreadable> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            format: u8,
+        }
+        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
+        let Versioned { format } = serde_json::from_slice(octets).map_err(damaged)?;
+        if format != FORMAT {
+            return Err(Unreadable::Version { found: format, expected: FORMAT });
+        }
+        let card: Self = serde_json::from_slice(octets).map_err(damaged)?;
+        match card.node.len() <= limits::NODE_NAME && card.version.len() <= limits::NODE_NAME {
+            true => Ok(card),
+            false => Err(Unreadable::Damaged("its name is too long".to_owned())),
+        }
+    }
+}
+
+/// That another process has the name of this one.
+pub(super) fn double(what: &str) -> String {
+    format!(
+        "another process says that it is {what} too; give each its own name with `node` in \
+         `[cluster]` or `--node`"
+    )
+}
+
+/// The others, by name.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    others: BTreeMap<String, (NodeCard, Timestamp)>,
+    /// When it was said last that another has this node's name.
+    told: Option<Timestamp>,
+}
+
+impl Engine {
+    /// What this node says of itself, if that is due.
+    pub(super) fn card(&mut self, now: Timestamp) -> Option<NodeCard> {
+        if now < self.card_due {
+            return None;
+        }
+        self.card_due = now + CARD;
+        let node = &self.plan.node;
+        let card = NodeCard::new(&node.name, node.instance, true, self.started);
+        Some(NodeCard { verdicts: self.verdicts(), ..card })
+    }
+
+    /// Takes what a node said of itself so long ago.
+    pub(super) fn heard_of(&mut self, card: NodeCard, age: Duration, now: Timestamp) {
+        let heard = now.checked_sub(age).unwrap_or(now);
+        if card.node == self.plan.node.name {
+            // What was there before this one started is its own past, not another.
+            if card.instance != self.plan.node.instance && heard > self.started {
+                self.tell_double(&format!("node `{}`", card.node), now);
+            }
+            return;
+        }
+        let others = &mut self.nodes.others;
+        others.retain(|_, (_, heard)| now < *heard + LISTED);
+        if others.len() >= limits::NODES && !others.contains_key(&card.node) {
+            let quietest = others.iter().min_by_key(|(_, (_, heard))| *heard);
+            let quietest = quietest.map(|(name, _)| name.clone());
+            quietest.iter().for_each(|name| drop(others.remove(name)));
+        }
+        others.insert(card.node.clone(), (card, heard));
+    }
+
+    /// Another process has the name of this one.
+    pub(super) fn tell_double(&mut self, what: &str, now: Timestamp) {
+        if self.nodes.told.is_some_and(|told| now < told + DOUBLE) {
+            return;
+        }
+        self.nodes.told = Some(now);
+        self.tell(now, What::Trouble { why: double(what) });
+    }
+
+    pub(super) fn nodes(&self) -> Vec<NodeStatus> {
+        let verdicts = self.verdicts();
+        let status = |(card, heard): &(NodeCard, Timestamp)| NodeStatus {
+            node: card.node.clone(),
+            version: card.version.clone(),
+            answers: card.answers,
+            started: card.started,
+            heard: *heard,
+            agrees: !card.answers || card.verdicts == verdicts,
+        };
+        self.nodes.others.values().map(status).collect()
+    }
+
+    /// All verdicts as one number that does not depend on the order of the checks.
+    fn verdicts(&self) -> u64 {
+        let known = self.plan.checks.all.iter().zip(&self.checks);
+        known.fold(0, |sum: u64, (check, state)| {
+            let verdict = state.verdict as u64 + 1;
+            sum.wrapping_add(check.key.digest().wrapping_mul(2 * verdict + 1))
+        })
+    }
+}

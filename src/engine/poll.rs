@@ -1,0 +1,109 @@
+//! The poll: what the vantages say, in the words of the operator.
+
+use crate::engine::CheckStatus;
+use crate::engine::ClusterStatus;
+use crate::engine::Engine;
+use crate::engine::VantageStatus;
+use crate::health::CheckId;
+use crate::health::Hearing;
+use crate::health::Verdict;
+use crate::health::Vote;
+
+/// Vantages that are named because they say the opposite of a verdict.
+const DISSENTERS: usize = 8;
+
+impl Engine {
+    /// With whom all is shared.
+    pub(super) fn cluster_status(&self) -> ClusterStatus {
+        ClusterStatus {
+            node: self.plan.node.name.clone(),
+            contact: self.line.contact,
+            since: self.line.since,
+            why: self.line.why.clone(),
+            vantages: self.vantages(),
+            nodes: self.nodes(),
+        }
+    }
+
+    /// One check, as far as all vantages go, and as far as this node's own does.
+    pub(super) fn check_status(&self, id: CheckId) -> Option<CheckStatus> {
+        let (check, state) = (self.plan.checks.get(id)?, self.checks.get(id.index())?);
+        let monitor = self.plan.monitors.get(check.monitor.index())?;
+        let own = self.vantage.sightings().get(id.index())?;
+        let (successes_total, failures_total) = own.counts();
+        let votes = |wanted| {
+            let counting = self.panel.of(id).filter(|(seat, _)| seat.hearing() == Hearing::Heard);
+            counting.filter(|(_, vote)| says(*vote) == wanted).count()
+        };
+        Some(CheckStatus {
+            check: check.key.to_string(),
+            monitor: monitor.name.clone(),
+            verdict: state.verdict,
+            since: state.since,
+            reason: self.reason(id),
+            last: own.last(),
+            took_us: u64::try_from(own.took().as_micros()).unwrap_or(u64::MAX),
+            failures: own.opinion().failures(),
+            held_until: own.opinion().held_until(),
+            unable: self.unable(id),
+            certificate_ends: own.certificate_ends(),
+            successes_total,
+            failures_total,
+            flips_total: state.flips,
+            votes_up: votes(Verdict::Up),
+            votes_down: votes(Verdict::Down),
+            dissent: self.dissent(id, state.verdict),
+        })
+    }
+
+    fn dissent(&self, id: CheckId, verdict: Verdict) -> Vec<String> {
+        let counting = self.panel.of(id).filter(|(seat, _)| seat.hearing() == Hearing::Heard);
+        let others = counting.filter(|(_, vote)| differs(*vote, verdict));
+        others.map(|(seat, _)| seat.name().to_owned()).take(DISSENTERS).collect()
+    }
+
+    fn vantages(&self) -> Vec<VantageStatus> {
+        let groups = &self.plan.vantages.groups;
+        let group = |seat: &crate::health::Seat| groups.get(seat.group().index());
+        let mut all: Vec<VantageStatus> = self
+            .panel
+            .seats()
+            .iter()
+            .map(|seat| VantageStatus {
+                vantage: seat.name().to_owned(),
+                group: group(seat).map_or(seat.name(), String::as_str).to_owned(),
+                hearing: seat.hearing(),
+                heard: seat.heard(),
+                up: 0,
+                down: 0,
+                unable: 0,
+                differs: 0,
+            })
+            .collect();
+        for (id, state) in (0..).map(CheckId).zip(&self.checks) {
+            for (status, (_, vote)) in all.iter_mut().zip(self.panel.of(id)) {
+                match vote {
+                    Vote::Up { .. } => status.up += 1,
+                    Vote::Down => status.down += 1,
+                    Vote::Unable => status.unable += 1,
+                    Vote::Absent | Vote::Unknown => {}
+                }
+                status.differs += usize::from(differs(vote, state.verdict));
+            }
+        }
+        all
+    }
+}
+
+fn says(vote: Vote) -> Verdict {
+    match vote {
+        Vote::Up { .. } => Verdict::Up,
+        Vote::Down => Verdict::Down,
+        Vote::Absent | Vote::Unable | Vote::Unknown => Verdict::Unknown,
+    }
+}
+
+fn differs(vote: Vote, verdict: Verdict) -> bool {
+    let said = says(vote);
+    said != Verdict::Unknown && verdict != Verdict::Unknown && said != verdict
+}

@@ -1,0 +1,117 @@
+//! One vantage on the panel.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::health::CheckId;
+use crate::health::Opinions;
+use crate::model::Vantage;
+use crate::model::VantageGroupId;
+
+/// One vantage, and how it is heard.
+#[derive(Debug)]
+pub struct Seat {
+    pub(super) name: String,
+    pub(super) group: VantageGroupId,
+    pub(super) hearing: Hearing,
+    /// When it published what is known of it, by our clock.
+    pub(super) heard: Option<Timestamp>,
+    /// How long it may be silent.
+    pub(super) patience: Duration,
+    /// What it said last, and when.
+    pub(super) said: Option<(Opinions, Timestamp)>,
+    /// What can't be read until a roll comes.
+    pub(super) waiting: Option<(Opinions, Timestamp)>,
+    /// Of what is not plainly up.
+    pub(super) details: BTreeMap<CheckId, Detail>,
+    /// It was heard before all were lost, and not since.
+    pub(super) is_missed: bool,
+}
+
+/// How a vantage is heard.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hearing {
+    /// It has not published for too long, or never.
+    Silent,
+    /// It votes.
+    Heard,
+    /// It is heard, but sees nearly everything down at once while others don't: the fault is
+    /// its own, and its votes don't count.
+    CutOff,
+}
+
+/// What is known of an opinion besides the vote.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Detail {
+    pub(super) since: Option<Timestamp>,
+    pub(super) reason: Arc<str>,
+}
+
+impl Seat {
+    pub(super) fn new(vantage: &Vantage) -> Self {
+        Self {
+            name: vantage.name.clone(),
+            group: vantage.group,
+            hearing: Hearing::Silent,
+            heard: None,
+            patience: Duration::ZERO,
+            said: None,
+            waiting: None,
+            details: BTreeMap::new(),
+            is_missed: false,
+        }
+    }
+
+    /// The operator's name for it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The group that it votes with.
+    pub const fn group(&self) -> VantageGroupId {
+        self.group
+    }
+
+    /// How it is heard.
+    pub const fn hearing(&self) -> Hearing {
+        self.hearing
+    }
+
+    /// When it published last, by our clock.
+    pub const fn heard(&self) -> Option<Timestamp> {
+        self.heard
+    }
+
+    /// Whether what it says can't be read yet.
+    pub const fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    pub(super) fn counts(&self) -> bool {
+        self.hearing == Hearing::Heard
+    }
+
+    /// Whether this was not heard before. Of two processes with one name, and of one before
+    /// and after a restart, the later publication is taken.
+    pub(super) fn is_news(&self, said: &Opinions, heard: Timestamp) -> bool {
+        let known = [&self.said, &self.waiting];
+        known.into_iter().flatten().all(|(before, at)| {
+            if before.instance == said.instance {
+                before.sequence < said.sequence
+            } else {
+                *at <= heard
+            }
+        })
+    }
+
+    pub(super) fn refers_to(&self, roll: u64) -> bool {
+        let known = [&self.said, &self.waiting];
+        known.into_iter().flatten().any(|(said, _)| said.roll == roll)
+    }
+}

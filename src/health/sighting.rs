@@ -1,0 +1,210 @@
+//! What one prober makes of one target.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::health::Damper;
+use crate::health::Damping;
+use crate::health::Outcome;
+use crate::health::Report;
+use crate::health::Verdict;
+use crate::model::Monitor;
+use crate::model::Probe;
+
+/// What the outcomes of one check came to so far, in this process.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    damping: Damping,
+    opinion: Damper,
+    reason: String,
+    last: Option<Timestamp>,
+    took: Duration,
+    unable: Option<String>,
+    is_pushed: bool,
+    certificate_ends: Option<Timestamp>,
+    /// Whether the end of the certificate was told.
+    is_warned: bool,
+    expiry_warning: Duration,
+    successes: u64,
+    failures: u64,
+}
+
+/// What a report changed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Seen {
+    /// What it votes, or how far it is from another vote.
+    pub vote: bool,
+    /// The certificate turned out to end soon.
+    pub certificate: Option<Timestamp>,
+}
+
+/// What one vantage says of one check.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Vote {
+    /// Nothing: it does not have the check.
+    #[default]
+    Absent,
+    /// Nothing yet: it has not probed it.
+    Unknown,
+    /// It can't run the probe.
+    Unable,
+    /// Down.
+    Down,
+    /// Up, with so many failures that count.
+    Up {
+        /// At the monitor's `fall` it is down.
+        failures: u8,
+    },
+}
+
+impl Sighting {
+    /// Of a target that was never probed.
+    pub fn new(monitor: Option<&Monitor>) -> Self {
+        let tls = monitor.and_then(|monitor| match &monitor.probe {
+            Probe::Http(probe) => probe.tls.as_ref(),
+            Probe::Grpc(probe) => probe.tls.as_ref(),
+            Probe::Tls(probe) => Some(&probe.tls),
+            Probe::Dns(_) | Probe::Exec(_) | Probe::Icmp | Probe::Push | Probe::Tcp(_) => None,
+        });
+        Self {
+            damping: monitor.map_or(NO_DAMPING, Damping::from),
+            opinion: Damper::new(),
+            reason: String::new(),
+            last: None,
+            took: Duration::ZERO,
+            unable: None,
+            is_pushed: monitor.is_some_and(|monitor| monitor.probe == Probe::Push),
+            certificate_ends: None,
+            is_warned: false,
+            expiry_warning: tls.map_or(Duration::ZERO, |tls| tls.expiry_warning),
+            successes: 0,
+            failures: 0,
+        }
+    }
+
+    /// The same under a configuration that may say other thresholds.
+    #[must_use]
+    pub fn reconfigured(self, monitor: Option<&Monitor>) -> Self {
+        let Self { damping, expiry_warning, is_pushed, .. } = Self::new(monitor);
+        Self { damping, expiry_warning, is_pushed, ..self }
+    }
+
+    /// As it was before a restart, with what it was remembered for.
+    pub fn restore(
+        &mut self,
+        verdict: Verdict,
+        since: Option<Timestamp>,
+        downs: u8,
+        held_until: Option<Timestamp>,
+        reason: String,
+    ) {
+        let restored = Damper::restored(verdict, since, &self.damping);
+        self.opinion = restored.held(downs, held_until);
+        self.reason = reason;
+    }
+
+    /// Takes an outcome.
+    pub fn take(&mut self, report: Report, now: Timestamp) -> Seen {
+        let before = self.vote();
+        let certificate = self.certificate(&report, now);
+        let success = match report.outcome {
+            Outcome::Success => {
+                self.successes += 1;
+                self.reason.clear();
+                true
+            }
+            Outcome::Failure(reason) => {
+                self.failures += 1;
+                self.reason = reason;
+                false
+            }
+            Outcome::Unable(reason) => {
+                self.unable = Some(reason);
+                return Seen { vote: before != self.vote(), certificate };
+            }
+        };
+        self.unable = None;
+        self.last = Some(now);
+        self.took = report.took;
+        self.opinion.take(success, &self.damping, now);
+        Seen { vote: before != self.vote(), certificate }
+    }
+
+    /// Takes so many times the failures that the monitor says to turn down; 1 is as it says.
+    pub fn slow(&mut self, monitor: Option<&Monitor>, times: u8) {
+        let fall = monitor.map_or(NO_DAMPING.fall, |monitor| monitor.fall);
+        self.damping.fall = fall.saturating_mul(times);
+    }
+
+    /// The clock was set back to `now`.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.opinion.set_back(&self.damping, now);
+    }
+
+    /// What it votes. What could be probed once keeps its say when it no longer can be.
+    pub fn vote(&self) -> Vote {
+        match (self.opinion.verdict(), &self.unable) {
+            (Verdict::Unknown, Some(_)) => Vote::Unable,
+            (Verdict::Unknown, None) => Vote::Unknown,
+            (Verdict::Down, _) => Vote::Down,
+            (Verdict::Up, _) => Vote::Up { failures: self.opinion.failures() },
+        }
+    }
+
+    /// The opinion, and what it takes to change it.
+    pub const fn opinion(&self) -> &Damper {
+        &self.opinion
+    }
+
+    /// What the last outcome said: empty for a success.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// When the last outcome came.
+    pub const fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// How long the last probe took.
+    pub const fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// Why it can't be probed, where that is so.
+    pub fn unable(&self) -> Option<&str> {
+        self.unable.as_deref()
+    }
+
+    /// Whether its target reports by itself, when it likes.
+    pub const fn is_pushed(&self) -> bool {
+        self.is_pushed
+    }
+
+    /// When the certificate that was presented last ends.
+    pub const fn certificate_ends(&self) -> Option<Timestamp> {
+        self.certificate_ends
+    }
+
+    /// Probes that succeeded and that failed since the process started.
+    pub const fn counts(&self) -> (u64, u64) {
+        (self.successes, self.failures)
+    }
+
+    fn certificate(&mut self, report: &Report, now: Timestamp) -> Option<Timestamp> {
+        let ends = report.certificate_ends?;
+        if self.certificate_ends != Some(ends) {
+            self.is_warned = false;
+        }
+        self.certificate_ends = Some(ends);
+        let left = Duration::try_from(ends.duration_since(now)).unwrap_or_default();
+        let is_due = !self.is_warned && left < self.expiry_warning;
+        self.is_warned |= is_due;
+        is_due.then_some(ends)
+    }
+}
+
+/// Of a check whose monitor is gone, which configuration rules out.
+const NO_DAMPING: Damping =
+    Damping { interval: Duration::from_secs(10), rise: 1, fall: 1, hold_down: Duration::ZERO };
