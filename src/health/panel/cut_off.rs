@@ -9,6 +9,7 @@ use crate::health::CheckId;
 use crate::health::Vote;
 use crate::health::panel::Hearing;
 use crate::health::panel::Panel;
+use crate::health::panel::Seat;
 use crate::model::RegionId;
 
 /// Targets that must have turned down together, at least.
@@ -23,14 +24,21 @@ const REGIONS: usize = 2;
 impl Panel {
     /// Finds again who is cut off, among those who are heard.
     pub(super) fn find_cut_off(&mut self) {
-        let suspects: Vec<Option<Vec<CheckId>>> =
-            (0..self.seats.len()).map(|at| self.suspicion(at)).collect();
-        let is_suspect = |at: usize| suspects.get(at).is_some_and(Option::is_some);
-        let found: Vec<bool> = suspects
+        for at in 0..self.seats.len() {
+            // Its own votes decide whether it is under suspicion: most seats did not change.
+            if self.seats.get_mut(at).is_some_and(|seat| std::mem::take(&mut seat.is_changed)) {
+                let fallen = self.suspicion(at);
+                self.seats.get_mut(at).into_iter().for_each(|seat| seat.fallen = fallen.clone());
+            }
+        }
+        let is_suspect = |seat: &Seat| seat.fallen.is_some();
+        let found: Vec<bool> = self
+            .seats
             .iter()
-            .map(|fallen| {
-                let Some(fallen) = fallen else { return false };
-                let mut others = (0..self.seats.len()).filter(|at| !is_suspect(*at));
+            .map(|seat| {
+                let Some(fallen) = &seat.fallen else { return false };
+                let others = (0..).zip(&self.seats).filter(|(_, other)| !is_suspect(other));
+                let mut others = others.map(|(at, _)| at);
                 others.any(|other| self.disagrees(other, fallen))
             })
             .collect();
@@ -49,7 +57,7 @@ impl Panel {
     /// What turned down at a vantage within the time that its slowest check takes for that, if
     /// it is nearly everything that was not down before.
     fn suspicion(&self, at: usize) -> Option<Vec<CheckId>> {
-        let seat = self.seats.get(at).filter(|seat| seat.hearing != Hearing::Silent)?;
+        let seat = self.seats.get(at)?;
         if seat.details.len() < TARGETS {
             return None;
         }

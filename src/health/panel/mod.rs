@@ -426,6 +426,7 @@ impl Panel {
         if std::mem::replace(slot, vote) != vote {
             self.touched.insert(id);
             self.is_unsettled = true;
+            self.seats.get_mut(at).into_iter().for_each(|seat| seat.is_changed = true);
         }
     }
 }

@@ -29,6 +29,10 @@ pub struct Seat {
     pub(super) waiting: Option<(Opinions, Timestamp)>,
     /// Of what is not plainly up.
     pub(super) details: BTreeMap<CheckId, Detail>,
+    /// Its votes changed since it was last looked at whether it is under suspicion.
+    pub(super) is_changed: bool,
+    /// What turned down at it together, if it is under suspicion.
+    pub(super) fallen: Option<Vec<CheckId>>,
     /// It was heard before all were lost, and not since.
     pub(super) is_missed: bool,
 }
@@ -64,6 +68,8 @@ impl Seat {
             said: None,
             waiting: None,
             details: BTreeMap::new(),
+            is_changed: false,
+            fallen: None,
             is_missed: false,
         }
     }

@@ -1,1 +1,203 @@
+//! The panel, with opinions as vantages publish them.
 
+use super::*;
+use crate::health::CheckKey;
+use crate::health::Exception;
+use crate::model::MonitorId;
+use crate::model::ProbeAt;
+use crate::model::ProbeHost;
+use crate::model::Vantage;
+
+/// Checks, the even ones in one region and the odd ones in another.
+const CHECKS: u32 = 24;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+}
+
+fn checks() -> Vec<Check> {
+    let check = |nth: u32| Check {
+        key: CheckKey::new(format!("web@192.0.2.{nth}")),
+        monitor: MonitorId(0),
+        at: ProbeAt { host: ProbeHost::Name(nth.to_string()), port: None, path: None },
+        name: None,
+    };
+    (0..CHECKS).map(check).collect()
+}
+
+fn vantages(names: &[&str]) -> Vantages {
+    let vantage = |(group, name): (u8, &&str)| Vantage {
+        name: (*name).to_owned(),
+        group: VantageGroupId(group),
+        location: None,
+    };
+    Vantages {
+        all: (0..).zip(names).map(vantage).collect(),
+        groups: names.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+fn panel(names: &[&str], own: Option<u16>) -> Panel {
+    let item = |check: &Check| Item {
+        voting: Voting::default(),
+        interval: Duration::from_secs(10),
+        fall: 3,
+        regions: [RegionId(u16::from(check.key.as_str().ends_with(['1', '3', '5', '7', '9'])))]
+            .into(),
+    };
+    let checks = checks();
+    let items = checks.iter().map(item).collect();
+    let mut panel = Panel::new(&vantages(names), own.map(VantageId), &checks, items);
+    panel.learn(Roll::of(&checks));
+    panel
+}
+
+/// What a vantage publishes that sees these down.
+fn said(vantage: &str, sequence: u64, now: Timestamp, down: &[(u32, Timestamp)]) -> Opinions {
+    let exception = |(at, since): &(u32, Timestamp)| Exception {
+        at: *at,
+        vote: Vote::Down,
+        since: Some(*since),
+        reason: "refused".into(),
+    };
+    Opinions {
+        vantage: vantage.to_owned(),
+        instance: 1,
+        sequence,
+        at: now,
+        heartbeat: Duration::from_secs(10),
+        roll: Roll::of(&checks()).digest(),
+        len: CHECKS,
+        exceptions: down.iter().map(exception).collect(),
+    }
+}
+
+fn hear(panel: &mut Panel, said: Opinions, now: Timestamp) -> Absorbed {
+    let absorbed = panel.absorb(said, 99, Duration::ZERO, now);
+    panel.settle(now);
+    absorbed
+}
+
+fn verdict(panel: &Panel, check: u32, before: Verdict) -> Verdict {
+    panel.find(CheckId(check), before).unwrap().verdict
+}
+
+#[test]
+fn two_of_three_decide_and_who_is_silent_does_not() {
+    let mut panel = panel(&["ams", "nyc", "sin"], None);
+    for name in ["ams", "nyc", "sin"] {
+        hear(&mut panel, said(name, 1, at(0), &[]), at(0));
+    }
+    assert_eq!(verdict(&panel, 3, Verdict::Unknown), Verdict::Up);
+    hear(&mut panel, said("ams", 2, at(1), &[(3, at(1))]), at(1));
+    assert_eq!(verdict(&panel, 3, Verdict::Up), Verdict::Up, "one of three");
+    assert_eq!(panel.agreeing(CheckId(3), Verdict::Down), (1, 3, Some("refused")));
+    hear(&mut panel, said("nyc", 2, at(2), &[(3, at(2))]), at(2));
+    assert_eq!(verdict(&panel, 3, Verdict::Up), Verdict::Down);
+    assert_eq!(panel.touched(), None, "at first, all");
+    hear(&mut panel, said("nyc", 3, at(3), &[]), at(3));
+    assert_eq!(panel.touched(), Some(BTreeSet::from([CheckId(3)])), "then what changed");
+    // Three heartbeats missed.
+    assert_eq!(panel.next_deadline(), Some(at(30)));
+    hear(&mut panel, said("ams", 3, at(30), &[(3, at(1))]), at(30));
+    panel.settle(at(34));
+    let hearing: Vec<Hearing> = panel.seats().iter().map(Seat::hearing).collect();
+    assert_eq!(hearing, [Hearing::Heard, Hearing::Silent, Hearing::Silent]);
+    assert_eq!(verdict(&panel, 3, Verdict::Up), Verdict::Up, "one of three is too few to say");
+}
+
+#[test]
+fn opinions_are_taken_once_and_wait_for_what_they_refer_to() {
+    let mut panel = panel(&["ams", "nyc"], Some(1));
+    let first = said("ams", 5, at(0), &[(1, at(0))]);
+    assert_eq!(hear(&mut panel, first.clone(), at(0)), Absorbed::Taken);
+    assert_eq!(hear(&mut panel, first.clone(), at(1)), Absorbed::Known);
+    assert_eq!(hear(&mut panel, said("ams", 4, at(0), &[]), at(1)), Absorbed::Known);
+    let restarted = Opinions { instance: 2, ..said("ams", 1, at(2), &[]) };
+    assert_eq!(hear(&mut panel, restarted, at(2)), Absorbed::Taken);
+    assert_eq!(hear(&mut panel, said("lax", 1, at(2), &[]), at(2)), Absorbed::Stranger);
+    assert_eq!(hear(&mut panel, said("nyc", 1, at(2), &[]), at(2)), Absorbed::Double);
+    // Another configuration at that vantage: fewer checks, in another order.
+    let mut fewer = checks();
+    fewer.reverse();
+    fewer.truncate(2);
+    let roll = Roll::of(&fewer);
+    let next = Opinions {
+        instance: 2,
+        roll: roll.digest(),
+        len: 2,
+        ..said("ams", 2, at(3), &[(0, at(3))])
+    };
+    assert_eq!(hear(&mut panel, next, at(3)), Absorbed::Waiting);
+    panel.learn(roll);
+    panel.settle(at(3));
+    let votes: Vec<Vote> = [CHECKS - 1, CHECKS - 2, 0]
+        .into_iter()
+        .map(|check| panel.of(CheckId(check)).next().unwrap().1)
+        .collect();
+    assert_eq!(votes, [Vote::Down, Vote::Up { failures: 0 }, Vote::Absent]);
+}
+
+#[test]
+fn who_sees_nearly_everything_down_at_once_counts_itself_out() {
+    let mut sequence = 1;
+    let mut hears = |panel: &mut Panel, name: &str, down: &[(u32, Timestamp)]| {
+        sequence += 1;
+        hear(panel, said(name, sequence, at(50), down), at(50));
+        panel.seats().iter().map(Seat::hearing).collect::<Vec<_>>()
+    };
+    let all: Vec<(u32, Timestamp)> = (0..CHECKS).map(|id| (id, at(i64::from(id)))).collect();
+    let fresh = || {
+        let mut panel = panel(&["ams", "nyc"], None);
+        hear(&mut panel, said("ams", 1, at(49), &[]), at(49));
+        hear(&mut panel, said("nyc", 1, at(49), &[]), at(49));
+        panel
+    };
+    use Hearing::{CutOff, Heard};
+    assert_eq!(hears(&mut fresh(), "ams", &all), [CutOff, Heard]);
+    assert_eq!(hears(&mut fresh(), "ams", &all[..22]), [CutOff, Heard], "91 % of them");
+    assert_eq!(hears(&mut fresh(), "ams", &all[..21]), [Heard, Heard], "87 % of them");
+    let odd: Vec<_> = all.iter().filter(|(id, _)| id % 2 == 1).copied().collect();
+    assert_eq!(hears(&mut fresh(), "ams", &odd), [Heard, Heard], "one region");
+    let slow: Vec<_> = (0..CHECKS).map(|id| (id, at(-60 * i64::from(id)))).collect();
+    assert_eq!(hears(&mut fresh(), "ams", &slow), [Heard, Heard], "one after the other");
+    // What was down long before says nothing of the vantage.
+    let mut before = all.clone();
+    before.iter_mut().take(10).for_each(|(_, since)| *since = at(-9_000));
+    assert_eq!(hears(&mut fresh(), "ams", &before), [CutOff, Heard]);
+    // If the other sees the same it is the targets.
+    let mut both = fresh();
+    hears(&mut both, "nyc", &all);
+    assert_eq!(hears(&mut both, "ams", &all), [Heard, Heard]);
+    assert_eq!(hears(&mut both, "ams", &[]), [Heard, CutOff], "and if it no longer does");
+}
+
+#[test]
+fn a_frozen_panel_does_not_age_and_waits_for_those_it_knew() {
+    let mut panel = panel(&["ams", "nyc"], Some(1));
+    hear(&mut panel, said("ams", 1, at(0), &[(1, at(0))]), at(0));
+    panel.freeze(at(1));
+    panel.settle(at(3_000));
+    assert_eq!(panel.seats()[0].hearing(), Hearing::Heard);
+    assert_eq!(panel.next_deadline(), None);
+    panel.thaw(at(3_000));
+    panel.settle(at(3_000));
+    assert!(panel.is_missing_some());
+    assert_eq!(hear(&mut panel, said("ams", 1, at(0), &[]), at(3_001)), Absorbed::Known, "old");
+    assert!(panel.is_missing_some());
+    hear(&mut panel, said("ams", 2, at(3_001), &[]), at(3_001));
+    assert!(!panel.is_missing_some());
+}
+
+#[test]
+fn another_configuration_reads_again_what_was_said() {
+    let mut before = panel(&["ams", "nyc"], None);
+    hear(&mut before, said("ams", 1, at(0), &[(3, at(0))]), at(0));
+    let mut next = panel(&["nyc", "ams"], None);
+    std::mem::swap(&mut before, &mut next);
+    next.reconfigure(before);
+    next.settle(at(1));
+    let votes: Vec<Vote> = next.of(CheckId(3)).map(|(_, vote)| vote).collect();
+    assert_eq!(votes, [Vote::Absent, Vote::Down]);
+    assert_eq!(next.seats()[1].hearing(), Hearing::Heard);
+}
