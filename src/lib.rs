@@ -63,6 +63,7 @@
 //! | 4 | [`snapshot`] | the compiled world and its standing, published by one swap |
 //! | 5 | [`responder`] | octets in, octets out |
 //! | 5 | [`engine`] | the single writer of all that changes: events in, effects out |
+//! | 6 | [`cluster`] | what nodes share: opaque values by key, in this process or through NATS |
 //! | 6 | [`control`] | the HTTP API, metrics, hooks |
 //! | 6 | [`prober`] | probes on the network |
 //! | 6 | [`server`] | UDP workers, TCP, sockets from systemd; the only `unsafe` code |
@@ -99,6 +100,7 @@
 #![deny(unsafe_code)]
 
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod control;
 pub mod engine;

@@ -196,3 +196,22 @@ pub const NODES: usize = 256;
 /// Lists of checks that are remembered to read opinions by. Vantages have the same, or during a
 /// change of configuration the one before.
 pub const ROLLS: usize = 64;
+/// Keys under which something is shared; more are neither put nor taken. Every vantage, node
+/// and admin state has one, and a quarter is left for what a node does not know.
+pub const SHARED_KEYS: usize = 16_384;
+
+/// Octets of a key as text; longer ones are neither put nor taken. An admin state's target fits,
+/// each octet of it written as three.
+pub const SHARED_KEY: usize = 1024;
+
+/// Octets of all that is shared; past that a reading leaves out the rest, with a warning. A
+/// thousand vantages with opinions of a thousand endpoints each fit.
+pub const SHARED: usize = 256 * 1024 * 1024;
+
+/// Values on their way to the cluster's store at a time; past that one waits. At a round trip of
+/// 200 ms that is 80 a second, and at start a node has one for each of its admin states.
+pub const PUTS_IN_FLIGHT: usize = 16;
+
+/// News of the cluster that wait for the node; past that entries are left out and all is read
+/// again once it has caught up. A change at every vantage at once fits.
+pub const NEWS: usize = 1024;

@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["engine", "responder"],
     // `store` is not in the table of the design: files are for neither `engine`, which is pure,
     // nor `cli`, which wires.
-    &["control", "prober", "server", "store"],
+    &["cluster", "control", "prober", "server", "store"],
     &["cli"],
 ];
 
@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("snapshot", &["config", "geo", "model", "steer", "zone"]),
     ("responder", &["model", "snapshot", "steer", "wire", "zone"]),
     ("engine", &["health", "model", "snapshot", "steer"]),
+    ("cluster", &["config", "model", "tasks"]),
     ("control", &["config", "engine", "health", "model", "responder", "tasks"]),
     ("prober", &["health", "model", "tasks"]),
     ("server", &["config", "model", "responder", "snapshot", "tasks"]),

@@ -1,0 +1,206 @@
+//! Consumers of a bucket: one that follows it, and one that reads all there is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::AckPolicy;
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::consumer::pull;
+use async_nats::jetstream::consumer::push;
+use async_nats::jetstream::stream::ConsumerError;
+use async_nats::jetstream::stream::ConsumerErrorKind;
+use futures_util::StreamExt;
+use futures_util::stream;
+use futures_util::stream::BoxStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::bucket::Entry;
+use crate::cluster::fault::Fault;
+use crate::cluster::nats::contact::Contact;
+use crate::cluster::nats::contact::Place;
+use crate::cluster::nats::dial;
+use crate::cluster::nats::sieve::Sieve;
+
+/// How often the server says that a consumer is there; after twice as long it is given up. A
+/// consumer is on one server only, and ends with it.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How long a server keeps a consumer that nobody listens to.
+const UNUSED: Duration = Duration::from_secs(30);
+
+/// How long a part of a reading may take.
+const PART_WITHIN: Duration = Duration::from_secs(5);
+
+/// Messages in one part of a reading.
+const PART: u64 = 1000;
+
+/// Octets in one part of a reading, about: a server drops a connection on which much more waits.
+const PART_OCTETS: u64 = 16 * 1024 * 1024;
+
+/// A watch of one bucket: what it needs to go on.
+struct Tail {
+    messages: push::Messages,
+    place: Place,
+    prefix: String,
+    sieve: Arc<Sieve>,
+    gone: CancellationToken,
+    /// The consumer's count of the last message.
+    last: u64,
+    ended: bool,
+}
+
+/// What a bucket takes from now on. It ends with the first fault.
+pub(super) async fn watch(
+    contact: &Contact,
+    place: &Place,
+    sieve: Arc<Sieve>,
+) -> Result<BoxStream<'static, Result<Entry, Fault>>, Fault> {
+    let config = push::Config {
+        deliver_subject: contact.connection.client.new_inbox(),
+        description: Some("a watch of Meridian".to_owned()),
+        deliver_policy: DeliverPolicy::New,
+        ack_policy: AckPolicy::None,
+        max_deliver: 1,
+        idle_heartbeat: HEARTBEAT,
+        inactive_threshold: UNUSED,
+        num_replicas: 1,
+        memory_storage: true,
+        ..push::Config::default()
+    };
+    let asked = asked(place);
+    let consumer = contact.ask(&asked, place.stream.create_consumer(config)).await?;
+    let consumer = consumer.map_err(|error| no_consumer(&error, place))?;
+    let messages = contact.ask(&asked, consumer.messages()).await?;
+    let messages = messages.map_err(|error| Fault::lost(dial::chain(&error)))?;
+    let tail = Tail {
+        messages,
+        place: place.clone(),
+        prefix: prefix(place),
+        sieve,
+        gone: contact.connection.gone.clone(),
+        last: 0,
+        ended: false,
+    };
+    Ok(stream::unfold(tail, step).boxed())
+}
+
+/// The next entry of a watch.
+async fn step(mut tail: Tail) -> Option<(Result<Entry, Fault>, Tail)> {
+    while !tail.ended {
+        let message = tokio::select! {
+            message = tail.messages.next() => message,
+            () = tail.gone.cancelled() => {
+                tail.ended = true;
+                return Some((Err(Fault::lost("by the server or the network")), tail));
+            }
+        };
+        let fault = match message {
+            Some(Ok(message)) => match message.info() {
+                Ok(info) if info.consumer_sequence == tail.last + 1 => {
+                    tail.last = info.consumer_sequence;
+                    match tail.sieve.entry(&message, &tail.prefix) {
+                        Some(entry) => return Some((Ok(entry), tail)),
+                        None => continue,
+                    }
+                }
+                Ok(_) | Err(_) => {
+                    Fault::Behind { of: format!("the watch of `{}`", tail.place.bucket) }
+                }
+            },
+            Some(Err(_)) => {
+                Fault::timeout(format!("the watch of `{}`: no heartbeat", tail.place.bucket))
+            }
+            None => Fault::lost("the watch ended"),
+        };
+        tail.ended = true;
+        return Some((Err(fault), tail));
+    }
+    None
+}
+
+/// Adds all that a bucket has.
+pub(super) async fn read(
+    contact: &Contact,
+    place: &Place,
+    sieve: &Sieve,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Fault> {
+    let config = pull::Config {
+        description: Some("a reading of Meridian".to_owned()),
+        deliver_policy: DeliverPolicy::LastPerSubject,
+        ack_policy: AckPolicy::None,
+        inactive_threshold: UNUSED,
+        num_replicas: 1,
+        memory_storage: true,
+        filter_subject: format!("{}>", prefix(place)),
+        ..pull::Config::default()
+    };
+    let asked = asked(place);
+    let consumer = contact.ask(&asked, place.stream.create_consumer(config)).await?;
+    let mut consumer = consumer.map_err(|error| no_consumer(&error, place))?;
+    let (prefix, most) = (prefix(place), part(contact, place).await?);
+    let mut left = consumer.cached_info().num_pending;
+    while left > 0 {
+        let count = usize::try_from(left.min(most)).unwrap_or(usize::MAX);
+        let batch = consumer.batch().max_messages(count).expires(PART_WITHIN).messages();
+        let batch = contact.ask(&asked, batch).await?;
+        let mut batch = batch.map_err(|error| Fault::lost(dial::chain(&error)))?;
+        let mut came = false;
+        while let Some(Ok(message)) = contact.ask(&asked, batch.next()).await? {
+            came = true;
+            let Ok(info) = message.info() else { continue };
+            left = info.pending;
+            entries.extend(sieve.entry(&message, &prefix));
+            if left == 0 {
+                break;
+            }
+        }
+        if !came {
+            // What was left may have been removed, or gone by its age.
+            let info = contact.ask(&asked, consumer.info()).await?;
+            left = info.map_or(left, |info| info.num_pending);
+            if left > 0 {
+                return Err(Fault::timeout(format!("the reading of `{}`", place.bucket)));
+            }
+        }
+    }
+    // It would go by itself, later.
+    let name = consumer.cached_info().name.clone();
+    drop(contact.ask(&asked, place.stream.delete_consumer(&name)).await);
+    Ok(())
+}
+
+/// How many messages make a part, by how large they are now.
+async fn part(contact: &Contact, place: &Place) -> Result<u64, Fault> {
+    let api = format!("$JS.API.STREAM.INFO.KV_{}", place.bucket);
+    let info = contact.ask(&api, place.stream.get_info()).await?;
+    let Ok(info) = info else {
+        return Err(Fault::Unavailable {
+            asked: format!("`{api}`"),
+            found: "the stream has no state".to_owned(),
+        });
+    };
+    let average = info.state.bytes / info.state.messages.max(1);
+    Ok((PART_OCTETS / average.max(1)).clamp(1, PART))
+}
+
+fn prefix(place: &Place) -> String {
+    format!("$KV.{}.", place.bucket)
+}
+
+/// The beginning of the subjects by which consumers are made and asked.
+fn asked(place: &Place) -> String {
+    format!("KV_{}", place.bucket)
+}
+
+fn no_consumer(error: &ConsumerError, place: &Place) -> Fault {
+    let asked = format!("a consumer of `{}`", place.bucket);
+    match error.kind() {
+        ConsumerErrorKind::TimedOut => Fault::Timeout { asked },
+        ConsumerErrorKind::InvalidConsumerType
+        | ConsumerErrorKind::InvalidName
+        | ConsumerErrorKind::JetStream(_)
+        | ConsumerErrorKind::Other
+        | ConsumerErrorKind::Request => Fault::Unavailable { asked, found: dial::chain(error) },
+    }
+}
