@@ -24,8 +24,8 @@
 //!
 //! # Not here
 //!
-//! What the values mean, who may say what, and which of two nodes is right: that is for whoever
-//! takes the [`News`]. A store's order is none of the cluster's: it may have been emptied.
+//! Which of two nodes is right, and what follows from what they say: that is for the engine,
+//! which gets the events that a [`Session`] makes of [`News`]. A store's order is none of the cluster's: it may have been emptied.
 //!
 //! # Start with
 //!
@@ -38,6 +38,7 @@ mod key;
 mod link;
 mod local;
 mod nats;
+mod session;
 
 #[cfg(test)]
 mod tests;
@@ -51,3 +52,4 @@ pub use link::Link;
 pub use link::News;
 pub use local::Hub;
 pub use nats::Nats;
+pub use session::Session;

@@ -312,12 +312,14 @@ impl Engine {
         due.into_iter().chain(shared).chain([self.line.next_deadline()]).flatten().min()
     }
 
-    /// Whether every check has a verdict, can't have one, or is not for us to find out.
+    /// Whether the others were heard or can't be, and every check has a verdict, can't have one,
+    /// or is not for us to find out.
     pub fn is_settled(&self) -> bool {
         let is_known = |(check, own): (&CheckState, &Sighting)| {
             check.verdict != Verdict::Unknown || check.is_unable || own.is_pushed()
         };
-        self.checks.iter().zip(self.vantage.sightings()).all(is_known)
+        let has_heard = self.line.contact != Contact::Starting;
+        has_heard && self.checks.iter().zip(self.vantage.sightings()).all(is_known)
     }
 
     /// The first round of probes is over, or was waited for long enough: from now on it is

@@ -196,6 +196,7 @@ pub const NODES: usize = 256;
 /// Lists of checks that are remembered to read opinions by. Vantages have the same, or during a
 /// change of configuration the one before.
 pub const ROLLS: usize = 64;
+
 /// Keys under which something is shared; more are neither put nor taken. Every vantage, node
 /// and admin state has one, and a quarter is left for what a node does not know.
 pub const SHARED_KEYS: usize = 16_384;
@@ -215,3 +216,7 @@ pub const PUTS_IN_FLIGHT: usize = 16;
 /// News of the cluster that wait for the node; past that entries are left out and all is read
 /// again once it has caught up. A change at every vantage at once fits.
 pub const NEWS: usize = 1024;
+
+/// Values of the cluster of which it is remembered what is wrong with them, so that it is told
+/// once; past that nothing more is told.
+pub const COMPLAINTS: usize = 64;

@@ -35,7 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("snapshot", &["config", "geo", "model", "steer", "zone"]),
     ("responder", &["model", "snapshot", "steer", "wire", "zone"]),
     ("engine", &["health", "model", "snapshot", "steer"]),
-    ("cluster", &["config", "model", "tasks"]),
+    ("cluster", &["config", "engine", "health", "model", "tasks"]),
     ("control", &["config", "engine", "health", "model", "responder", "tasks"]),
     ("prober", &["health", "model", "tasks"]),
     ("server", &["config", "model", "responder", "snapshot", "tasks"]),
@@ -43,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "cluster",
             "config",
             "control",
             "engine",

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   event ─► Engine ─► effects ─┬─ standings ─► one swap ─► workers
+//!   news ──► Session ──┘        ├─ to share ──► link to the others
 //!                               ├─ notices ───► log, hooks, event stream
 //!                               └─ save ──────► state directory
 //! ```
@@ -14,9 +15,13 @@ use jiff::Timestamp;
 use tokio::sync::broadcast;
 
 use crate::cli::node::clock::Clock;
+use crate::cluster::Link;
+use crate::cluster::News;
+use crate::cluster::Session;
 use crate::engine::AdminChange;
 use crate::engine::AdminDone;
 use crate::engine::AdminRefusal;
+use crate::engine::Effects;
 use crate::engine::Engine;
 use crate::engine::Event;
 use crate::engine::Notice;
@@ -49,6 +54,8 @@ pub(super) struct Helm {
     snapshot: Snapshot,
     notices: broadcast::Sender<Arc<Notice>>,
     store: Arc<Store>,
+    link: Link,
+    session: Session,
     /// The last one that was asked for.
     status: Option<Arc<Status>>,
     /// Since when something is not saved.
@@ -59,11 +66,12 @@ pub(super) struct Helm {
 
 impl Helm {
     /// Takes a configuration and what was saved before the node stopped.
-    pub(super) fn new(plan: Plan, saved: Option<Saved>, store: Store) -> Self {
+    pub(super) fn new(plan: Plan, saved: Option<Saved>, store: Store, link: Link) -> Self {
         let mut clock = Clock::new();
         let world = Arc::clone(&plan.world);
         let mut engine = Engine::new(plan, saved, clock.now());
-        let effects = engine.effects(clock.now());
+        let mut effects = engine.effects(clock.now());
+        share(&link, &mut effects);
         let standings = effects.standings.into_values();
         let snapshot = Snapshot { standing: Arc::new(Standing::new(standings)), world };
         let publisher = Publisher::new(snapshot.clone());
@@ -76,6 +84,8 @@ impl Helm {
             snapshot,
             notices,
             store: Arc::new(store),
+            link,
+            session: Session::default(),
             status: None,
             unsaved: None,
             save_due: None,
@@ -134,6 +144,15 @@ impl Helm {
         self.settle(now);
     }
 
+    /// Takes what came of the others.
+    pub(super) fn news(&mut self, news: impl IntoIterator<Item = News>) {
+        let now = self.now();
+        for event in news.into_iter().flat_map(|news| self.session.take(news)) {
+            self.engine.step(event, now);
+        }
+        self.settle(now);
+    }
+
     pub(super) fn change(&mut self, change: AdminChange) -> Result<AdminDone, AdminRefusal> {
         let now = self.now();
         let done = self.engine.change(change, now);
@@ -147,7 +166,8 @@ impl Helm {
         self.snapshot.world = Arc::clone(&plan.world);
         self.status = None;
         self.engine.step(Event::Reconfigured(Box::new(plan)), now);
-        let effects = self.engine.effects(now);
+        let mut effects = self.engine.effects(now);
+        share(&self.link, &mut effects);
         let standings = effects.standings.into_values();
         self.snapshot.standing = Arc::new(Standing::new(standings));
         self.publisher.publish(self.snapshot.clone());
@@ -187,6 +207,7 @@ impl Helm {
             self.snapshot.standing = Arc::new(self.snapshot.standing.with(standings));
             self.publisher.publish(self.snapshot.clone());
         }
+        share(&self.link, &mut effects);
         self.follow(effects.save, now);
     }
 
@@ -214,6 +235,11 @@ impl Helm {
             self.save_due = now.checked_add((took * 20).max(LEAST_PAUSE)).ok();
         }
     }
+}
+
+/// Has the others told what is for them.
+fn share(link: &Link, effects: &mut Effects) {
+    Session::puts(effects).into_iter().for_each(|(key, value)| link.put(key, value));
 }
 
 /// Each change once, with before, after and why.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   prober ─► reports ──┐
-//!   API ────► requests ─┼─► Helm: engine, publishing, saving, telling
+//!   others ─► news ─────┤
+//!   API ────► requests ─┼─► Helm: engine, publishing, sharing, saving, telling
 //!   time ───────────────┘        ▲
 //!   SIGHUP ───────┐              │
 //!   files changed ┼─► load and compile aside ─┬─ error: reported, everything stays
@@ -52,10 +53,15 @@ use crate::cli::node::signals::told_to;
 use crate::cli::state;
 use crate::cli::watch::Look;
 use crate::cli::watch::Watched;
+use crate::cluster::Link;
+use crate::cluster::News;
+use crate::config;
 use crate::control::Request;
+use crate::engine;
 use crate::engine::Plan;
 use crate::health::Report;
 use crate::model::Monitor;
+use crate::model::limits;
 use crate::prober;
 use crate::prober::Prober;
 use crate::server;
@@ -92,6 +98,10 @@ pub(super) struct Node {
     office: Office,
     recipe: Arc<Recipe>,
     reports: mpsc::Receiver<Report>,
+    news: mpsc::Receiver<News>,
+    cluster: config::Cluster,
+    /// What it is to the others, until it stops.
+    me: engine::Node,
     requests: mpsc::Receiver<Request>,
     /// One permit per explanation under way: each reads databases.
     explaining: Arc<Semaphore>,
@@ -129,18 +139,20 @@ impl Node {
         tasks: Tasks,
     ) -> Result<Self, String> {
         let notify = Notify::from_environment();
-        let Prepared { plan, server, control, hooks, state, cluster: _cluster, recipe, seen } =
-            prepared;
+        let Prepared { plan, server, control, hooks, state, cluster, recipe, seen } = prepared;
         let folder = state::folder(state.as_deref(), path);
         let (store, saved) = open_store(&folder, &tasks);
         let (report, mut reports) = mpsc::channel(REPORTS);
         // The first round is spread over a second at most.
         let of_monitor = |m: &Monitor| m.timeout + m.interval.min(Duration::from_secs(1));
         let patience = plan.monitors.iter().map(of_monitor).max();
-        let probes = probes(&plan);
-        let mut helm = Helm::new(plan, saved, store);
+        let (probes, me) = (probes(&plan), plan.node.clone());
+        warn_of_no_vote(&plan);
+        let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
+        let mut helm = Helm::new(plan, saved, store, link);
         let prober = Prober::start(probes, report, &tasks).map_err(|error| chain(&error))?;
-        first_round(&mut helm, &mut reports, patience.unwrap_or_default().min(PATIENCE)).await;
+        let patience = patience.unwrap_or_default().min(PATIENCE);
+        first_round(&mut helm, &mut reports, &mut news, patience).await;
         helm.begin();
         let settings = Settings {
             tcp_idle: server.tcp_idle,
@@ -166,6 +178,9 @@ impl Node {
             office,
             recipe,
             reports,
+            news,
+            cluster,
+            me,
             requests,
             explaining: Arc::new(Semaphore::new(EXPLANATIONS)),
             tasks,
@@ -187,6 +202,7 @@ impl Node {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut reports = Vec::with_capacity(REPORTS);
+        let mut news = Vec::with_capacity(limits::NEWS);
         loop {
             let due = self.helm.deadline();
             tokio::select! {
@@ -195,6 +211,9 @@ impl Node {
                 _ = look.tick() => self.look(),
                 1.. = self.reports.recv_many(&mut reports, REPORTS) => {
                     self.helm.report(reports.drain(..));
+                }
+                1.. = self.news.recv_many(&mut news, limits::NEWS) => {
+                    self.helm.news(news.drain(..));
                 }
                 Some(request) = self.requests.recv() => self.answer(request),
                 prepared = loaded(&mut self.reloading) => self.loaded(prepared).await,
@@ -278,7 +297,11 @@ impl Node {
 
     /// Publishes by one swap, then follows with addresses. Returns how often it did.
     async fn take(&mut self, prepared: Prepared) -> u64 {
-        let Prepared { plan, server, control, hooks, recipe, seen, .. } = prepared;
+        let Prepared { mut plan, server, control, hooks, cluster, recipe, seen, .. } = prepared;
+        if cluster != self.cluster || plan.node != self.me {
+            tracing::warn!("what changed in [cluster] is taken when the node starts again");
+            plan.node = self.me.clone();
+        }
         self.prober.replace(probes(&plan));
         self.helm.reconfigure(plan);
         self.office.renew(&control, &hooks);
@@ -305,20 +328,41 @@ impl Node {
 
 /// What the prober is to do.
 fn probes(plan: &Plan) -> prober::Plan {
-    prober::Plan { checks: plan.checks.all.clone(), monitors: plan.monitors.clone() }
+    let checks = if plan.node.probes { plan.checks.all.clone() } else { Vec::new() };
+    prober::Plan { checks, monitors: plan.monitors.clone() }
 }
 
 /// Takes outcomes until all that is probed is known, at most for `patience`.
-async fn first_round(helm: &mut Helm, reports: &mut mpsc::Receiver<Report>, patience: Duration) {
+async fn first_round(
+    helm: &mut Helm,
+    reports: &mut mpsc::Receiver<Report>,
+    news: &mut mpsc::Receiver<News>,
+    patience: Duration,
+) {
     let mut late = pin!(tokio::time::sleep(patience));
     while !helm.is_settled() {
+        let due = helm.deadline();
         tokio::select! {
             Some(report) = reports.recv() => helm.report([report]),
+            Some(news) = news.recv() => helm.news([news]),
+            () = until(due) => helm.tick(),
             () = &mut late => {
                 tracing::warn!("not everything was probed in time; answering without");
                 return;
             }
         }
+    }
+}
+
+/// A node that probes, and that the configuration does not know as a vantage.
+fn warn_of_no_vote(plan: &Plan) {
+    let engine::Node { name, probes, .. } = &plan.node;
+    if *probes && !plan.vantages.all.is_empty() && plan.vantages.find(name).is_none() {
+        tracing::warn!(
+            node = name,
+            "no [vantage.NAME] has the name of this node: what it probes counts for nothing; add \
+             one, name the node with --node, or set `probe = false`"
+        );
     }
 }
 

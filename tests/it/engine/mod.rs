@@ -113,7 +113,8 @@ impl Rig {
         let now: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
         let standing = Arc::new(Standing::all_admitted(&plan.world));
         let snapshot = Snapshot { world: Arc::clone(&plan.world), standing };
-        let engine = Engine::new(plan.clone(), saved, now);
+        let mut engine = Engine::new(plan.clone(), saved, now);
+        engine.step(Event::Joined, now);
         let mut rig = Self { engine, snapshot, now, notices: Vec::new(), plan };
         rig.publish();
         rig
