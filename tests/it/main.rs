@@ -15,6 +15,8 @@ mod lab;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
+mod nats;
+mod nats_server;
 mod node;
 mod operating;
 mod program;

@@ -130,7 +130,8 @@ fn login(login: &Login) -> Result<ConnectOptions, Fault> {
         Login::Credentials(path) => {
             let what = "the credentials file";
             let unfit = |error: io::Error| file(what, path, &error);
-            options.credentials(&secret(what, path)?).map_err(unfit)
+            // The client wants the end of the last line.
+            options.credentials(&(secret(what, path)? + "\n")).map_err(unfit)
         }
         Login::Nkey(path) => Ok(options.nkey(secret("the nkey seed file", path)?)),
         Login::Token(path) => Ok(options.token(secret("the token file", path)?)),

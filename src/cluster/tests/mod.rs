@@ -4,6 +4,7 @@
 mod contract;
 mod keeping;
 mod logins;
+mod nkey;
 mod servers;
 mod shapes;
 
