@@ -38,6 +38,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve DNS until SIGTERM; reload on SIGHUP and when files change.
     Serve(Serve),
+    /// Probe for a cluster, and answer nobody.
+    Probe(Probe),
     /// Serve a built-in example on loopback and print queries to try.
     Demo(Demo),
     /// Report every mistake in the configuration, its zones and databases.
@@ -82,6 +84,15 @@ pub(super) struct Serve {
     #[command(flatten)]
     pub(super) configured: Configured,
     /// Its name in the cluster; left out: `node` in `[cluster]`, or the host's.
+    #[arg(long, value_name = "NAME", value_parser = node_name)]
+    pub(super) node: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Probe {
+    #[command(flatten)]
+    pub(super) configured: Configured,
+    /// Its name: one of the `[vantage.NAME]`. Left out: `node` in `[cluster]`, or the host's.
     #[arg(long, value_name = "NAME", value_parser = node_name)]
     pub(super) node: Option<String>,
 }

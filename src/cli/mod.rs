@@ -12,6 +12,7 @@ mod admin;
 mod api;
 mod arguments;
 mod check;
+mod clock;
 mod columns;
 mod demo;
 mod documents;
@@ -19,10 +20,13 @@ mod explain;
 mod geo;
 mod identity;
 mod node;
+mod notices;
 mod output;
+mod probe;
 mod recorder;
 mod reload;
 mod serve;
+mod signals;
 mod state;
 mod status;
 mod traffic;
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
     drop(rustls::crypto::ring::default_provider().install_default());
     let exit = match arguments.command {
         Command::Serve(options) => serve::run(&options),
+        Command::Probe(options) => probe::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Explain(options) => explain::run(&options),

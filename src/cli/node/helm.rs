@@ -14,7 +14,8 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use crate::cli::node::clock::Clock;
+use crate::cli::clock::Clock;
+use crate::cli::notices;
 use crate::cluster::Link;
 use crate::cluster::News;
 use crate::cluster::Session;
@@ -28,7 +29,6 @@ use crate::engine::Notice;
 use crate::engine::Plan;
 use crate::engine::Saved;
 use crate::engine::Status;
-use crate::engine::What;
 use crate::health::Report;
 use crate::snapshot::Publisher;
 use crate::snapshot::Snapshot;
@@ -214,7 +214,7 @@ impl Helm {
     /// What comes after the answers have followed.
     fn follow(&mut self, save: bool, now: Timestamp) {
         for notice in self.engine.notices(now) {
-            log(&notice.what);
+            notices::log(&notice.what);
             // Nobody may be listening.
             drop(self.notices.send(Arc::new(notice)));
         }
@@ -240,36 +240,4 @@ impl Helm {
 /// Has the others told what is for them.
 fn share(link: &Link, effects: &mut Effects) {
     Session::puts(effects).into_iter().for_each(|(key, value)| link.put(key, value));
-}
-
-/// Each change once, with before, after and why.
-fn log(what: &What) {
-    match what {
-        What::Check { check, before, after, reason } => {
-            tracing::info!(%check, %before, %after, reason, "verdict");
-        }
-        What::Pool { service, region, admitted, reason } => {
-            tracing::info!(service, region, admitted, reason, "pool");
-        }
-        What::Service { service, before, after } => {
-            tracing::info!(service, ?before, ?after, "service");
-        }
-        What::Region { region, before, after, reason } => {
-            tracing::info!(region, %before, %after, reason, "region");
-        }
-        What::Admin { target, state, who, why } => {
-            tracing::info!(%target, %state, who, why, "admin state");
-        }
-        // Told once the addresses have followed too.
-        What::Reloaded { .. } => {}
-        What::Cluster { joined: true, .. } => tracing::info!("the others are heard again"),
-        What::Cluster { joined: false, why } => {
-            tracing::warn!(why, "nobody else is heard; answering from what is known");
-        }
-        What::Vantage { vantage, hearing } => tracing::info!(vantage, ?hearing, "vantage"),
-        What::Trouble { why } => tracing::warn!("{why}"),
-        What::Certificate { check, ends } => {
-            tracing::warn!(%check, %ends, "a certificate ends soon");
-        }
-    }
 }

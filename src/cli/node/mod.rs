@@ -13,12 +13,10 @@
 //! One loop on the control plane's runtime is all that writes; it waits for nothing that
 //! takes long. Compiling, files and whoever reads events have threads or tasks of their own.
 
-mod clock;
 mod helm;
 mod office;
 mod prepared;
 mod requests;
-mod signals;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -47,9 +45,9 @@ use crate::cli::node::prepared::Refused;
 pub(super) use crate::cli::node::prepared::any_error;
 pub(super) use crate::cli::node::prepared::prepare;
 pub(super) use crate::cli::node::prepared::report;
-pub(super) use crate::cli::node::signals::Signals;
-use crate::cli::node::signals::received;
-use crate::cli::node::signals::told_to;
+use crate::cli::signals::Signals;
+use crate::cli::signals::received;
+use crate::cli::signals::told_to;
 use crate::cli::state;
 use crate::cli::watch::Look;
 use crate::cli::watch::Watched;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 /// Wall-clock time that goes on evenly: what a step of the system's clock would do to probes,
 /// ramps and ends of drains is put off until the step is too large to be ignored.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(in crate::cli) struct Clock {
     wall: Timestamp,
     steady: Instant,
 }
@@ -19,13 +19,13 @@ const DRIFT: Duration = Duration::from_secs(5);
 impl Clock {
     /// A clock that shows the system's time.
     #[expect(clippy::disallowed_methods, reason = "the edge, where the time is read")]
-    pub(super) fn new() -> Self {
+    pub(in crate::cli) fn new() -> Self {
         Self { wall: Timestamp::now(), steady: Instant::now() }
     }
 
     /// The time. Never before an earlier reading, unless the system's clock was set back by
     /// more than [`DRIFT`].
-    pub(super) fn now(&mut self) -> Timestamp {
+    pub(in crate::cli) fn now(&mut self) -> Timestamp {
         let (now, wall) = (self.ahead(), Timestamp::now());
         if wall.duration_since(now).unsigned_abs() < DRIFT {
             return now;
@@ -37,7 +37,7 @@ impl Clock {
 
     /// When on the steady clock a point in time is; now if it is over.
     #[expect(clippy::disallowed_methods, reason = "the edge, where the time is read")]
-    pub(super) fn instant(&self, at: Timestamp) -> Instant {
+    pub(in crate::cli) fn instant(&self, at: Timestamp) -> Instant {
         let left = Duration::try_from(at.duration_since(self.ahead()));
         Instant::now() + left.unwrap_or_default()
     }

@@ -6,9 +6,9 @@ use tokio::signal::unix::signal;
 
 /// The signals of a node.
 pub(in crate::cli) struct Signals {
-    pub(super) hangup: Signal,
+    pub(in crate::cli) hangup: Signal,
     /// SIGTERM and SIGINT.
-    pub(super) stop: [Signal; 2],
+    pub(in crate::cli) stop: [Signal; 2],
 }
 
 impl Signals {
@@ -32,7 +32,7 @@ impl Signals {
 }
 
 /// Waits for either of two.
-pub(super) async fn told_to([terminate, interrupt]: &mut [Signal; 2]) {
+pub(in crate::cli) async fn told_to([terminate, interrupt]: &mut [Signal; 2]) {
     tokio::select! {
         () = received(terminate) => {}
         () = received(interrupt) => {}
@@ -40,7 +40,7 @@ pub(super) async fn told_to([terminate, interrupt]: &mut [Signal; 2]) {
 }
 
 /// Waits for one.
-pub(super) async fn received(signal: &mut Signal) {
+pub(in crate::cli) async fn received(signal: &mut Signal) {
     if signal.recv().await.is_none() {
         // The stream ended, which it does not while the runtime lives.
         std::future::pending::<()>().await;

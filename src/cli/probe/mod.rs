@@ -1,0 +1,191 @@
+//! `meridian probe`: a prober alone.
+//!
+//! ```text
+//!   prober ─► reports ─┐
+//!   others ─► news ────┼─► Outpost ─► effects ─► link to the others
+//!   time ──────────────┘      ▲
+//!   file changed ─────────────┘
+//! ```
+
+mod source;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio::time::MissedTickBehavior;
+use tokio::time::interval;
+use tokio::time::sleep_until;
+
+use crate::cli::Exit;
+use crate::cli::arguments::Probe;
+use crate::cli::chain;
+use crate::cli::clock::Clock;
+use crate::cli::identity::Identity;
+use crate::cli::notices;
+use crate::cli::probe::source::Source;
+use crate::cli::probe::source::Targets;
+use crate::cli::serve;
+use crate::cli::signals::Signals;
+use crate::cli::signals::received;
+use crate::cluster::Link;
+use crate::cluster::News;
+use crate::cluster::Session;
+use crate::engine::Event;
+use crate::engine::Node;
+use crate::engine::Outpost;
+use crate::health::Report;
+use crate::model::limits;
+use crate::prober::Prober;
+use crate::server::Notify;
+use crate::tasks::Stopped;
+use crate::tasks::Tasks;
+
+/// Outcomes that may wait to be taken; past that the prober waits.
+const REPORTS: usize = 4096;
+
+/// How often files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long what is under way may take to end when the prober stops.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+
+pub(super) fn run(options: &Probe) -> Exit {
+    serve::log();
+    let Some(source) = Source::of(options) else { return Exit::Usage };
+    let Some(runtime) = serve::runtime() else { return Exit::Negative };
+    runtime.block_on(async {
+        let signals = match Signals::take() {
+            Ok(signals) => signals,
+            Err(error) => {
+                tracing::error!("failed to listen to signals: {error}");
+                return Exit::Negative;
+            }
+        };
+        match Station::start(options, source) {
+            Ok(station) => station.run(signals).await,
+            Err(problem) => {
+                tracing::error!("{problem}");
+                return Exit::Negative;
+            }
+        }
+        Exit::Done
+    })
+}
+
+/// A prober that runs.
+struct Station {
+    source: Source,
+    outpost: Outpost,
+    clock: Clock,
+    /// The last time that was told.
+    last: Timestamp,
+    prober: Prober,
+    reports: mpsc::Receiver<Report>,
+    session: Session,
+    link: Link,
+    news: mpsc::Receiver<News>,
+    tasks: Tasks,
+}
+
+impl Station {
+    /// Starts it. Must run inside a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// One line that says what can't be had and what to do.
+    fn start(options: &Probe, source: Source) -> Result<Self, String> {
+        let tasks = Tasks::new();
+        let identity = Identity::new(options.node.clone());
+        let name = identity.name(source.cluster());
+        source.warn_of_no_vote(&name);
+        let mut clock = Clock::new();
+        let now = clock.now();
+        let node = Node { name, instance: identity.instance, probes: true };
+        let (report, reports) = mpsc::channel(REPORTS);
+        let (link, news) = Link::start(source.cluster(), &tasks).map_err(|error| chain(&error))?;
+        let targets = source.targets();
+        let prober = Prober::start(targets.plan(), report, &tasks).map_err(|e| chain(&e))?;
+        let outpost = Outpost::new(node, now);
+        let session = Session::default();
+        let mut station =
+            Self { source, outpost, clock, last: now, prober, reports, session, link, news, tasks };
+        station.take(targets);
+        Ok(station)
+    }
+
+    /// Runs until SIGTERM or SIGINT.
+    async fn run(mut self, signals: Signals) {
+        let Signals { mut hangup, mut stop } = signals;
+        let notify = Notify::from_environment();
+        notify.ready("probing");
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut reports = Vec::with_capacity(REPORTS);
+        let mut news = Vec::with_capacity(limits::NEWS);
+        loop {
+            let due = self.clock.instant(self.outpost.next_deadline());
+            tokio::select! {
+                () = crate::cli::signals::told_to(&mut stop) => break,
+                () = received(&mut hangup) => self.reload(),
+                _ = look.tick() => if self.source.changed() { self.reload() },
+                1.. = self.reports.recv_many(&mut reports, REPORTS) => {
+                    self.step(reports.drain(..).map(Event::Report));
+                }
+                1.. = self.news.recv_many(&mut news, limits::NEWS) => self.hear(&mut news),
+                () = sleep_until(Instant::from_std(due)) => self.step([]),
+            }
+        }
+        tracing::info!("stopping");
+        notify.stopping();
+        if let Stopped::Late(left) = self.tasks.stop(STOP_DEADLINE).await {
+            tracing::warn!(?left, "did not end in time");
+        }
+    }
+
+    fn hear(&mut self, news: &mut Vec<News>) {
+        for news in news.drain(..) {
+            if let Some(targets) = self.source.hear(&news) {
+                self.take(targets);
+            }
+            let events = self.session.take(news);
+            self.step(events);
+        }
+    }
+
+    fn reload(&mut self) {
+        match self.source.reload() {
+            Some(targets) => {
+                self.take(targets);
+                tracing::info!("reloaded");
+            }
+            None => tracing::error!("nothing was taken; what was probed before still is"),
+        }
+    }
+
+    fn take(&mut self, targets: Targets) {
+        let now = self.now();
+        self.prober.replace(targets.plan());
+        tracing::info!(checks = targets.checks.len(), "probing");
+        self.outpost.reconfigure(targets.checks, &targets.monitors, now);
+        self.step([]);
+    }
+
+    fn step(&mut self, events: impl IntoIterator<Item = Event>) {
+        let now = self.now();
+        events.into_iter().for_each(|event| self.outpost.step(event, now));
+        let mut effects = self.outpost.effects(now);
+        Session::puts(&mut effects).into_iter().for_each(|(key, value)| self.link.put(key, value));
+        self.outpost.notices().iter().for_each(|notice| notices::log(&notice.what));
+    }
+
+    fn now(&mut self) -> Timestamp {
+        let now = self.clock.now();
+        if now < self.last {
+            self.outpost.set_back(now);
+        }
+        self.last = now;
+        now
+    }
+}
