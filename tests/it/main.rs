@@ -8,6 +8,7 @@ mod api;
 mod asking;
 mod block;
 mod cli;
+mod cluster;
 mod corpus;
 mod engine;
 mod ground;
