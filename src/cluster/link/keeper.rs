@@ -213,9 +213,12 @@ impl<B: Bucket> Keeper<B> {
         read: Result<Vec<Entry>, Fault>,
     ) -> Result<(), Fault> {
         session.reading = None;
-        let entries = self.seen.all(read?, std::mem::take(&mut session.meanwhile));
-        let now = Instant::now();
         let was_joined = self.outlet.is_joined();
+        if !was_joined {
+            self.seen.forget();
+        }
+        let entries = self.seen.all(read?, std::mem::take(&mut session.meanwhile))?;
+        let now = Instant::now();
         if !self.outlet.read(entries) {
             session.read_at = now;
             return Ok(());

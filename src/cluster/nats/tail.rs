@@ -25,6 +25,10 @@ use crate::cluster::nats::contact::Place;
 use crate::cluster::nats::dial;
 use crate::cluster::nats::sieve::Sieve;
 
+/// Messages of before with which a watch begins: a reading may come from a server that is as far
+/// behind, and what it lacks would come by no watch that began after it.
+const OVERLAP: u64 = 100;
+
 /// How often the server says that a consumer is there; after twice as long it is given up. A
 /// consumer is on one server only, and ends with it.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -64,17 +68,19 @@ struct Tail {
     ended: bool,
 }
 
-/// What a bucket takes from now on. It ends with the first fault.
+/// What a bucket takes from now on, and a little of before. It ends with the first fault.
 pub(super) async fn watch(
     contact: &Contact,
     place: &Place,
     sieve: Arc<Sieve>,
 ) -> Result<BoxStream<'static, Result<Entry, Fault>>, Fault> {
+    let last = place.stream.cached_info().state.last_sequence;
+    let from = last.saturating_sub(OVERLAP) + 1;
     let config = || push::Config {
         // One of its own each time, so that a consumer that was made late is not heard.
         deliver_subject: contact.connection.client.new_inbox(),
         description: Some("a watch of Meridian".to_owned()),
-        deliver_policy: DeliverPolicy::New,
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
         ack_policy: AckPolicy::None,
         max_deliver: 1,
         idle_heartbeat: HEARTBEAT,
