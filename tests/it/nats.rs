@@ -16,7 +16,12 @@ use tokio::time::timeout;
 
 use crate::nats_server;
 use crate::nats_server::NatsServer;
-use crate::running::DEADLINE;
+
+/// Elections of servers take up to twenty seconds, and this machine may do other things too.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// For what takes five seconds on a machine that does nothing else.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// One node's link, and what it knows by it.
 struct Node {
@@ -155,13 +160,13 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
     servers[0].signal("STOP");
     let why = node.ended().await;
     println!("given up after {:?}: {why}", before.elapsed());
-    assert!(before.elapsed() < Duration::from_secs(8), "{:?}", before.elapsed());
+    assert!(before.elapsed() < PATIENCE, "{:?}", before.elapsed());
     node.put("fra", 1);
     tokio::time::sleep(Duration::from_secs(3)).await;
     servers[0].signal("CONT");
     let before = Instant::now();
     node.joined().await;
     println!("found again after {:?}", before.elapsed());
-    assert!(before.elapsed() < Duration::from_secs(4), "{:?}", before.elapsed());
+    assert!(before.elapsed() < PATIENCE, "{:?}", before.elapsed());
     node.knows("fra", 1).await;
 }
