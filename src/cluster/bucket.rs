@@ -30,8 +30,8 @@ pub struct Entry {
 /// A future may be dropped at any time; a value that was being put is then stored or not.
 pub trait Bucket: Send + Sync + 'static {
     /// Comes into contact with the store, if there is none, and returns what it takes from now
-    /// on, one's own values included. The stream goes on after no fault: whoever wants more
-    /// watches again.
+    /// on, one's own values included; some of before may come first. The stream goes on after no
+    /// fault: whoever wants more watches again.
     fn watch(
         &self,
     ) -> impl Future<Output = Result<BoxStream<'static, Result<Entry, Fault>>, Fault>> + Send;

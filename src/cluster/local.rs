@@ -98,3 +98,23 @@ impl Bucket for Hub {
         Ok(revision)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_said_again_by_itself_goes_after_a_day() {
+        let hub = Hub::new();
+        let kept = Key::Admin("x".to_owned());
+        for key in [kept.clone(), Key::Node("old".to_owned()), Key::Node("new".to_owned())] {
+            hub.put(key, Arc::new([])).await.unwrap();
+        }
+        let old = Timestamp::now() - SignedDuration::from_hours(24);
+        for key in [&kept, &Key::Node("old".to_owned())] {
+            hub.shelves().entries.get_mut(key).unwrap().stored = old;
+        }
+        let keys: Vec<Key> = hub.read().await.unwrap().into_iter().map(|entry| entry.key).collect();
+        assert_eq!(keys, [kept, Key::Node("new".to_owned())]);
+    }
+}

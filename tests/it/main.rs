@@ -17,6 +17,7 @@ mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
 mod nats;
+#[expect(dead_code, reason = "the unit tests of `cluster` use all of it")]
 mod nats_server;
 mod node;
 mod operating;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream;
+use futures_util::future::join_all;
 use meridian::cluster::Entry;
 use meridian::cluster::Key;
 use meridian::cluster::Link;
@@ -15,7 +16,12 @@ use tokio::time::timeout;
 
 use crate::nats_server;
 use crate::nats_server::NatsServer;
-use crate::running::DEADLINE;
+
+/// Elections of servers take up to twenty seconds, and this machine may do other things too.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// For what takes five seconds on a machine that does nothing else.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// One node's link, and what it knows by it.
 struct Node {
@@ -81,6 +87,12 @@ impl Drop for Node {
     }
 }
 
+/// Waits until each node knows this value. At once: a node that takes no news is not kept in
+/// step.
+async fn all_know(nodes: &mut [Node], value: u64) {
+    join_all(nodes.iter_mut().map(|node| node.knows("fra", value))).await;
+}
+
 /// Three servers that keep each value together.
 fn three() -> Vec<NatsServer> {
     let ports: Vec<u16> = (0..6).map(|_| nats_server::free_port()).collect();
@@ -114,23 +126,17 @@ async fn leader(servers: &[NatsServer], bucket: &str) -> usize {
 async fn one_of_three_servers_ends_and_nothing_is_lost() {
     let mut servers = three();
     let mut nodes = [Node::start(&servers, 3), Node::start(&servers, 3), Node::start(&servers, 3)];
-    for node in &mut nodes {
-        node.joined().await;
-    }
+    join_all(nodes.iter_mut().map(Node::joined)).await;
     nodes[0].put("fra", 1);
-    for node in &mut nodes {
-        node.knows("fra", 1).await;
-        node.lost = 0;
-    }
+    all_know(&mut nodes, 1).await;
+    nodes.iter_mut().for_each(|node| node.lost = 0);
     let leader = leader(&servers, "meridian-live").await;
     let before = Instant::now();
     servers[leader].kill();
     // Each says something new until all of it has come: also what was put while nobody led.
     for value in 2..6 {
         nodes[usize::try_from(value % 3).unwrap()].put("fra", value);
-        for node in &mut nodes {
-            node.knows("fra", value).await;
-        }
+        all_know(&mut nodes, value).await;
         println!("value {value} is known to all {:?} after the end", before.elapsed());
     }
     println!("contacts that ended: {:?}", nodes.each_ref().map(|node| node.lost));
@@ -140,9 +146,7 @@ async fn one_of_three_servers_ends_and_nothing_is_lost() {
     let mut late = Node::start(&servers[leader..=leader], 3);
     late.joined().await;
     late.put("fra", 6);
-    for node in &mut nodes {
-        node.knows("fra", 6).await;
-    }
+    all_know(&mut nodes, 6).await;
     println!("all are one again {:?} after the end", before.elapsed());
 }
 
@@ -156,13 +160,13 @@ async fn a_server_that_falls_silent_is_given_up_and_found_again() {
     servers[0].signal("STOP");
     let why = node.ended().await;
     println!("given up after {:?}: {why}", before.elapsed());
-    assert!(before.elapsed() < Duration::from_secs(8), "{:?}", before.elapsed());
+    assert!(before.elapsed() < PATIENCE, "{:?}", before.elapsed());
     node.put("fra", 1);
     tokio::time::sleep(Duration::from_secs(3)).await;
     servers[0].signal("CONT");
     let before = Instant::now();
     node.joined().await;
     println!("found again after {:?}", before.elapsed());
-    assert!(before.elapsed() < Duration::from_secs(4), "{:?}", before.elapsed());
+    assert!(before.elapsed() < PATIENCE, "{:?}", before.elapsed());
     node.knows("fra", 1).await;
 }

@@ -166,8 +166,10 @@ impl<B: Bucket> Keeper<B> {
 
     /// Sends what waits, as far as the bound allows.
     fn send(&self, session: &mut Session) {
-        // Not before all was read: who joins must not answer what it has not heard.
-        if session.hold.is_some() || session.since.is_none() {
+        // All is read first, so that it is what the contact begins with; unless the node is slow
+        // to take its news, for which the others should not wait.
+        let is_read_next = session.reading.is_some() || self.outlet.is_empty();
+        if session.hold.is_some() || (session.since.is_none() && is_read_next) {
             return;
         }
         while session.puts.len() < limits::PUTS_IN_FLIGHT {
@@ -211,9 +213,12 @@ impl<B: Bucket> Keeper<B> {
         read: Result<Vec<Entry>, Fault>,
     ) -> Result<(), Fault> {
         session.reading = None;
-        let entries = self.seen.all(read?, std::mem::take(&mut session.meanwhile));
-        let now = Instant::now();
         let was_joined = self.outlet.is_joined();
+        if !was_joined {
+            self.seen.forget();
+        }
+        let entries = self.seen.all(read?, std::mem::take(&mut session.meanwhile))?;
+        let now = Instant::now();
         if !self.outlet.read(entries) {
             session.read_at = now;
             return Ok(());

@@ -68,6 +68,11 @@ impl Outlet {
         self.told == Told::Joined
     }
 
+    /// Whether the node has taken all news.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sender.capacity() == self.sender.max_capacity()
+    }
+
     /// Hands over all that there is; false if the queue is full.
     pub(super) fn read(&mut self, entries: Vec<Entry>) -> bool {
         if self.is_lost_due() && !self.say_lost() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::cluster::bucket::Entry;
+use crate::cluster::fault::Fault;
 use crate::cluster::key::Key;
 use crate::model::limits;
 
@@ -37,9 +38,23 @@ impl Seen {
         true
     }
 
+    /// Forgets all: the contact has ended, and the store may be another.
+    pub(super) fn forget(&mut self) {
+        self.revisions.clear();
+    }
+
     /// Begins afresh with all that was read, and what came meanwhile; returns the newest of each
     /// key, as far as the bounds allow.
-    pub(super) fn all(&mut self, read: Vec<Entry>, meanwhile: BTreeMap<Key, Entry>) -> Vec<Entry> {
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Behind`] if something older was read than was delivered: one of the store's
+    /// servers lags, and another should be asked.
+    pub(super) fn all(
+        &mut self,
+        read: Vec<Entry>,
+        meanwhile: BTreeMap<Key, Entry>,
+    ) -> Result<Vec<Entry>, Fault> {
         let mut newest: BTreeMap<Key, Entry> = BTreeMap::new();
         let mut octets = 0_usize;
         let mut is_left_out = false;
@@ -58,6 +73,9 @@ impl Seen {
             octets = after;
             newest.insert(entry.key.clone(), entry);
         }
+        if newest.values().any(|entry| self.is_older(entry)) {
+            return Err(Fault::Behind { of: "a reading".to_owned() });
+        }
         if is_left_out {
             self.complain();
         } else {
@@ -66,7 +84,12 @@ impl Seen {
         let entries: Vec<Entry> = newest.into_values().collect();
         let revision = |entry: &Entry| (entry.key.clone(), (entry.revision, entry.stored));
         self.revisions = entries.iter().map(revision).collect();
-        entries
+        Ok(entries)
+    }
+
+    fn is_older(&self, entry: &Entry) -> bool {
+        let before = self.revisions.get(&entry.key);
+        before.is_some_and(|before| entry.revision < before.0 && entry.stored < before.1)
     }
 
     fn complain(&mut self) {
@@ -103,8 +126,14 @@ mod tests {
         assert!(seen.is_news(&entry(1, 1, 101)), "a store that was emptied");
         let meanwhile = BTreeMap::from([(Key::Checks(1), entry(1, 9, 100))]);
         let read = vec![entry(1, 8, 99), entry(2, 3, 90)];
-        assert_eq!(seen.all(read, meanwhile), [entry(1, 9, 100), entry(2, 3, 90)]);
+        let all = seen.all(read, meanwhile);
+        assert_eq!(all, Ok(vec![entry(1, 9, 100), entry(2, 3, 90)]));
         assert!(!seen.is_news(&entry(1, 9, 100)));
+        let lagging = seen.all(vec![entry(1, 8, 99)], BTreeMap::new());
+        assert!(matches!(lagging, Err(Fault::Behind { .. })));
+        seen.forget();
+        let restored = seen.all(vec![entry(1, 8, 99)], BTreeMap::new());
+        assert_eq!(restored, Ok(vec![entry(1, 8, 99)]));
     }
 
     #[test]
@@ -112,7 +141,7 @@ mod tests {
         let mut seen = Seen::default();
         let most = limits::SHARED_KEYS as u64;
         let read = (0..most + 3).map(|n| entry(n, n, 1)).collect();
-        assert_eq!(seen.all(read, BTreeMap::new()).len(), limits::SHARED_KEYS);
+        assert_eq!(seen.all(read, BTreeMap::new()).unwrap().len(), limits::SHARED_KEYS);
         assert!(!seen.is_news(&entry(most + 1, most + 9, 2)));
         assert!(seen.is_news(&entry(0, most + 9, 2)));
     }

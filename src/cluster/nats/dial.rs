@@ -22,15 +22,15 @@ use crate::config::Cluster;
 use crate::config::Login;
 
 /// How often it is looked whether the server is still there. It is given up once two of these
-/// are unanswered when the third is due: after four to six seconds.
-const PING: Duration = Duration::from_secs(2);
+/// are unanswered when the third is due: after three to four and a half seconds.
+const PING: Duration = Duration::from_millis(1_500);
 
 /// To reach one address of a server, TLS included: five times the way around the world and
 /// back, and twice.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 /// To answer a request. Servers of a cluster ask each other first.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// Octets of a file with a secret; more are no secret.
 const SECRET: u64 = 64 * 1024;

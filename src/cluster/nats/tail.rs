@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::AckPolicy;
+use async_nats::jetstream::consumer::Consumer;
 use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::consumer::FromConsumer;
+use async_nats::jetstream::consumer::IntoConsumerConfig;
 use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::consumer::push;
 use async_nats::jetstream::stream::ConsumerError;
@@ -12,6 +15,7 @@ use async_nats::jetstream::stream::ConsumerErrorKind;
 use futures_util::StreamExt;
 use futures_util::stream;
 use futures_util::stream::BoxStream;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::bucket::Entry;
@@ -21,9 +25,24 @@ use crate::cluster::nats::contact::Place;
 use crate::cluster::nats::dial;
 use crate::cluster::nats::sieve::Sieve;
 
+/// Messages of before with which a watch begins: a reading may come from a server that is as far
+/// behind, and what it lacks would come by no watch that began after it.
+const OVERLAP: u64 = 100;
+
 /// How often the server says that a consumer is there; after twice as long it is given up. A
 /// consumer is on one server only, and ends with it.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How long each try to make a consumer may take. The servers put it on one of those that have
+/// the bucket, by lot, and may choose one that has just ended: no answer comes then, and the next
+/// lot is another.
+const MADE_WITHIN: [Duration; 5] = [
+    Duration::from_millis(700),
+    Duration::from_millis(700),
+    Duration::from_millis(700),
+    Duration::from_millis(1_000),
+    Duration::from_millis(2_000),
+];
 
 /// How long a server keeps a consumer that nobody listens to.
 const UNUSED: Duration = Duration::from_secs(30);
@@ -49,16 +68,19 @@ struct Tail {
     ended: bool,
 }
 
-/// What a bucket takes from now on. It ends with the first fault.
+/// What a bucket takes from now on, and a little of before. It ends with the first fault.
 pub(super) async fn watch(
     contact: &Contact,
     place: &Place,
     sieve: Arc<Sieve>,
 ) -> Result<BoxStream<'static, Result<Entry, Fault>>, Fault> {
-    let config = push::Config {
+    let last = place.stream.cached_info().state.last_sequence;
+    let from = last.saturating_sub(OVERLAP) + 1;
+    let config = || push::Config {
+        // One of its own each time, so that a consumer that was made late is not heard.
         deliver_subject: contact.connection.client.new_inbox(),
         description: Some("a watch of Meridian".to_owned()),
-        deliver_policy: DeliverPolicy::New,
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
         ack_policy: AckPolicy::None,
         max_deliver: 1,
         idle_heartbeat: HEARTBEAT,
@@ -67,9 +89,7 @@ pub(super) async fn watch(
         memory_storage: true,
         ..push::Config::default()
     };
-    let asked = asked(place);
-    let consumer = contact.ask(&asked, place.stream.create_consumer(config)).await?;
-    let consumer = consumer.map_err(|error| no_consumer(&error, place))?;
+    let (asked, consumer) = (asked(place), make(contact, place, config).await?);
     let messages = contact.ask(&asked, consumer.messages()).await?;
     let messages = messages.map_err(|error| Fault::lost(dial::chain(&error)))?;
     let tail = Tail {
@@ -125,7 +145,7 @@ pub(super) async fn read(
     sieve: &Sieve,
     entries: &mut Vec<Entry>,
 ) -> Result<(), Fault> {
-    let config = pull::Config {
+    let config = || pull::Config {
         description: Some("a reading of Meridian".to_owned()),
         deliver_policy: DeliverPolicy::LastPerSubject,
         ack_policy: AckPolicy::None,
@@ -135,9 +155,7 @@ pub(super) async fn read(
         filter_subject: format!("{}>", prefix(place)),
         ..pull::Config::default()
     };
-    let asked = asked(place);
-    let consumer = contact.ask(&asked, place.stream.create_consumer(config)).await?;
-    let mut consumer = consumer.map_err(|error| no_consumer(&error, place))?;
+    let (asked, mut consumer) = (asked(place), make(contact, place, config).await?);
     let (prefix, most) = (prefix(place), part(contact, place).await?);
     let mut left = consumer.cached_info().num_pending;
     while left > 0 {
@@ -168,6 +186,22 @@ pub(super) async fn read(
     let name = consumer.cached_info().name.clone();
     drop(contact.ask(&asked, place.stream.delete_consumer(&name)).await);
     Ok(())
+}
+
+/// Makes a consumer of a bucket.
+async fn make<C: IntoConsumerConfig + FromConsumer>(
+    contact: &Contact,
+    place: &Place,
+    config: impl Fn() -> C,
+) -> Result<Consumer<C>, Fault> {
+    let asked = asked(place);
+    for within in MADE_WITHIN {
+        let make = contact.ask(&asked, place.stream.create_consumer(config()));
+        if let Ok(made) = timeout(within, make).await {
+            return made?.map_err(|error| no_consumer(&error, place));
+        }
+    }
+    Err(Fault::timeout(format!("a consumer of `{}`", place.bucket)))
 }
 
 /// How many messages make a part, by how large they are now.

@@ -5,6 +5,7 @@ mod contract;
 mod keeping;
 mod logins;
 mod nkey;
+mod script;
 mod servers;
 mod shapes;
 
@@ -20,7 +21,7 @@ use crate::config::Cluster;
 use crate::tasks::Tasks;
 
 #[path = "../../../tests/it/nats_server.rs"]
-#[expect(dead_code, reason = "the rest is for clusters of servers, which tests/it has")]
+#[expect(dead_code, reason = "some of it is for `tests/it`")]
 mod nats_server;
 
 /// Nothing here takes so long on the slowest machine; of virtual time it takes nothing.

@@ -14,8 +14,9 @@ use crate::cluster::tests::node;
 use crate::cluster::tests::pair;
 use crate::config::Cluster;
 
-/// From the moment at which a server is back to the moment at which the link says so.
-const BACK_WITHIN: Duration = Duration::from_secs(1);
+/// From the moment at which a server ends, or is back, to the moment at which the link says so.
+/// It is a tenth of that on a machine that does nothing else; `keeping` has the pauses.
+const NOTICED_WITHIN: Duration = Duration::from_secs(5);
 
 /// An admin state and a node's word, heard by both.
 async fn share(here: &mut Listener, there: &mut Listener) {
@@ -39,7 +40,7 @@ async fn a_server_that_is_restarted_kept_what_it_has_on_disk() {
     server.kill();
     let why = here.lost().await;
     assert!(why.starts_with("the connection to NATS ended"), "{why}");
-    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+    assert!(before.elapsed() < NOTICED_WITHIN, "{:?}", before.elapsed());
     there.lost().await;
     here.link.put(node("here"), b"old".to_vec());
     here.link.put(node("here"), b"new".to_vec());
@@ -50,7 +51,7 @@ async fn a_server_that_is_restarted_kept_what_it_has_on_disk() {
     let before = Instant::now();
     let (read, joined) = here.read().await;
     println!("back after {:?}", before.elapsed());
-    assert!(before.elapsed() < BACK_WITHIN, "{:?}", before.elapsed());
+    assert!(before.elapsed() < NOTICED_WITHIN, "{:?}", before.elapsed());
     // What was in memory is gone; the other link may have been faster.
     assert!(joined && read == [pair("admin.x", "drained")], "{read:?}");
     assert_eq!(here.entry().await, pair("nodes.here", "new"));
@@ -73,7 +74,7 @@ async fn a_server_that_comes_back_empty_gets_its_buckets_again() {
     here.joined().await;
     there.joined().await;
     println!("back after {:?}", before.elapsed());
-    assert!(before.elapsed() < BACK_WITHIN, "{:?}", before.elapsed());
+    assert!(before.elapsed() < NOTICED_WITHIN, "{:?}", before.elapsed());
     share(&mut here, &mut there).await;
 }
 
