@@ -113,7 +113,7 @@ fn run(sim: &mut Sim, watch: &mut Watch, seconds: u64) {
 fn trouble(sim: &mut Sim) {
     let process = sim.rng.usize(0..sim.processes.len());
     let check = sim.rng.usize(0..sim.is_up.len());
-    match sim.rng.u8(0..12) {
+    match sim.rng.u8(0..13) {
         0..3 => sim.is_up[check] = !sim.is_up[check],
         3 | 4 => sim.reaches[process][check] = !sim.reaches[process][check],
         // One that sees nothing at all, or everything again.
@@ -132,6 +132,12 @@ fn trouble(sim: &mut Sim) {
             sim.restart(process, keeps_disk);
         }
         10 => order(sim, process),
+        // Where nobody hears of it, and only the disk keeps it.
+        11 => {
+            sim.cut(process);
+            order(sim, process);
+            sim.restart(process, true);
+        }
         _ => {
             let error = sim.clock_error();
             sim.processes[process].skew = error;
