@@ -14,6 +14,9 @@ use crate::health::Verdict;
 use crate::health::Vote;
 use crate::model::VotingScope;
 
+/// How soon after a verdict a node says what all of its verdicts come to.
+const SOON: Duration = Duration::from_secs(1);
+
 /// What stands of one check.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct CheckState {
@@ -50,9 +53,7 @@ impl Engine {
         if let Some(ends) = seen.certificate {
             self.tell(now, What::Certificate { check: key, ends });
         }
-        if seen.vote {
-            self.cast(id, now);
-        }
+        self.cast(id, now);
     }
 
     /// Puts this node's own vote on the panel.
@@ -97,6 +98,8 @@ impl Engine {
         self.touch(id);
         if verdict != was {
             self.effects.save = true;
+            // The others see soon whether they agree.
+            self.card_due = self.card_due.min(now + SOON);
             let check = self.plan.checks.get(id).map(|check| check.key.to_string());
             let (check, reason) = (check.unwrap_or_default(), self.reason(id));
             self.tell(now, What::Check { check, before: was, after: verdict, reason });
