@@ -20,6 +20,7 @@ use crate::model::DnsProbe;
 use crate::model::GrpcProbe;
 use crate::model::HttpProbe;
 use crate::model::Monitor;
+use crate::model::Name;
 use crate::model::Probe;
 use crate::model::TlsOptions;
 use crate::model::limits;
@@ -38,9 +39,7 @@ impl Monitor {
     ///
     /// What is wrong with it, without its name.
     pub fn sound(&self) -> Result<(), String> {
-        if !is_identifier(&self.name) {
-            return Err(format!("its name is none: {:?}", self.name));
-        }
+        named("name", Some(&self.name), is_identifier)?;
         within("interval", self.interval, limits::PROBE_INTERVAL)?;
         within("timeout", self.timeout, limits::PROBE_TIMEOUT)?;
         if self.timeout > self.interval {
@@ -85,23 +84,23 @@ fn http(probe: &HttpProbe) -> Result<(), String> {
         named("header", Some(name), |name| is_header_name(name) && !is_own_header(name))?;
         named("header", Some(text), is_header_value)?;
     }
-    let is_range =
-        |range: &RangeInclusive<u16>| !range.is_empty() && within_statuses(*range.start(), range);
+    let is_range = |range: &RangeInclusive<u16>| {
+        !range.is_empty() && STATUSES.contains(range.start()) && STATUSES.contains(range.end())
+    };
     let statuses = &probe.expect_status;
     fits("expect-status", !statuses.is_empty() && statuses.iter().all(is_range), statuses)?;
     if let Some(BodyMatch::Matches(text)) = &probe.expect_body {
         pattern(text).map_err(|error| {
-            format!("its pattern is none: {}", error.to_string().replace('\n', " "))
+            format!(
+                "its pattern is no regular expression: {}",
+                error.to_string().replace('\n', " ")
+            )
         })?;
     }
     for (pointer, _) in &probe.expect_json {
         named("expect-json", Some(pointer), is_pointer)?;
     }
     fits("redirects", probe.redirects <= limits::REDIRECTS, &probe.redirects)
-}
-
-fn within_statuses(first: u16, range: &RangeInclusive<u16>) -> bool {
-    STATUSES.contains(&first) && STATUSES.contains(range.end())
 }
 
 fn within(what: &str, found: Duration, [least, most]: [Duration; 2]) -> Result<(), String> {
@@ -119,7 +118,7 @@ fn fits(what: &str, is_fit: bool, found: &dyn Debug) -> Result<(), String> {
         return Ok(());
     }
     let found: String = format!("{found:?}").chars().take(SHOWN).collect();
-    Err(format!("its {what} is none: {found}"))
+    Err(format!("its {what} can't be {found}"))
 }
 
 /// Whether it is an operator's name for a region, a service, a policy, a monitor or a tag.
@@ -143,6 +142,15 @@ pub fn is_path(text: &str) -> bool {
 pub fn is_host(text: &str) -> bool {
     let is_of_host = |octet: u8| octet.is_ascii_alphanumeric() || b".-_:[]".contains(&octet);
     !text.is_empty() && text.len() <= limits::NAME && text.bytes().all(is_of_host)
+}
+
+/// Whether it is the name of one host in its one spelling: lower case, without the last dot.
+pub fn is_host_name(text: &str) -> bool {
+    let name: Result<Name, _> = text.parse();
+    name.is_ok_and(|name| {
+        let spelling = name.to_string();
+        name.n_labels() > 0 && !name.is_wildcard() && spelling.strip_suffix('.') == Some(text)
+    })
 }
 
 /// Whether it is what a certificate can be for.
@@ -211,10 +219,10 @@ mod tests {
     #[test]
     fn a_flaw_is_named() {
         assert_eq!(monitor().sound(), Ok(()));
-        assert_eq!(flaw(|m| m.name = "a\nb".to_owned()), "its name is none: \"a\\nb\"");
-        assert_eq!(flaw(|m| m.interval = Duration::ZERO), "its interval is none: 0ns");
-        assert_eq!(flaw(|m| m.rise = 0), "its rise is none: 0");
-        assert_eq!(flaw(|m| m.fall = 101), "its fall is none: 101");
+        assert_eq!(flaw(|m| m.name = "a\nb".to_owned()), "its name can't be \"a\\nb\"");
+        assert_eq!(flaw(|m| m.interval = Duration::ZERO), "its interval can't be 0ns");
+        assert_eq!(flaw(|m| m.rise = 0), "its rise can't be 0");
+        assert_eq!(flaw(|m| m.fall = 101), "its fall can't be 101");
         let late = flaw(|m| m.timeout = Duration::from_secs(11));
         assert_eq!(late, "its timeout is longer than its interval");
     }

@@ -305,7 +305,11 @@ impl Node {
 
 /// What the prober is to do.
 fn probes(plan: &Plan) -> prober::Plan {
-    prober::Plan { checks: plan.checks.all.clone(), monitors: plan.monitors.clone() }
+    prober::Plan {
+        checks: plan.checks.all.clone(),
+        monitors: plan.monitors.clone(),
+        allowed: prober::Allowed::everything(),
+    }
 }
 
 /// Takes outcomes until all that is probed is known, at most for `patience`.
