@@ -57,10 +57,12 @@ use crate::config;
 use crate::control::Request;
 use crate::engine;
 use crate::engine::Plan;
+use crate::health::Handed;
 use crate::health::Report;
 use crate::model::Monitor;
 use crate::model::limits;
 use crate::prober;
+use crate::prober::Allowed;
 use crate::prober::Prober;
 use crate::server;
 use crate::server::HandedOver;
@@ -147,7 +149,8 @@ impl Node {
         let (probes, me) = (probes(&plan), plan.node.clone());
         warn_of_no_vote(&plan);
         let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
-        let mut helm = Helm::new(plan, saved, store, link);
+        let handed = hand_over(&plan, &cluster);
+        let mut helm = Helm::new(plan, saved, store, link, handed);
         let prober = Prober::start(probes, report, &tasks).map_err(|error| chain(&error))?;
         let patience = patience.unwrap_or_default().min(PATIENCE);
         first_round(&mut helm, &mut reports, &mut news, patience).await;
@@ -301,7 +304,8 @@ impl Node {
             plan.node = self.me.clone();
         }
         self.prober.replace(probes(&plan));
-        self.helm.reconfigure(plan);
+        let handed = hand_over(&plan, &self.cluster);
+        self.helm.reconfigure(plan, handed);
         self.office.renew(&control, &hooks);
         self.recipe = recipe;
         self.watched = Watched::new(seen);
@@ -327,7 +331,29 @@ impl Node {
 /// What the prober is to do.
 fn probes(plan: &Plan) -> prober::Plan {
     let checks = if plan.node.probes { plan.checks.all.clone() } else { Vec::new() };
-    prober::Plan { checks, monitors: plan.monitors.clone() }
+    let monitors = plan.monitors.clone();
+    prober::Plan { checks, monitors, allowed: Allowed::everything() }
+}
+
+/// What probers without a file are to probe, if there may be any.
+fn hand_over(plan: &Plan, cluster: &config::Cluster) -> Option<Vec<u8>> {
+    if cluster.servers.is_empty() {
+        return None;
+    }
+    let (handed, left_out) = Handed::of(&plan.monitors, &plan.checks.all, &plan.services);
+    for monitor in left_out {
+        tracing::info!("not for probers without a file: monitor {monitor}");
+    }
+    let (value, most) = (handed.encode(), limits::SHARED_VALUE);
+    if value.len() > most {
+        tracing::warn!(
+            octets = value.len(),
+            most,
+            "the monitors are too many to be handed over: give every prober the file"
+        );
+        return None;
+    }
+    Some(value)
 }
 
 /// Takes outcomes until all that is probed is known, at most for `patience`.
