@@ -140,7 +140,7 @@ fn draw_cluster(status: &Status, color: bool) -> String {
         out += &format!(", {}", plain(&cluster.why));
     }
     out.push('\n');
-    let head = ["VANTAGE", "GROUP", "HEARD", "UP", "DOWN", "DIFFERS", "AGE"];
+    let head = ["VANTAGE", "GROUP", "HEARD", "UP", "DOWN", "UNABLE", "DIFFERS", "AGE"];
     let mut rows = vec![head.map(|text| Cell::new(text).colour(Colour::Faint))];
     for vantage in &cluster.vantages {
         let hearing = match vantage.hearing {
@@ -154,6 +154,7 @@ fn draw_cluster(status: &Status, color: bool) -> String {
             hearing,
             Cell::new(vantage.up.to_string()),
             Cell::new(vantage.down.to_string()),
+            Cell::new(vantage.unable.to_string()),
             Cell::new(vantage.differs.to_string()),
             Cell::new(age(status.at, vantage.heard)),
         ]);
