@@ -71,6 +71,7 @@ fn measure(name: &str, database: &Arc<Database>, regions: &[Region], policies: &
             policy,
             regions: policy.regions.iter().copied().collect(),
             whole_order: false,
+            partition: None,
         })
         .collect();
     let mut times = Vec::new();

@@ -41,6 +41,7 @@ use crate::model::RegionId;
 use crate::model::Rule;
 use crate::model::Service;
 use crate::model::Span;
+use crate::model::Vantages;
 use crate::model::limits;
 
 /// The names of everything that can be referred to.
@@ -110,6 +111,7 @@ pub(super) fn check(
         policies: policies.into_iter().map(|checked| checked.policy).collect(),
         services,
         monitors,
+        vantages: Vantages::default(),
         maintenance,
         state: raw.state.and_then(|at| at.value),
         places,

@@ -1,7 +1,8 @@
 //! Steering: which endpoints answer this query, and for which clients the answer holds.
 //!
 //! ```text
-//!   at load      Atlas ──walk──► Ranker ──label──► SteeringMap   one per (policy, regions)
+//!   at load      Atlas ──walk──► Ranker ──label──► SteeringMap   one per (policy, regions);
+//!                                Partition ─┘                    and by nearest vantage group
 //!   at a verdict states ──admit──► ServiceStanding               one per service
 //!   per query    client ─► locate ─► tiers of the label ─► first with someone admitted
 //!                        ─► split by weight or block ─► Decision
@@ -35,6 +36,7 @@ mod client;
 mod compile;
 mod decide;
 mod labels;
+mod partition;
 mod rank;
 mod rule;
 mod split;
@@ -64,6 +66,7 @@ pub use decide::decide;
 pub use labels::LabelId;
 pub use labels::Labels;
 pub use labels::Step;
+pub use partition::Partition;
 pub use rank::RankReason;
 pub use rank::Ranker;
 pub use rule::Whereabouts;

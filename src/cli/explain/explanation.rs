@@ -209,7 +209,8 @@ fn rank(
     };
     let steps = compiled.labels().steps(found.label);
     let reasons = ground.policies.get(scope.policy).map(|policy| {
-        let plan = MapPlan { policy, regions: scope.regions, whole_order: scope.whole_order };
+        let (regions, whole_order) = (scope.regions, scope.whole_order);
+        let plan = MapPlan { policy, regions, whole_order, partition: None };
         let prefixes = rule_prefixes(&ground.policies);
         let mut ranker = Ranker::new(&plan, &ground.regions, ground.atlas.nets(), &prefixes);
         let place = if located.ask_resolver { Default::default() } else { located.place };
