@@ -1,9 +1,9 @@
 //! Steering: which endpoints answer this query, and for which clients the answer holds.
 //!
 //! ```text
-//!   at load      Atlas ──walk──► Ranker ──label──► SteeringMap   one per (policy, regions);
-//!                                Partition ─┘                    and by nearest vantage group
-//!   at a verdict states ──admit──► ServiceStanding               one per service
+//!   at load      Atlas ──walk──► Ranker ──label──► SteeringMap   one per (policy, regions)
+//!                      by vantage group, for services that ask ┘
+//!   at a verdict states ──admit──► ServiceStanding               one per service; per group
 //!   per query    client ─► locate ─► tiers of the label ─► first with someone admitted
 //!                        ─► split by weight or block ─► Decision
 //! ```
@@ -17,6 +17,8 @@
 //! - Equal inputs, the generator's state included, give equal decisions.
 //! - The scope is that of the leaf (or of the client block, for sticky services),
 //!   whatever the standing: health never changes a scope.
+//! - What holds for a client's vantage group is picked once, before anything is asked of the
+//!   standing.
 //! - A decision is not empty unless the service's `all-down` rule says so, or the
 //!   service has no endpoint of that family for anybody.
 //! - No function that a query calls allocates.

@@ -29,5 +29,6 @@ mod seeds;
 mod sockets;
 mod sources;
 mod tidy;
+mod vantages;
 mod wire;
 mod world;
