@@ -33,5 +33,6 @@ mod seeds;
 mod sockets;
 mod sources;
 mod tidy;
+mod vantages;
 mod wire;
 mod world;
