@@ -115,7 +115,6 @@ pub(super) fn check(
         policies: policies.into_iter().map(|checked| checked.policy).collect(),
         services,
         monitors,
-        vantages: Vantages::default(),
         maintenance,
         cluster: raw.cluster.map(|at| at.value.cluster),
         vantages,

@@ -126,8 +126,6 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Monitors in the order of the files.
     pub monitors: Vec<Monitor>,
-    /// The vantages that may vote, whoever reports.
-    pub vantages: Vantages,
     /// Planned times without clients, in the order of the files.
     pub maintenance: Vec<Maintenance>,
     /// Where state is kept, if `[state]` says so; [`state_directory`] knows where otherwise.

@@ -106,6 +106,14 @@ impl Engine {
         }
     }
 
+    /// Whether verdicts stay as they are, whatever is voted.
+    pub(super) const fn holds(&self) -> bool {
+        match self.line.contact {
+            Contact::Starting | Contact::Joined => false,
+            Contact::Lost | Contact::Alone | Contact::Rejoining => true,
+        }
+    }
+
     /// Tells of vantages that are heard, no longer heard, or cut off.
     pub(super) fn tell_hearing(&mut self, now: Timestamp) {
         let heard: Vec<Hearing> = self.panel.seats().iter().map(|seat| seat.hearing()).collect();

@@ -305,11 +305,17 @@ impl Panel {
     }
 
     /// What each vantage group comes to on a check; `whole` where too few of it are heard.
-    pub fn of_groups(&self, id: CheckId, whole: Verdict) -> Vec<Verdict> {
+    pub fn of_groups(&self, id: CheckId, whole: Finding) -> Vec<Finding> {
         let Some(item) = self.items.get(id.index()) else { return Vec::new() };
-        let ballot = self.ballot(id);
-        let ids = (0..u8::MAX).map(VantageGroupId).take(self.n_groups);
-        ids.map(|group| ballot.of_group(group, &item.voting).unwrap_or(whole)).collect()
+        let (ballot, left) = (self.ballot(id), self.left(id, item.fall));
+        let of_group = |group| {
+            let Some(verdict) = ballot.of_group(group, &item.voting) else { return whole };
+            let probes = Ballot::group_down_after(group, &item.voting, &left);
+            let down_in = probes.filter(|_| verdict == Verdict::Up);
+            let down_in = down_in.map(|left| item.interval.saturating_mul(left.max(1).into()));
+            Finding { verdict, down_in, is_unable: false }
+        };
+        (0..u8::MAX).map(VantageGroupId).take(self.n_groups).map(of_group).collect()
     }
 
     /// How many who count say the same as `verdict`, how many say something, and why; the

@@ -3,6 +3,7 @@
 
 mod invariants;
 mod process;
+mod scoped;
 mod sim;
 mod store;
 
@@ -66,11 +67,15 @@ endpoints = ["203.0.113.9", "203.0.113.10", "203.0.113.11", "203.0.113.12"]
 "#;
 
 /// How vantages may decide.
-const VOTING: [&str; 4] = ["", "group-quorum = \"majority\"", "min-vantages = 2", "quorum = 2"];
+const VOTING: [&str; 5] =
+    ["", "group-quorum = \"majority\"", "min-vantages = 2", "quorum = 2", "scope = \"vantage\""];
 
 fn plan(voting: &str) -> Plan {
-    let text = TEXT.replace("VOTING", voting);
-    let ground = Ground::new(&[("meridian.toml", &text), ("test.zone", ground::ZONE)]);
+    planned(&TEXT.replace("VOTING", voting))
+}
+
+fn planned(text: &str) -> Plan {
+    let ground = Ground::new(&[("meridian.toml", text), ("test.zone", ground::ZONE)]);
     let config = ground.config();
     let (regions, services) = (config.regions.clone(), config.services.clone());
     let (monitors, vantages) = (config.monitors.clone(), config.vantages.clone());
