@@ -181,7 +181,7 @@ fn whatever_goes_wrong_nodes_answer_and_agree_in_the_end() {
         let mut watch = Watch::new(seed, sim.processes.len());
         run(&mut sim, &mut watch, 15);
         watch.is_begun = true;
-        let troubles = Rng::with_seed(seed).u32(5..25);
+        let troubles = Rng::with_seed(seed).u32(4..16);
         for _ in 0..troubles {
             trouble(&mut sim);
             let pause = sim.rng.u64(1..25);
@@ -193,7 +193,7 @@ fn whatever_goes_wrong_nodes_answer_and_agree_in_the_end() {
             sim.heal(process);
             sim.reaches[process].fill(true);
         }
-        run(&mut sim, &mut watch, 150);
+        run(&mut sim, &mut watch, 120);
         watch.all_agree(&sim);
     }
 }
