@@ -17,6 +17,7 @@ mod helm;
 mod office;
 mod prepared;
 mod requests;
+mod targets;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -45,6 +46,9 @@ use crate::cli::node::prepared::Refused;
 pub(super) use crate::cli::node::prepared::any_error;
 pub(super) use crate::cli::node::prepared::prepare;
 pub(super) use crate::cli::node::prepared::report;
+use crate::cli::node::targets::hand_over;
+use crate::cli::node::targets::probes;
+use crate::cli::node::targets::warn_of_no_vote;
 use crate::cli::signals::Signals;
 use crate::cli::signals::received;
 use crate::cli::signals::told_to;
@@ -56,13 +60,9 @@ use crate::cluster::News;
 use crate::config;
 use crate::control::Request;
 use crate::engine;
-use crate::engine::Plan;
-use crate::health::Handed;
 use crate::health::Report;
 use crate::model::Monitor;
 use crate::model::limits;
-use crate::prober;
-use crate::prober::Allowed;
 use crate::prober::Prober;
 use crate::server;
 use crate::server::HandedOver;
@@ -328,34 +328,6 @@ impl Node {
     }
 }
 
-/// What the prober is to do.
-fn probes(plan: &Plan) -> prober::Plan {
-    let checks = if plan.node.probes { plan.checks.all.clone() } else { Vec::new() };
-    let monitors = plan.monitors.clone();
-    prober::Plan { checks, monitors, allowed: Allowed::everything() }
-}
-
-/// What probers without a file are to probe, if there may be any.
-fn hand_over(plan: &Plan, cluster: &config::Cluster) -> Option<Vec<u8>> {
-    if cluster.servers.is_empty() {
-        return None;
-    }
-    let (handed, left_out) = Handed::of(&plan.monitors, &plan.checks.all, &plan.services);
-    for monitor in left_out {
-        tracing::info!("not for probers without a file: monitor {monitor}");
-    }
-    let (value, most) = (handed.encode(), limits::SHARED_VALUE);
-    if value.len() > most {
-        tracing::warn!(
-            octets = value.len(),
-            most,
-            "the monitors are too many to be handed over: give every prober the file"
-        );
-        return None;
-    }
-    Some(value)
-}
-
 /// Takes outcomes until all that is probed is known, at most for `patience`.
 async fn first_round(
     helm: &mut Helm,
@@ -375,18 +347,6 @@ async fn first_round(
                 return;
             }
         }
-    }
-}
-
-/// A node that probes, and that the configuration does not know as a vantage.
-fn warn_of_no_vote(plan: &Plan) {
-    let engine::Node { name, probes, .. } = &plan.node;
-    if *probes && !plan.vantages.all.is_empty() && plan.vantages.find(name).is_none() {
-        tracing::warn!(
-            node = name,
-            "no [vantage.NAME] has the name of this node: what it probes counts for nothing; add \
-             one, name the node with --node, or set `probe = false`"
-        );
     }
 }
 
