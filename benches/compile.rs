@@ -68,12 +68,14 @@ fn main() {
     let nearest = policy(11, Vec::new());
     let wide = policy(232, Vec::new());
     let ruled = policy(11, rules());
+    let single = policy(1, Vec::new());
     let groups = Partition::new(&vantages());
     for (name, regions, policies, partition) in [
         ("11 regions, 1 policy", &eleven, &[&nearest][..], None),
         ("11 regions, 4 policies", &eleven, &[&nearest; 4], None),
         ("11 regions, 1,000 rules", &eleven, &[&ruled], None),
         ("11 regions, 6 groups", &eleven, &[&nearest], groups.as_ref()),
+        ("1 region, 6 groups", &eleven, &[&single], groups.as_ref()),
         ("232 regions, 1 policy", &many, &[&wide], None),
         ("232 regions, 6 groups", &many, &[&wide], groups.as_ref()),
     ] {

@@ -95,7 +95,8 @@ pub const DATABASES: usize = 8;
 pub const DATABASE_OCTETS: u64 = 2 << 30;
 
 /// Region sets that one policy is compiled for; past that services share the
-/// map of the union (DESIGN 1).
+/// map of the union (DESIGN 1). Sets of services that are judged by vantage groups are counted
+/// by themselves.
 pub const MAPS_PER_POLICY: usize = 64;
 
 /// Octets of a name on the wire (RFC 1035, 2.3.4).
