@@ -4,7 +4,6 @@
 //! do, and measures what is sent, and the time that the name server takes for it. `VANTAGES=…`
 //! and `ENDPOINTS=…` say other numbers.
 #![expect(
-    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::disallowed_methods,
     clippy::print_stdout,

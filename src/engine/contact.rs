@@ -159,7 +159,7 @@ impl Engine {
 
     /// What its own vantage saw change since nobody was heard decides; the rest stays.
     fn own_finding(&self, id: CheckId, holds: Finding) -> Option<Finding> {
-        let own = self.panel.own().and(self.vantage.sightings().get(id.index()));
+        let own = self.panel.own().and_then(|_| self.vantage.sightings().get(id.index()));
         let Some(own) = own else { return Some(holds) };
         let is_new = own.opinion().since() > self.line.since;
         let verdict = match own.vote() {

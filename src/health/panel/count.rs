@@ -69,7 +69,7 @@ impl Panel {
             if says == verdict {
                 agree += 1;
                 let said = seat.details.get(&id).map(|detail| &*detail.reason);
-                reason = reason.or(said.filter(|said| !said.is_empty()));
+                reason = reason.or_else(|| said.filter(|said| !said.is_empty()));
             }
         }
         (agree, all, reason)
