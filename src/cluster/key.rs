@@ -39,6 +39,17 @@ impl Key {
         }
     }
 
+    /// Which kind comes first where there is not room for all.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Admin(_) => 0,
+            Self::Monitors => 1,
+            Self::Opinions(_) => 2,
+            Self::Node(_) => 3,
+            Self::Checks(_) => 4,
+        }
+    }
+
     /// The key of a text; `None` if it is not the text of one.
     pub fn parse(text: &str) -> Option<Self> {
         let key = match text.split_once('.') {

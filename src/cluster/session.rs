@@ -23,9 +23,10 @@ use crate::model::limits;
 /// What a process has taken of the others so far.
 #[derive(Debug, Default)]
 pub struct Session {
-    /// When the newest value was stored, by the store's clock: how old others are is counted
-    /// from it, so that nobody's own clock matters.
-    newest: Option<Timestamp>,
+    /// Of each shelf the revision of the newest value, and when it was stored, by the clock of
+    /// who keeps the shelf: how old others are is counted from it, so that nobody's own clock
+    /// matters.
+    newest: [Option<(u64, Timestamp)>; 2],
     /// What was said of values that can't be used, by key: it is not said again.
     complaints: BTreeMap<Key, String>,
 }
@@ -83,11 +84,16 @@ impl Session {
         })
     }
 
-    /// What positions mean comes before what refers to them.
+    /// What positions mean comes after what refers to them: the rest is of the past.
     fn all(&mut self, entries: &[Entry], joined: bool) -> Vec<Event> {
-        let newest = entries.iter().map(|entry| entry.stored).max();
-        // A store that was set up anew may have another clock.
-        self.newest = if joined { newest } else { self.newest.max(newest) };
+        // A store that was set up anew counts anew.
+        self.newest = if joined { [None; 2] } else { self.newest };
+        entries.iter().for_each(|entry| self.count(entry));
+        let shared = entries.iter().filter_map(|entry| match entry.key {
+            Key::Checks(digest) => Some(digest),
+            Key::Admin(_) | Key::Monitors | Key::Node(_) | Key::Opinions(_) => None,
+        });
+        let shared = shared.collect();
         let (mut rolls, mut rest, mut orders) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries {
             match self.one(entry) {
@@ -98,14 +104,23 @@ impl Session {
             }
         }
         let joined = joined.then_some(Event::Joined);
-        joined.into_iter().chain(rolls).chain(rest).chain([Event::Orders(orders)]).collect()
+        let read = [Event::Read(orders, shared)];
+        joined.into_iter().chain(rest).chain(rolls).chain(read).collect()
     }
 
     /// How old a value is, by the store's clock.
     fn age(&mut self, entry: &Entry) -> Duration {
-        let newest = self.newest.map_or(entry.stored, |newest| newest.max(entry.stored));
-        self.newest = Some(newest);
+        self.count(entry);
+        let newest = self.newest.get(entry.key.shelf() as usize).copied().flatten();
+        let newest = newest.map_or(entry.stored, |(_, stored)| stored);
         Duration::try_from(newest.duration_since(entry.stored)).unwrap_or_default()
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        let Some(newest) = self.newest.get_mut(entry.key.shelf() as usize) else { return };
+        if newest.is_none_or(|(revision, _)| revision <= entry.revision) {
+            *newest = Some((entry.revision, entry.stored));
+        }
     }
 
     /// Reads a value; what is wrong with it is `None` if that was said already.

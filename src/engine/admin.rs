@@ -1,6 +1,7 @@
 //! Admin states: what an operator asks of the engine, why it may refuse, and what is set.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -24,6 +25,8 @@ use crate::model::limits;
 pub(super) struct AdminStates {
     /// The last order for each target, also where that took a state away.
     orders: BTreeMap<AdminTarget, AdminOrder>,
+    /// Those of them whose time is over. The orders stay as they are: a clock may be wrong.
+    ended: BTreeSet<AdminTarget>,
     /// The maintenance that goes on.
     windows: Vec<AdminStatus>,
     regions: HashMap<RegionId, AdminState>,
@@ -59,19 +62,31 @@ impl AdminStates {
 
     /// What is set for a target itself.
     pub(super) fn get(&self, target: &AdminTarget) -> AdminState {
-        self.orders.get(target).map_or(AdminState::Auto, |order| order.status.state)
+        let order = self.orders.get(target).filter(|order| self.is_set(order));
+        order.map_or(AdminState::Auto, |order| order.status.state)
+    }
+
+    /// How many are remembered that took a state away or have ended.
+    pub(super) fn past(&self) -> usize {
+        self.orders.len() - self.len()
     }
 
     /// Takes an order. Of those that took a state away only so many are remembered.
     pub(super) fn put(&mut self, order: AdminOrder, plan: &Plan, wiring: &Wiring) {
+        self.keep(order);
+        self.resolve(plan, wiring);
+    }
+
+    /// The same for many, which [`AdminStates::resolve`] is to follow.
+    pub(super) fn keep(&mut self, order: AdminOrder) {
+        self.ended.remove(&order.status.target);
         self.orders.insert(order.status.target.clone(), order);
-        let past = self.orders.values().filter(|order| order.status.state == AdminState::Auto);
-        if past.clone().count() > limits::ADMIN_STATES {
+        if self.orders.len() > 2 * limits::ADMIN_STATES {
+            let past = self.orders.values().filter(|order| !self.is_set(order));
             let oldest = past.min_by_key(|order| &order.status.stamp);
             let oldest = oldest.map(|order| order.status.target.clone());
             oldest.iter().for_each(|target| drop(self.orders.remove(target)));
         }
-        self.resolve(plan, wiring);
     }
 
     /// Notes that an order lost against the one that stands, which did not know of it.
@@ -92,12 +107,14 @@ impl AdminStates {
     ) -> Vec<AdminStatus> {
         let has_ended = |set: &AdminStatus| set.until.is_some_and(|until| until <= now);
         let ended: Vec<_> = self.set().filter(|set| has_ended(set)).cloned().collect();
-        for status in &ended {
-            // Every node does so by its own clock; the order stays the same.
-            let order = self.orders.get_mut(&status.target);
-            order.into_iter().for_each(|order| order.status.state = AdminState::Auto);
-        }
-        if !ended.is_empty() {
+        let before = self.ended.len();
+        let orders = &self.orders;
+        // The clock may have been set back.
+        self.ended
+            .retain(|target| orders.get(target).is_some_and(|order| has_ended(&order.status)));
+        let is_back = self.ended.len() < before;
+        self.ended.extend(ended.iter().map(|status| status.target.clone()));
+        if is_back || !ended.is_empty() {
             self.resolve(plan, wiring);
         }
         ended
@@ -110,8 +127,12 @@ impl AdminStates {
 
     /// Those that operators set.
     fn set(&self) -> impl Iterator<Item = &AdminStatus> {
-        let all = self.orders.values().map(|order| &order.status);
-        all.filter(|status| status.state != AdminState::Auto)
+        self.orders.values().filter(|order| self.is_set(order)).map(|order| &order.status)
+    }
+
+    fn is_set(&self, order: &AdminOrder) -> bool {
+        let AdminStatus { target, state, .. } = &order.status;
+        *state != AdminState::Auto && !self.ended.contains(target)
     }
 
     /// Replaces the maintenance that goes on; returns what began and what ended.
@@ -146,25 +167,23 @@ impl AdminStates {
                 *found = state.max(*found);
             }
         }
-        self.regions.clear();
-        self.pools.clear();
-        self.endpoints.clear();
-        let set = self.orders.values().map(|order| &order.status);
-        let set = set.filter(|status| status.state != AdminState::Auto);
-        for AdminStatus { target, state, .. } in set.chain(&self.windows) {
+        let (mut regions, mut pools) = (HashMap::new(), HashMap::new());
+        let mut endpoints = HashMap::new();
+        for AdminStatus { target, state, .. } in self.all() {
             match target {
                 AdminTarget::Region { region } => {
-                    put(&mut self.regions, wiring.region(region), *state);
+                    put(&mut regions, wiring.region(region), *state);
                 }
                 AdminTarget::Pool { service, region } => {
-                    put(&mut self.pools, wiring.pool(plan, service, region), *state);
+                    put(&mut pools, wiring.pool(plan, service, region), *state);
                 }
                 AdminTarget::Endpoint { service, region, endpoint } => {
                     let id = wiring.endpoint(plan, service, region, endpoint);
-                    put(&mut self.endpoints, id, *state);
+                    put(&mut endpoints, id, *state);
                 }
             }
         }
+        (self.regions, self.pools, self.endpoints) = (regions, pools, endpoints);
     }
 
     /// What is set for a region itself.

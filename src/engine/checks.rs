@@ -34,8 +34,13 @@ pub(super) struct CheckState {
 
 impl CheckState {
     /// As it was before a restart.
-    pub(super) fn restored(saved: &SavedCheck) -> Self {
-        Self { verdict: saved.verdict, since: saved.since, ..Self::default() }
+    pub(super) fn restored(saved: &SavedCheck, groups: &[String]) -> Self {
+        let SavedCheck { verdict, since, groups: own, .. } = saved;
+        let finding = |verdict| Finding { verdict, down_in: None, is_unable: false };
+        let of_group = |group| finding(own.get(group).copied().unwrap_or(*verdict));
+        let is_any = !own.is_empty();
+        let of_groups = groups.iter().filter(|_| is_any).map(of_group).collect();
+        Self { verdict: *verdict, since: *since, of_groups, ..Self::default() }
     }
 
     /// What it is for the clients of a vantage group, or for all, and when that can turn down
@@ -112,8 +117,9 @@ impl Engine {
         let monitor = monitor.and_then(|id| self.plan.monitors.get(id.index()));
         let is_scoped = monitor.is_some_and(|m| m.voting.scope == VotingScope::Vantage);
         if !is_scoped || self.holds() {
-            // What stands for all stands for each, or stays as it was.
-            let stands = self.checks.get(id.index()).filter(|_| is_scoped);
+            // What this node decides alone is for all; else what stands for each stays.
+            let is_same = |check: &&CheckState| check.verdict == found.verdict;
+            let stands = self.checks.get(id.index()).filter(|_| is_scoped).filter(is_same);
             return stands.map(|check| check.of_groups.clone()).unwrap_or_default();
         }
         self.panel.of_groups(id, found).into()
@@ -128,7 +134,7 @@ impl Engine {
             Vote::Down => state.verdict == Verdict::Down,
             Vote::Absent | Vote::Unable | Vote::Unknown => false,
         };
-        let is_alone = self.panel.seats().len() == 1;
+        let is_alone = self.is_all_there_is();
         let said = own.filter(|own| is_alone || agrees(own.vote())).map(|own| own.reason());
         if is_alone || state.verdict != Verdict::Down {
             return said.unwrap_or_default().to_owned();

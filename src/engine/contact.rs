@@ -36,13 +36,32 @@ pub(super) struct Line {
     pub(super) since: Option<Timestamp>,
     /// Why nobody is heard.
     pub(super) why: String,
+    /// Since when nobody was heard for longer than a moment.
+    lost: Option<Timestamp>,
 }
 
 impl Line {
     /// When it changes by itself.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         let is_lost = self.contact == Contact::Lost;
-        self.since.filter(|_| is_lost).map(|since| since + ALONE_AFTER)
+        self.lost.filter(|_| is_lost).map(|lost| lost + ALONE_AFTER)
+    }
+
+    /// The clock was set back to `now`.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        self.since = self.since.map(|since| since.min(now));
+        self.lost = self.lost.map(|lost| lost.min(now));
+    }
+
+    /// Since when nobody is heard, if that is lost `now`: a link that comes and goes is lost
+    /// from the first time on.
+    fn lost_since(&self, now: Timestamp) -> Timestamp {
+        let was_joined = match self.contact {
+            Contact::Joined => self.since,
+            Contact::Starting | Contact::Lost | Contact::Alone | Contact::Rejoining => None,
+        };
+        let is_settled = was_joined.is_some_and(|since| since + ALONE_AFTER <= now);
+        self.lost.filter(|_| !is_settled).unwrap_or(now)
     }
 }
 
@@ -95,22 +114,23 @@ impl Engine {
     /// What the votes on a check come to, as far as they may decide now.
     pub(super) fn finding(&self, id: CheckId, before: Verdict) -> Option<Finding> {
         let found = self.panel.find(id, before)?;
-        if before == Verdict::Unknown || self.decides_by_itself(id) {
+        if before == Verdict::Unknown || self.is_all_there_is() {
             return Some(found);
         }
         let holds = Finding { verdict: before, ..found };
         match self.line.contact {
             Contact::Alone => self.own_finding(id, holds),
+            Contact::Lost if self.is_enough(id) => self.own_finding(id, holds),
             Contact::Lost | Contact::Rejoining => Some(holds),
             Contact::Starting | Contact::Joined => Some(found),
         }
     }
 
-    /// Whether verdicts stay as they are, whatever is voted.
+    /// Whether what vantage groups say stays as it is, whatever is voted.
     pub(super) const fn holds(&self) -> bool {
         match self.line.contact {
-            Contact::Starting | Contact::Joined => false,
-            Contact::Lost | Contact::Alone | Contact::Rejoining => true,
+            Contact::Joined => false,
+            Contact::Starting | Contact::Lost | Contact::Alone | Contact::Rejoining => true,
         }
     }
 
@@ -145,23 +165,34 @@ impl Engine {
         for (sighting, check) in self.vantage.sightings_mut().iter_mut().zip(checks) {
             sighting.slow(monitors.get(check.monitor.index()), times);
         }
-        self.line = Line { contact, since: Some(now), why };
+        let lost = match contact {
+            Contact::Lost => Some(self.line.lost_since(now)),
+            Contact::Starting | Contact::Joined | Contact::Alone | Contact::Rejoining => {
+                self.line.lost
+            }
+        };
+        self.line = Line { contact, since: Some(now), why, lost };
         self.panel.touch_all();
     }
 
-    /// Whether this node's word is enough by configuration, and so also when nobody is heard.
-    fn decides_by_itself(&self, id: CheckId) -> bool {
+    /// Whether this node's vantage is the only one.
+    pub(super) fn is_all_there_is(&self) -> bool {
+        self.panel.seats().len() == 1 && self.panel.own().is_some()
+    }
+
+    /// Whether one vantage is enough by configuration, and so also where nobody else is heard.
+    fn is_enough(&self, id: CheckId) -> bool {
         let monitor = self.plan.checks.get(id).map(|check| check.monitor);
         let monitor = monitor.and_then(|id| self.plan.monitors.get(id.index()));
-        let is_enough = monitor.is_some_and(|m| m.voting.min_vantages == Some(1));
-        self.panel.seats().len() == 1 || is_enough && self.line.contact != Contact::Alone
+        monitor.is_some_and(|m| m.voting.min_vantages == Some(1))
     }
 
     /// What its own vantage saw change since nobody was heard decides; the rest stays.
     fn own_finding(&self, id: CheckId, holds: Finding) -> Option<Finding> {
         let own = self.panel.own().and_then(|_| self.vantage.sightings().get(id.index()));
         let Some(own) = own else { return Some(holds) };
-        let is_new = own.opinion().since() > self.line.since;
+        // Both may have been set back to the same time.
+        let is_new = own.opinion().since() >= self.line.lost;
         let verdict = match own.vote() {
             Vote::Up { .. } if is_new => Verdict::Up,
             Vote::Down if is_new => Verdict::Down,

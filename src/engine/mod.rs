@@ -45,6 +45,7 @@ mod settle;
 mod stamp;
 mod status;
 mod survey;
+mod troubles;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -73,6 +74,7 @@ use crate::engine::nodes::Nodes;
 use crate::engine::plan::EndpointId;
 use crate::engine::plan::Wiring;
 use crate::engine::ramps::Memory;
+use crate::engine::troubles::Troubles;
 use crate::health::Absorbed;
 use crate::health::CheckId;
 use crate::health::Hearing;
@@ -104,8 +106,9 @@ pub enum Event {
     Roll(Roll),
     /// An order of an operator on some node.
     Order(Box<AdminOrder>),
-    /// All orders that are kept for everyone.
-    Orders(Vec<AdminOrder>),
+    /// All that is shared was read; of what was said by itself before, the orders, and which
+    /// rolls there are.
+    Read(Vec<AdminOrder>, BTreeSet<u64>),
     /// What a node said of itself, so long ago.
     Card(Box<NodeCard>, Duration),
     /// Something in the cluster needs an operator.
@@ -160,6 +163,7 @@ pub struct Engine {
     next_window: Option<Timestamp>,
     effects: Effects,
     notices: Vec<Notice>,
+    troubles: Troubles,
     /// Whether the first round is over: until then what services come to is no news.
     is_begun: bool,
     /// Services whose judgement changed, and what it was; told of in [`Engine::notices`].
@@ -191,7 +195,7 @@ impl Engine {
         let Node { name, instance, .. } = &plan.node;
         let mut engine = Self {
             vantage: Vantage::new(name, *instance, &plan.checks.all, &plan.monitors, now),
-            panel: plan.panel(),
+            panel: plan.panel(now),
             checks: vec![CheckState::default(); plan.checks.all.len()],
             line: Line::default(),
             heard: Vec::new(),
@@ -207,6 +211,7 @@ impl Engine {
             next_window: None,
             effects: Effects::default(),
             notices: Vec::new(),
+            troubles: Troubles::default(),
             is_begun: false,
             changed: BTreeMap::new(),
             started: now,
@@ -232,9 +237,12 @@ impl Engine {
             Event::Opinions(said, age) => self.opinions(*said, age, now),
             Event::Roll(roll) => self.panel.learn(roll),
             Event::Order(order) => self.ordered(*order, now),
-            Event::Orders(orders) => self.orders_read(orders, now),
+            Event::Read(orders, rolls) => {
+                self.vantage.put_back(&rolls, now);
+                self.orders_read(orders, now);
+            }
             Event::Card(card, age) => self.heard_of(*card, age, now),
-            Event::Trouble(why) => self.tell(now, What::Trouble { why }),
+            Event::Trouble(why) => self.trouble(why, now),
             Event::Reconfigured(plan) => self.reconfigure(*plan, now),
             Event::Tick => self.tick(now),
         }
@@ -287,7 +295,11 @@ impl Engine {
         self.vantage.set_back(now);
         self.panel.set_back(now);
         self.card_due = self.card_due.min(now);
-        self.line.since = self.line.since.map(|since| since.min(now));
+        self.line.set_back(now);
+        self.nodes.set_back(now);
+        self.troubles.set_back(now);
+        self.started = self.started.min(now);
+        self.admin.expire(now, &self.plan, &self.wiring);
         let memories = self.services.iter_mut().flat_map(|known| &mut known.endpoints).flatten();
         for memory in memories {
             memory.ramp = memory.ramp.map(|since| since.min(now));
@@ -298,7 +310,7 @@ impl Engine {
     fn opinions(&mut self, said: Opinions, age: Duration, now: Timestamp) {
         let name = said.vantage.clone();
         if self.panel.absorb(said, self.vantage.instance(), age, now) == Absorbed::Double {
-            self.tell_double(&format!("vantage `{name}`"), now);
+            self.trouble(nodes::double(&format!("vantage `{name}`")), now);
         }
     }
 
@@ -331,6 +343,13 @@ impl Engine {
             let AdminStatus { target, who, why, .. } = ended;
             let why = format!("its time is over; it was: {why}");
             self.tell(now, What::Admin { target, state: AdminState::Auto, who, why });
+        }
+    }
+
+    /// Tells of what needs an operator, once an hour.
+    fn trouble(&mut self, why: String, now: Timestamp) {
+        if self.troubles.is_news(&why, now) {
+            self.tell(now, What::Trouble { why });
         }
     }
 

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::engine::Engine;
 use crate::engine::NodeStatus;
-use crate::engine::What;
 use crate::health::Unreadable;
 use crate::model::limits;
 
@@ -39,9 +38,6 @@ pub(super) const CARD: Duration = Duration::from_secs(10);
 
 /// How long a node that says nothing is listed.
 const LISTED: Duration = Duration::from_secs(3600);
-
-/// How often it is said that two nodes have one name.
-pub(super) const DOUBLE: Duration = Duration::from_secs(60);
 
 impl NodeCard {
     /// The card of this process.
@@ -98,8 +94,15 @@ pub(super) fn double(what: &str) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     others: BTreeMap<String, (NodeCard, Timestamp)>,
-    /// When it was said last that another has this node's name.
-    told: Option<Timestamp>,
+    /// Whether what this node said of itself came back.
+    is_echoed: bool,
+}
+
+impl Nodes {
+    /// The clock was set back to `now`.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        self.others.values_mut().for_each(|(_, heard)| *heard = (*heard).min(now));
+    }
 }
 
 impl Engine {
@@ -118,9 +121,10 @@ impl Engine {
     pub(super) fn heard_of(&mut self, card: NodeCard, age: Duration, now: Timestamp) {
         let heard = now.checked_sub(age).unwrap_or(now);
         if card.node == self.plan.node.name {
-            // What was there before this one started is its own past, not another.
-            if card.instance != self.plan.node.instance && heard > self.started {
-                self.tell_double(&format!("node `{}`", card.node), now);
+            // What was there before this one said something is its own past, not another.
+            self.nodes.is_echoed |= card.instance == self.plan.node.instance;
+            if card.instance != self.plan.node.instance && self.nodes.is_echoed {
+                self.trouble(double(&format!("node `{}`", card.node)), now);
             }
             return;
         }
@@ -132,15 +136,6 @@ impl Engine {
             quietest.iter().for_each(|name| drop(others.remove(name)));
         }
         others.insert(card.node.clone(), (card, heard));
-    }
-
-    /// Another process has the name of this one.
-    pub(super) fn tell_double(&mut self, what: &str, now: Timestamp) {
-        if self.nodes.told.is_some_and(|told| now < told + DOUBLE) {
-            return;
-        }
-        self.nodes.told = Some(now);
-        self.tell(now, What::Trouble { why: double(what) });
     }
 
     pub(super) fn nodes(&self) -> Vec<NodeStatus> {

@@ -4,6 +4,9 @@
 //! in which they come nor what the store kept matters. One that is taken away is an order too,
 //! and is remembered as such.
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -65,75 +68,105 @@ impl AdminOrder {
         if format != FORMAT {
             return Err(Unreadable::Version { found: format, expected: FORMAT });
         }
-        let Written { order, .. } = serde_json::from_slice(octets).map_err(damaged)?;
-        let is_short = order.status.why.chars().count() <= 2 * limits::WHY;
-        match is_short && order.status.who.len() <= limits::WHY {
+        let Written { mut order, .. } = serde_json::from_slice(octets).map_err(damaged)?;
+        // What each node found out for itself.
+        order.status.overruled = None;
+        let AdminStatus { who, why, stamp, .. } = &order.status;
+        let nodes = [&stamp.node, &order.replaced.node];
+        let is_short = why.chars().count() <= limits::WHY
+            && who.len() <= limits::WHY
+            && nodes.iter().all(|node| node.len() <= limits::NODE_NAME);
+        match is_short {
             true => Ok(order),
-            false => Err(Unreadable::Damaged("its reason is too long".to_owned())),
+            false => Err(Unreadable::Damaged("a reason or name in it is too long".to_owned())),
         }
     }
 }
 
 impl Engine {
     /// Takes an order that another node gave, or this one before it restarted.
-    pub(super) fn ordered(&mut self, mut order: AdminOrder, now: Timestamp) {
+    pub(super) fn ordered(&mut self, order: AdminOrder, now: Timestamp) {
+        self.take_order(order, now);
+        self.follow_orders(now);
+    }
+
+    /// All orders that the store has were read: what it lacks is to be put there.
+    pub(super) fn orders_read(&mut self, orders: Vec<AdminOrder>, now: Timestamp) {
+        let stored: BTreeSet<_> = orders.iter().map(|order| order.status.target.clone()).collect();
+        let lacking = self.admin.orders().filter(|own| !stored.contains(&own.status.target));
+        self.effects.orders.extend(lacking.cloned());
+        orders.into_iter().for_each(|order| self.take_order(order, now));
+        self.follow_orders(now);
+    }
+
+    /// Orders were taken: finds what they are about, and which of them are over.
+    fn follow_orders(&mut self, now: Timestamp) {
+        self.admin.resolve(&self.plan, &self.wiring);
+        drop(self.admin.expire(now, &self.plan, &self.wiring));
+    }
+
+    fn take_order(&mut self, mut order: AdminOrder, now: Timestamp) {
         let target = order.status.target.clone();
-        if SignedDuration::from_millis(order.status.stamp.ahead_of(now)) > AHEAD {
-            let ahead = SignedDuration::from_millis(order.status.stamp.ahead_of(now));
-            let node = order.status.stamp.node.clone();
-            let why = format!(
-                "an order for `{target}` from node `{node}` was not taken: its clock is {ahead:#} \
-                 ahead of ours; set the clock, and order again"
-            );
-            self.tell(now, What::Trouble { why });
+        let known = self.admin.order(&target).cloned();
+        if let Err(why) = self.fits(&order, known.as_ref(), now) {
+            // What is not taken is not to stay in the store either, in place of a better one.
+            self.effects.orders.extend(known);
+            why.into_iter().for_each(|why| self.trouble(why, now));
             return;
         }
-        let known = self.admin.order(&target).cloned();
         if let Some(known) = &known {
             match known.status.stamp.cmp(&order.status.stamp) {
-                std::cmp::Ordering::Equal => return,
-                // Whoever shared it does not know better; what is in the bucket is replaced.
-                std::cmp::Ordering::Greater => {
+                Ordering::Equal => return,
+                // Whoever shared it does not know better; what is in the store is replaced.
+                Ordering::Greater => {
                     self.admin.note_conflict(&target, &order);
                     self.effects.orders.push(known.clone());
                     return;
                 }
-                std::cmp::Ordering::Less => {
-                    order.status.overruled = known.loses_unseen(&order);
-                }
+                Ordering::Less => order.status.overruled = known.loses_unseen(&order),
             }
-        } else if order.status.state != AdminState::Auto && self.admin.len() >= limits::ADMIN_STATES
-        {
-            let most = limits::ADMIN_STATES;
-            let why = format!("an order for `{target}` was not taken: there are {most} already");
-            self.tell(now, What::Trouble { why });
-            return;
         }
-        if order.status.until.is_some_and(|until| until <= now) {
-            order.status.state = AdminState::Auto;
-        }
-        let before = known.map_or(AdminState::Auto, |known| known.status.state);
+        let before = self.admin.get(&target);
         let services = admin::concerned(&target, &self.plan, &self.wiring).unwrap_or_default();
-        let AdminStatus { state, who, why, stamp, .. } = order.status.clone();
-        self.admin.put(order, &self.plan, &self.wiring);
+        let AdminStatus { state, who, why, stamp, until, .. } = order.status.clone();
+        self.admin.keep(order);
         if state == AdminState::Auto {
             self.let_back(&target, &services);
         }
         self.dirty.extend(services);
         self.effects.save = true;
-        if before != state {
+        let is_over = until.is_some_and(|until| until <= now);
+        if before != state && !is_over {
             let who = format!("{who} on {}", stamp.node);
             self.tell(now, What::Admin { target, state, who, why });
         }
     }
 
-    /// All orders that the store has were read: what it lacks is to be put there.
-    pub(super) fn orders_read(&mut self, orders: Vec<AdminOrder>, now: Timestamp) {
-        let stored: std::collections::BTreeSet<_> =
-            orders.iter().map(|order| order.status.target.clone()).collect();
-        let lacking = self.admin.orders().filter(|own| !stored.contains(&own.status.target));
-        self.effects.orders.extend(lacking.cloned());
-        orders.into_iter().for_each(|order| self.ordered(order, now));
+    /// Whether an order may be taken; if not, what there is to tell.
+    fn fits(
+        &self,
+        order: &AdminOrder,
+        known: Option<&AdminOrder>,
+        now: Timestamp,
+    ) -> Result<(), Option<String>> {
+        let AdminStatus { target, state, stamp, .. } = &order.status;
+        if SignedDuration::from_millis(stamp.ahead_of(now)) > AHEAD {
+            return Err(Some(format!(
+                "an order for `{target}` was not taken: the clock of node `{}` was more than a \
+                 day ahead of ours; set it, and order again",
+                stamp.node
+            )));
+        }
+        let most = limits::ADMIN_STATES;
+        match (known, state) {
+            (Some(_), _) => Ok(()),
+            (None, AdminState::Auto) if self.admin.past() >= most => Err(None),
+            (None, AdminState::Auto) => Ok(()),
+            (None, _) if self.admin.len() >= most => Err(Some(format!(
+                "an order for `{target}` was not taken: there are {most} already; take some away"
+            ))),
+            (None, _) => Ok(()),
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! A prober alone: what it sees goes to the others, and nobody asks it anything.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::engine::Effects;
@@ -11,8 +9,8 @@ use crate::engine::NodeCard;
 use crate::engine::Notice;
 use crate::engine::What;
 use crate::engine::nodes::CARD;
-use crate::engine::nodes::DOUBLE;
 use crate::engine::nodes::double;
+use crate::engine::troubles::Troubles;
 use crate::health::Check;
 use crate::health::Vantage;
 use crate::model::Monitor;
@@ -26,8 +24,9 @@ pub struct Outpost {
     vantage: Vantage,
     started: Timestamp,
     card_due: Timestamp,
-    /// When it was said last that another has its name.
-    told: Option<Timestamp>,
+    /// Whether what it published came back.
+    is_echoed: bool,
+    troubles: Troubles,
     is_lost: bool,
     notices: Vec<Notice>,
 }
@@ -41,7 +40,8 @@ impl Outpost {
             checks: Vec::new(),
             started: now,
             card_due: now,
-            told: None,
+            is_echoed: false,
+            troubles: Troubles::default(),
             is_lost: false,
             notices: Vec::new(),
         }
@@ -75,22 +75,18 @@ impl Outpost {
                 self.is_lost = true;
                 self.tell(now, What::Cluster { joined: false, why });
             }
-            Event::Opinions(said, age) => {
+            Event::Opinions(said, _) => {
                 if said.vantage == self.node.name {
-                    self.look_at(said.instance, age, now);
+                    self.look_at(said.instance, now);
                 }
             }
-            Event::Card(card, age) => {
-                if card.node == self.node.name {
-                    self.look_at(card.instance, age, now);
-                }
-            }
-            Event::Trouble(why) => self.tell(now, What::Trouble { why }),
+            Event::Read(_, rolls) => self.vantage.put_back(&rolls, now),
+            Event::Trouble(why) => self.trouble(why, now),
             Event::Reconfigured(_)
             | Event::Tick
             | Event::Roll(_)
             | Event::Order(_)
-            | Event::Orders(_) => {}
+            | Event::Card(..) => {}
         }
     }
 
@@ -117,6 +113,7 @@ impl Outpost {
     /// The clock was set back to `now`.
     pub fn set_back(&mut self, now: Timestamp) {
         self.vantage.set_back(now);
+        self.troubles.set_back(now);
         (self.card_due, self.started) = (self.card_due.min(now), self.started.min(now));
     }
 
@@ -126,12 +123,15 @@ impl Outpost {
     }
 
     /// Somebody has its name: itself, before it started, or another.
-    fn look_at(&mut self, instance: u64, age: Duration, now: Timestamp) {
-        let heard = now.checked_sub(age).unwrap_or(now);
-        let is_told = self.told.is_some_and(|told| now < told + DOUBLE);
-        if instance != self.node.instance && heard > self.started && !is_told {
-            self.told = Some(now);
-            let why = double(&format!("prober `{}`", self.node.name));
+    fn look_at(&mut self, instance: u64, now: Timestamp) {
+        self.is_echoed |= instance == self.node.instance;
+        if instance != self.node.instance && self.is_echoed {
+            self.trouble(double(&format!("prober `{}`", self.node.name)), now);
+        }
+    }
+
+    fn trouble(&mut self, why: String, now: Timestamp) {
+        if self.troubles.is_news(&why, now) {
             self.tell(now, What::Trouble { why });
         }
     }

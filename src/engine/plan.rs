@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::health::CheckId;
 use crate::health::Checks;
 use crate::health::Item;
@@ -182,7 +184,7 @@ impl Wiring {
 
 impl Plan {
     /// A panel for its vantages, on which nobody was heard yet.
-    pub(super) fn panel(&self) -> Panel {
+    pub(super) fn panel(&self, now: Timestamp) -> Panel {
         let alone = Vantages::alone(&self.node.name);
         let is_given = !self.vantages.all.is_empty();
         let vantages = if is_given { &self.vantages } else { &alone };
@@ -197,7 +199,7 @@ impl Plan {
                 regions: regions.into_iter().collect(),
             }
         });
-        Panel::new(vantages, own, &self.checks.all, items.collect())
+        Panel::new(vantages, own, &self.checks.all, items.collect(), now)
     }
 
     /// Per check, the regions whose endpoints it is for.

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::engine::Known;
 use crate::engine::Plan;
 use crate::engine::RegionState;
+use crate::engine::Stamp;
 use crate::engine::What;
 use crate::engine::checks::CheckState;
 use crate::engine::plan::Wiring;
@@ -52,6 +53,9 @@ pub(super) struct SavedCheck {
     /// What this node's own vantage said, where that was not the verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) own: Option<Verdict>,
+    /// What vantage groups say, by name, where that is not the verdict.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) groups: BTreeMap<String, Verdict>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -118,7 +122,12 @@ impl Engine {
             let id = self.vantage.find(&CheckKey::new(key));
             id.into_iter().for_each(|id| self.restore_check(id, known.clone()));
         }
-        for order in saved.admin {
+        for mut order in saved.admin {
+            // Of before orders were stamped.
+            if order.status.stamp == Stamp::default() {
+                let ms = order.status.since.as_millisecond();
+                order.status.stamp = Stamp { ms, count: 0, node: self.plan.node.name.clone() };
+            }
             self.admin.put(order, &self.plan, &self.wiring);
         }
         for (target, since) in saved.ramps {
@@ -136,6 +145,8 @@ impl Engine {
         let state = self.checks.get(id.index()).filter(|c| c.verdict != Verdict::Unknown)?;
         let own = self.vantage.sightings().get(id.index())?;
         let opinion = own.opinion();
+        let groups = self.plan.vantages.groups.iter().zip(&state.of_groups);
+        let groups = groups.filter(|(_, found)| found.verdict != state.verdict);
         Some(SavedCheck {
             verdict: state.verdict,
             since: state.since,
@@ -143,13 +154,14 @@ impl Engine {
             downs: opinion.downs(),
             held_until: opinion.held_until(),
             own: Some(opinion.verdict()).filter(|own| *own != state.verdict),
+            groups: groups.map(|(name, found)| (name.clone(), found.verdict)).collect(),
         })
     }
 
     fn restore_check(&mut self, id: CheckId, saved: SavedCheck) {
         let Some(state) = self.checks.get_mut(id.index()) else { return };
-        *state = CheckState::restored(&saved);
-        let SavedCheck { verdict, since, reason, downs, held_until, own } = saved;
+        *state = CheckState::restored(&saved, &self.plan.vantages.groups);
+        let SavedCheck { verdict, since, reason, downs, held_until, own, .. } = saved;
         if let Some(sighting) = self.vantage.sightings_mut().get_mut(id.index()) {
             sighting.restore(own.unwrap_or(verdict), since, downs, held_until, reason);
         }
@@ -174,7 +186,11 @@ impl Engine {
         self.wiring = Wiring::new(&plan);
         let checks = plan.checks.all.iter();
         self.checks = checks.map(|check| states.remove(&check.key).unwrap_or_default()).collect();
-        self.panel.reconfigure(plan.panel());
+        self.panel.reconfigure(plan.panel(now));
+        if plan.vantages.groups != self.plan.vantages.groups {
+            // Their positions mean others.
+            self.checks.iter_mut().for_each(|check| check.of_groups = Box::default());
+        }
         let region = |region: &crate::model::Region| RegionState {
             verdict: regions.get(&region.name).copied().unwrap_or_default(),
             pools_up: 0,

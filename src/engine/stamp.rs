@@ -24,7 +24,8 @@ impl Stamp {
         let ms = now.as_millisecond();
         let (ms, count) = match ms > seen.ms {
             true => (ms, 0),
-            false => (seen.ms, seen.count.saturating_add(1)),
+            false if seen.count == u32::MAX => (seen.ms.saturating_add(1), 0),
+            false => (seen.ms, seen.count + 1),
         };
         Self { ms, count, node: node.to_owned() }
     }

@@ -95,13 +95,19 @@ enum WrittenVote {
 }
 
 impl Opinions {
-    /// As octets.
+    /// As octets. Where it would be more than is shared, since when and why is left out: votes
+    /// matter most when the most is down.
     pub fn encode(&self) -> Vec<u8> {
+        let whole = self.written(true);
+        if whole.len() > limits::SHARED_VALUE { self.written(false) } else { whole }
+    }
+
+    fn written(&self, is_whole: bool) -> Vec<u8> {
         let mut reasons: Vec<String> = vec![String::new()];
         let mut known = std::collections::HashMap::from([(String::new(), 0_u16)]);
         let mut next = 0;
         let exceptions = self.exceptions.iter().map(|exception| {
-            let cut = shortened(&exception.reason);
+            let cut = if is_whole { shortened(&exception.reason) } else { "" };
             let reason = match known.get(cut) {
                 Some(at) => *at,
                 None if reasons.len() < REASONS => {
@@ -114,7 +120,7 @@ impl Opinions {
             };
             let step = exception.at.saturating_sub(next);
             next = exception.at;
-            let since = exception.since.map(|since| {
+            let since = exception.since.filter(|_| is_whole).map(|since| {
                 u64::try_from(self.at.duration_since(since).as_millis()).unwrap_or_default()
             });
             (step, exception.vote.into(), since, reason)

@@ -16,6 +16,8 @@ use crate::model::Probe;
 #[derive(Clone, Debug)]
 pub struct Sighting {
     damping: Damping,
+    /// As many times the failures that the monitor says turn it down.
+    caution: u8,
     opinion: Damper,
     reason: String,
     last: Option<Timestamp>,
@@ -69,6 +71,7 @@ impl Sighting {
         });
         Self {
             damping: monitor.map_or(NO_DAMPING, Damping::from),
+            caution: 1,
             opinion: Damper::new(),
             reason: String::new(),
             last: None,
@@ -87,7 +90,9 @@ impl Sighting {
     #[must_use]
     pub fn reconfigured(self, monitor: Option<&Monitor>) -> Self {
         let Self { damping, expiry_warning, is_pushed, .. } = Self::new(monitor);
-        Self { damping, expiry_warning, is_pushed, ..self }
+        let mut next = Self { damping, expiry_warning, is_pushed, ..self };
+        next.slow(monitor, next.caution);
+        next
     }
 
     /// As it was before a restart, with what it was remembered for.
@@ -134,6 +139,7 @@ impl Sighting {
     /// Takes so many times the failures that the monitor says to turn down; 1 is as it says.
     pub fn slow(&mut self, monitor: Option<&Monitor>, times: u8) {
         let fall = monitor.map_or(NO_DAMPING.fall, |monitor| monitor.fall);
+        self.caution = times;
         self.damping.fall = fall.saturating_mul(times);
     }
 
@@ -142,13 +148,15 @@ impl Sighting {
         self.opinion.set_back(&self.damping, now);
     }
 
-    /// What it votes. What could be probed once keeps its say when it no longer can be.
+    /// What it votes: nothing by what another process saw before, and nothing while it can't
+    /// look. The verdict that stands holds meanwhile.
     pub fn vote(&self) -> Vote {
         match (self.opinion.verdict(), &self.unable) {
-            (Verdict::Unknown, Some(_)) => Vote::Unable,
+            (_, Some(_)) => Vote::Unable,
             (Verdict::Unknown, None) => Vote::Unknown,
-            (Verdict::Down, _) => Vote::Down,
-            (Verdict::Up, _) => Vote::Up { failures: self.opinion.failures() },
+            _ if self.last.is_none() => Vote::Unknown,
+            (Verdict::Down, None) => Vote::Down,
+            (Verdict::Up, None) => Vote::Up { failures: self.opinion.failures() },
         }
     }
 

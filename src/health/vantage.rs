@@ -1,5 +1,6 @@
 //! A vantage: all that one prober makes of its targets, and when it says so.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Vantage {
     heartbeat: Duration,
     ids: HashMap<CheckKey, CheckId>,
     sightings: Vec<Sighting>,
+    /// The least time until it publishes again.
+    pause: Duration,
     /// When it published last.
     published: Option<Timestamp>,
     /// When it is to publish next.
@@ -44,7 +47,8 @@ pub struct Published {
     pub opinions: Opinions,
 }
 
-/// The least time between two publications: what changes meanwhile is said at once after it.
+/// The least time between two publications, and again for each thousand checks that are not
+/// plainly up: what changes meanwhile is said at once after it.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How often at least and at most it says that it is there.
@@ -71,6 +75,7 @@ impl Vantage {
             heartbeat: heartbeat(monitors),
             ids: ids(checks),
             sightings: checks.iter().map(|check| Sighting::new(monitor(check))).collect(),
+            pause: PAUSE,
             published: None,
             due: now,
             roll_due: now,
@@ -109,7 +114,7 @@ impl Vantage {
         let id = self.ids.get(&report.check).copied()?;
         let seen = self.sightings.get_mut(id.index())?.take(report, now);
         if seen.vote {
-            let earliest = self.published.map_or(now, |last| (last + PAUSE).max(now));
+            let earliest = self.published.map_or(now, |last| (last + self.pause).max(now));
             self.due = self.due.min(earliest);
         }
         Some((id, seen))
@@ -118,6 +123,14 @@ impl Vantage {
     /// Has everything published again: whoever hears it may know nothing.
     pub fn say_all(&mut self, now: Timestamp) {
         (self.due, self.roll_due) = (now, now);
+    }
+
+    /// Has the roll published again if it is not among those that are shared: a store may lose
+    /// what it keeps in memory.
+    pub fn put_back(&mut self, shared: &BTreeSet<u64>, now: Timestamp) {
+        if !shared.contains(&self.roll.digest()) {
+            self.say_all(now);
+        }
     }
 
     /// When it is to publish next.
@@ -137,7 +150,10 @@ impl Vantage {
         self.sequence += 1;
         self.published = Some(now);
         self.due = now + self.heartbeat;
-        Some(Published { roll, opinions: self.opinions(now) })
+        let opinions = self.opinions(now);
+        let thousands = u32::try_from(opinions.exceptions.len() / 1000).unwrap_or(u32::MAX);
+        self.pause = PAUSE.saturating_mul(thousands.saturating_add(1));
+        Some(Published { roll, opinions })
     }
 
     /// The clock was set back to `now`.

@@ -232,7 +232,7 @@ pub const NODE_NAME: usize = 63;
 
 /// Nodes that are remembered by the others; past that the one that was quiet longest is
 /// forgotten.
-pub const NODES: usize = 256;
+pub const NODES: usize = 1280;
 
 /// Lists of checks that are remembered to read opinions by. Vantages have the same, or during a
 /// change of configuration the one before.
@@ -240,7 +240,7 @@ pub const ROLLS: usize = 64;
 
 /// Keys under which something is shared; more are neither put nor taken. Every vantage, node
 /// and admin state has one, and a quarter is left for what a node does not know.
-pub const SHARED_KEYS: usize = 16_384;
+pub const SHARED_KEYS: usize = 32_768;
 
 /// Octets of a key as text; longer ones are neither put nor taken. An admin state's target fits,
 /// each octet of it written as three.

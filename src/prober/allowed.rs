@@ -43,7 +43,7 @@ impl Allowed {
     }
 
     /// The endpoints of what was handed over, by their own addresses and host names, unless
-    /// they lead to this machine or its link.
+    /// they lead to this machine, its link, or a private network.
     pub fn endpoints(handed: &Handed) -> Self {
         let addresses = handed.endpoints.addresses.iter().copied().map(canonical).collect();
         let hosts = handed.endpoints.hosts.iter().map(|host| folded(host)).collect();
@@ -76,9 +76,10 @@ impl Allowed {
             Rule::Nets(_) => "it is in no network that is allowed",
             Rule::Endpoints { addresses, .. } => match special(plain) {
                 Some(what) => what,
+                // Also where an endpoint is there: who says so is who is guarded against.
+                None if is_private(plain) => "it is of a private network",
                 None if addresses.contains(&plain) => return Ok(()),
                 None if matches!(host, ProbeHost::Address(_)) => "it is no endpoint's address",
-                None if is_private(plain) => "it is private and no endpoint's address",
                 None => return Ok(()),
             },
         };
@@ -143,6 +144,8 @@ fn is_private(address: IpAddr) -> bool {
         IpAddr::V4(v4) => is_private_v4(v4),
         // RFC 3879: what unique local addresses replaced.
         IpAddr::V6(v6) if v6.segments().first().is_some_and(|s| s & 0xffc0 == 0xfec0) => true,
+        // RFC 8215: NAT64 by prefixes of one's own.
+        IpAddr::V6(v6) if v6.segments().starts_with(&[0x64, 0xff9b, 1]) => true,
         IpAddr::V6(v6) => v6.is_unique_local() || embedded(v6).is_some_and(is_private_v4),
     }
 }
@@ -226,8 +229,8 @@ mod tests {
 
     #[test]
     fn endpoints_may_be_probed_and_nothing_else() {
-        let allowed = of(&["192.0.2.1", "10.0.0.1", "2001:db8::1"], &["Www.Example.com"]);
-        for text in ["192.0.2.1", "10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1"] {
+        let allowed = of(&["192.0.2.1", "2001:db8::1"], &["Www.Example.com"]);
+        for text in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
             literal(&allowed, text).unwrap();
         }
         let other = literal(&allowed, "192.0.2.2").unwrap_err();
@@ -256,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_leads_to_a_private_network_only_if_an_endpoint_is_there() {
+    fn private_networks_are_probed_only_where_the_operator_of_the_prober_says_so() {
         let allowed = of(&[], &["www.example.com"]);
         for text in PRIVATE {
             assert!(named(&allowed, "www.example.com", text).is_err(), "{text}");
@@ -264,13 +267,13 @@ mod tests {
         let why = named(&allowed, "www.example.com", "10.0.0.1").unwrap_err();
         assert_eq!(
             why,
-            "www.example.com is not allowed: 10.0.0.1: it is private and no endpoint's address; \
-             allow it with --allow"
+            "www.example.com is not allowed: 10.0.0.1: it is of a private network; allow it with \
+             --allow"
         );
         let allowed = of(&PRIVATE, &["www.example.com"]);
         for text in PRIVATE {
-            named(&allowed, "www.example.com", text).unwrap();
-            literal(&allowed, text).unwrap();
+            assert!(named(&allowed, "www.example.com", text).is_err(), "{text}");
+            assert!(literal(&allowed, text).is_err(), "{text}");
         }
     }
 

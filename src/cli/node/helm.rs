@@ -59,6 +59,8 @@ pub(super) struct Helm {
     session: Session,
     /// What probers without a file are to probe.
     handed: Option<Vec<u8>>,
+    /// Whether it was looked at once whether others have another.
+    is_handed_over: bool,
     /// The last one that was asked for.
     status: Option<Arc<Status>>,
     /// Since when something is not saved.
@@ -96,6 +98,7 @@ impl Helm {
             link,
             session: Session::default(),
             handed,
+            is_handed_over: false,
             status: None,
             unsaved: None,
             save_due: None,
@@ -158,9 +161,7 @@ impl Helm {
     pub(super) fn news(&mut self, news: impl IntoIterator<Item = News>) {
         let now = self.now();
         for news in news {
-            if matches!(news, News::Read { joined: true, .. }) {
-                self.hand_over();
-            }
+            self.hand_over_if_due(&news);
             for event in self.session.take(news) {
                 self.engine.step(event, now);
             }
@@ -178,8 +179,10 @@ impl Helm {
     /// Takes another configuration. World and standing change by one swap.
     pub(super) fn reconfigure(&mut self, plan: Plan, handed: Option<Vec<u8>>) {
         let now = self.now();
-        self.handed = handed;
-        self.hand_over();
+        if self.handed != handed {
+            handed.iter().for_each(|value| self.link.put(Key::Monitors, value.clone()));
+            self.handed = handed;
+        }
         self.snapshot.world = Arc::clone(&plan.world);
         self.status = None;
         self.engine.step(Event::Reconfigured(Box::new(plan)), now);
@@ -204,9 +207,17 @@ impl Helm {
         due.map(|due| self.clock.instant(due))
     }
 
-    fn hand_over(&self) {
-        let handed = self.handed.iter();
-        handed.for_each(|value| self.link.put(Key::Monitors, value.clone()));
+    /// Hands over to probers without a file: what was just taken, if others have something
+    /// else, and what the store has lost.
+    fn hand_over_if_due(&mut self, news: &News) {
+        let News::Read { entries, .. } = news else { return };
+        let Some(handed) = &self.handed else { return };
+        let stored = entries.iter().find(|entry| entry.key == Key::Monitors);
+        let is_other = stored.is_none_or(|entry| *entry.value != **handed);
+        if is_other && (stored.is_none() || !self.is_handed_over) {
+            self.link.put(Key::Monitors, handed.clone());
+        }
+        self.is_handed_over = true;
     }
 
     fn now(&mut self) -> Timestamp {

@@ -42,9 +42,11 @@ use crate::cli::node::helm::Helm;
 use crate::cli::node::office::Office;
 use crate::cli::node::office::open_store;
 pub(super) use crate::cli::node::prepared::Prepared;
+pub(super) use crate::cli::node::prepared::Read;
 use crate::cli::node::prepared::Refused;
 pub(super) use crate::cli::node::prepared::any_error;
 pub(super) use crate::cli::node::prepared::prepare;
+pub(super) use crate::cli::node::prepared::read;
 pub(super) use crate::cli::node::prepared::report;
 use crate::cli::node::targets::hand_over;
 use crate::cli::node::targets::probes;
@@ -87,6 +89,9 @@ const EXPLANATIONS: usize = 2;
 
 /// How long the start may wait for the first round of probes.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the start may wait at least for what the others know: drains above all.
+const JOINING: Duration = Duration::from_secs(3);
 
 /// A node that answers.
 pub(super) struct Node {
@@ -152,7 +157,8 @@ impl Node {
         let handed = hand_over(&plan, &cluster);
         let mut helm = Helm::new(plan, saved, store, link, handed);
         let prober = Prober::start(probes, report, &tasks).map_err(|error| chain(&error))?;
-        let patience = patience.unwrap_or_default().min(PATIENCE);
+        let of_others = if cluster.servers.is_empty() { Duration::ZERO } else { JOINING };
+        let patience = patience.unwrap_or_default().min(PATIENCE).max(of_others);
         first_round(&mut helm, &mut reports, &mut news, patience).await;
         helm.begin();
         let settings = Settings {

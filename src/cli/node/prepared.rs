@@ -49,6 +49,28 @@ pub(in crate::cli) struct Refused {
     pub(super) problems: serde_json::Value,
 }
 
+/// A configuration as it was read.
+pub(in crate::cli) struct Read {
+    /// Unless there are errors.
+    pub(in crate::cli) config: Option<Config>,
+    pub(in crate::cli) diagnostics: Vec<Diagnostic>,
+    pub(in crate::cli) sources: Sources,
+    /// How the files were that it was read from.
+    pub(in crate::cli) seen: Look,
+}
+
+/// Reads a configuration; `before` is how the files that are known were before.
+pub(in crate::cli) fn read(path: &Path, before: &Look) -> Read {
+    let Loaded { config, diagnostics, sources, files } = config::load(path);
+    let mut seen = watch::look(files);
+    for (file, stamp) in &mut seen {
+        if let Some(before) = before.get(file) {
+            *stamp = *before;
+        }
+    }
+    Read { config, diagnostics, sources, seen }
+}
+
 /// Loads and compiles. What is wrong goes to standard error, and is returned if it can't be
 /// used.
 ///
@@ -59,14 +81,8 @@ pub(in crate::cli) fn prepare(
     before: &Look,
     identity: &Identity,
 ) -> Result<Prepared, Refused> {
-    let Loaded { config, diagnostics, sources, files } = config::load(path);
+    let Read { config, diagnostics, sources, seen } = read(path, before);
     report(&diagnostics, &sources);
-    let mut seen = watch::look(files);
-    for (file, stamp) in &mut seen {
-        if let Some(before) = before.get(file) {
-            *stamp = *before;
-        }
-    }
     let Some(config) = config else {
         return Err(Refused { seen, problems: json(&diagnostics, &sources) });
     };

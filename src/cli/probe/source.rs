@@ -10,16 +10,15 @@ use tokio::sync::oneshot;
 use crate::cli::arguments::Probe;
 use crate::cli::arguments::Reach;
 use crate::cli::chain;
+use crate::cli::node::Read;
+use crate::cli::node::read;
 use crate::cli::node::report;
-use crate::cli::watch;
 use crate::cli::watch::Look;
 use crate::cli::watch::Watched;
 use crate::cluster::Key;
 use crate::cluster::News;
-use crate::config;
 use crate::config::Cluster;
 use crate::config::Config;
-use crate::config::Loaded;
 use crate::config::Login;
 use crate::health::Check;
 use crate::health::Handed;
@@ -64,6 +63,7 @@ pub(super) struct File {
     path: PathBuf,
     watched: Watched,
     vantages: Vantages,
+    cluster: Cluster,
 }
 
 /// What name servers hand over.
@@ -105,7 +105,8 @@ impl Source {
                  name a server with --nats"
             )));
         }
-        let file = File { path, watched, vantages: config.vantages.clone() };
+        let vantages = config.vantages.clone();
+        let file = File { path, watched, vantages, cluster: cluster.clone() };
         Ok((Self::File(Box::new(file)), cluster, Targets::of(config)))
     }
 
@@ -123,6 +124,9 @@ impl Source {
         let before = file.watched.look();
         let (config, watched) = load(&file.path, &before)?;
         file.watched = watched;
+        if config.cluster.as_ref() != Some(&file.cluster) {
+            tracing::warn!("what changed in [cluster] is taken when the prober starts again");
+        }
         Some(Targets::of(config))
     }
 
@@ -183,9 +187,10 @@ impl Others {
         if value == self.read {
             return;
         }
-        self.read = Arc::clone(&value);
+        let read = Arc::clone(&value);
         match server::in_background(tasks, "monitors", move || Handed::decode(&value)) {
-            Ok(reading) => self.reading = Some(reading),
+            Ok(reading) => (self.reading, self.read) = (Some(reading), read),
+            // It comes again with the next reading.
             Err(error) => tracing::warn!("{}", chain(&error)),
         }
     }
@@ -237,13 +242,7 @@ fn named(login: &Login) -> Option<&PathBuf> {
 }
 
 fn load(path: &Path, before: &Look) -> Option<(Config, Watched)> {
-    let Loaded { config, diagnostics, sources, files } = config::load(path);
+    let Read { config, diagnostics, sources, seen } = read(path, before);
     report(&diagnostics, &sources);
-    let mut seen = watch::look(files);
-    for (file, stamp) in &mut seen {
-        if let Some(before) = before.get(file) {
-            *stamp = *before;
-        }
-    }
     Some((config?, Watched::new(seen)))
 }

@@ -1,5 +1,6 @@
 //! What was delivered: so that of one key nothing older follows on something newer.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -31,8 +32,13 @@ impl Seen {
             return true;
         }
         if self.revisions.len() >= limits::SHARED_KEYS {
-            self.complain();
-            return false;
+            // What was said of checks goes first: it is read again if it matters.
+            let found = self.revisions.keys().find(|key| matches!(key, Key::Checks(_))).cloned();
+            let Some(found) = found else {
+                self.complain();
+                return false;
+            };
+            self.revisions.remove(&found);
         }
         self.revisions.insert(entry.key.clone(), now);
         true
@@ -57,14 +63,23 @@ impl Seen {
     ) -> Result<Vec<Entry>, Fault> {
         let mut newest: BTreeMap<Key, Entry> = BTreeMap::new();
         let mut octets = 0_usize;
+        let mut all: Vec<Entry> = read.into_iter().chain(meanwhile.into_values()).collect();
+        // Whoever fills the store with one kind of value leaves the others their room.
+        all.sort_by_key(|entry| (entry.key.rank(), Reverse(entry.revision)));
+        let mut rolls = 0;
         let mut is_left_out = false;
-        for entry in read.into_iter().chain(meanwhile.into_values()) {
+        for entry in all {
+            rolls += usize::from(matches!(entry.key, Key::Checks(_)));
             let known = newest.get(&entry.key);
             if known.is_some_and(|known| known.revision >= entry.revision) {
                 continue;
             }
             let before = known.map_or(0, |known| known.value.len());
             let after = octets.saturating_sub(before).saturating_add(entry.value.len());
+            // Of these all but the newest are of the past.
+            if rolls > limits::ROLLS {
+                continue;
+            }
             let is_full = known.is_none() && newest.len() >= limits::SHARED_KEYS;
             if is_full || after > limits::SHARED {
                 is_left_out = true;
@@ -113,7 +128,7 @@ mod tests {
 
     fn entry(n: u64, revision: u64, second: i64) -> Entry {
         let stored = Timestamp::from_second(second).unwrap();
-        Entry { key: Key::Checks(n), value: Arc::new([]), stored, revision }
+        Entry { key: Key::Node(n.to_string()), value: Arc::new([]), stored, revision }
     }
 
     #[test]
@@ -124,7 +139,7 @@ mod tests {
         assert!(!seen.is_news(&entry(1, 4, 99)), "late");
         assert!(seen.is_news(&entry(1, 6, 98)), "a leader whose clock is behind");
         assert!(seen.is_news(&entry(1, 1, 101)), "a store that was emptied");
-        let meanwhile = BTreeMap::from([(Key::Checks(1), entry(1, 9, 100))]);
+        let meanwhile = BTreeMap::from([(Key::Node("1".into()), entry(1, 9, 100))]);
         let read = vec![entry(1, 8, 99), entry(2, 3, 90)];
         let all = seen.all(read, meanwhile);
         assert_eq!(all, Ok(vec![entry(1, 9, 100), entry(2, 3, 90)]));
@@ -142,7 +157,25 @@ mod tests {
         let most = limits::SHARED_KEYS as u64;
         let read = (0..most + 3).map(|n| entry(n, n, 1)).collect();
         assert_eq!(seen.all(read, BTreeMap::new()).unwrap().len(), limits::SHARED_KEYS);
-        assert!(!seen.is_news(&entry(most + 1, most + 9, 2)));
-        assert!(seen.is_news(&entry(0, most + 9, 2)));
+        assert!(!seen.is_news(&entry(most + 9, most + 9, 2)));
+        let known = seen.revisions.keys().next().cloned().unwrap();
+        assert!(seen.is_news(&Entry { key: known, ..entry(0, most + 9, 2) }));
+    }
+
+    #[test]
+    fn who_fills_the_store_with_one_kind_leaves_the_others_their_room() {
+        let mut seen = Seen::default();
+        let checks = |n: u64| Entry { key: Key::Checks(n), ..entry(n, n + 1, 1) };
+        let most = limits::SHARED_KEYS as u64;
+        let last = entry(1, most * 2, 1);
+        let read = (0..most + 3).map(checks).chain([last.clone()]).collect();
+        let all = seen.all(read, BTreeMap::new()).unwrap();
+        assert_eq!(all.len(), limits::ROLLS + 1);
+        assert!(all.contains(&last));
+        assert!(all.contains(&checks(most + 2)), "the newest of them");
+        for n in 0..most {
+            seen.is_news(&checks(n));
+        }
+        assert!(seen.is_news(&entry(2, most * 3, 2)));
     }
 }

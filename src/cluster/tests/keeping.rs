@@ -247,7 +247,7 @@ async fn who_listens_slowly_misses_nothing_and_fills_no_memory() {
     listener.joined().await;
     let most = limits::NEWS as u64;
     for n in 0..most * 3 {
-        script.store(Key::Checks(n % (most * 2)), &n.to_be_bytes());
+        script.store(node(&format!("{:05}", n % (most * 2))), &n.to_be_bytes());
     }
     sleep(Duration::from_secs(200)).await;
     assert_eq!((listener.news.len(), script.state().reads), (limits::NEWS, 1));
@@ -259,7 +259,7 @@ async fn who_listens_slowly_misses_nothing_and_fills_no_memory() {
     assert_eq!(all[0].1, (most * 2).to_be_bytes());
     // The end of the contact is said, however full the queue was.
     for n in 0..most + 1 {
-        script.store(Key::Checks(n), &[]);
+        script.store(node(&n.to_string()), &[]);
     }
     sleep(Duration::from_secs(1)).await;
     script.fail(Fault::lost("suddenly"));

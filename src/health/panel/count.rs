@@ -83,7 +83,12 @@ impl Panel {
     }
 
     fn ballot(&self, id: CheckId) -> Ballot {
-        let votes = self.of(id).map(|(seat, vote)| (seat.group, seat.counts(), vote));
+        // What a vantage does not have yet is not what it is not to have.
+        let vote = |seat: &Seat, vote| match vote {
+            Vote::Absent if seat.is_settling => Vote::Unknown,
+            Vote::Absent | Vote::Unknown | Vote::Unable | Vote::Down | Vote::Up { .. } => vote,
+        };
+        let votes = self.of(id).map(|(seat, of)| (seat.group, seat.counts(), vote(seat, of)));
         Ballot::count(self.n_groups, votes)
     }
 

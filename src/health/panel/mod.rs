@@ -88,7 +88,16 @@ pub struct Panel {
     is_unsettled: bool,
     /// Since when nobody else can be heard.
     frozen: Option<Timestamp>,
+    /// When the configuration was taken.
+    configured: Timestamp,
+    /// Whether what this process published came back: what another of its name publishes after
+    /// that comes from one that runs too.
+    is_echoed: bool,
 }
+
+/// How long a change of configuration may take to get to all: what a vantage does not have that
+/// long after, it is not to have.
+const ROLLOUT: Duration = Duration::from_secs(300);
 
 impl Panel {
     /// A panel that has heard nobody. `own` is the vantage of this process, if it is one.
@@ -97,7 +106,9 @@ impl Panel {
         own: Option<VantageId>,
         checks: &[Check],
         items: Vec<Item>,
+        now: Timestamp,
     ) -> Self {
+        let roll = Roll::of(checks);
         let slowest = |item: &Item| item.interval.saturating_mul(item.fall.into());
         Self {
             seats: vantages.all.iter().map(Seat::new).collect(),
@@ -107,12 +118,14 @@ impl Panel {
             votes: vec![Vote::Absent; items.len() * vantages.all.len()],
             items,
             index: Roll::index(checks),
-            rolls: HashMap::new(),
+            rolls: HashMap::from([(roll.digest(), Arc::new(roll))]),
             positions: HashMap::new(),
             touched: BTreeSet::new(),
             is_all_touched: true,
             is_unsettled: true,
             frozen: None,
+            configured: now,
+            is_echoed: false,
         }
     }
 
@@ -120,7 +133,8 @@ impl Panel {
     /// they said last is read again. Own votes are to be cast again.
     pub fn reconfigure(&mut self, next: Self) {
         let before = std::mem::replace(self, next);
-        (self.rolls, self.frozen) = (before.rolls, before.frozen);
+        (self.frozen, self.is_echoed) = (before.frozen, before.is_echoed);
+        self.rolls.extend(before.rolls);
         for seat in before.seats {
             let at = self.seats.iter().position(|next| next.name == seat.name);
             let is_other = |at: &usize| self.own.is_none_or(|own| own.index() != *at);
@@ -128,6 +142,7 @@ impl Panel {
             if let Some(next) = self.seats.get_mut(at) {
                 (next.heard, next.patience) = (seat.heard, seat.patience);
                 (next.is_missed, next.waiting) = (seat.is_missed, seat.waiting);
+                next.changed = seat.changed;
             }
             seat.said.into_iter().for_each(|said| self.read(at, said));
         }
@@ -162,7 +177,9 @@ impl Panel {
             return Absorbed::Stranger;
         };
         if self.own.is_some_and(|own| own.index() == at) {
-            return if said.instance == instance { Absorbed::Known } else { Absorbed::Double };
+            self.is_echoed |= said.instance == instance;
+            let is_other = said.instance != instance && self.is_echoed;
+            return if is_other { Absorbed::Double } else { Absorbed::Known };
         }
         let Some(seat) = self.seats.get_mut(at) else { return Absorbed::Stranger };
         let heard = now.checked_sub(age).unwrap_or(now);
@@ -185,9 +202,10 @@ impl Panel {
             self.rolls.retain(|digest, _| is_used(digest));
             self.positions.retain(|digest, _| self.rolls.contains_key(digest));
         }
-        if self.rolls.len() < limits::ROLLS {
-            self.rolls.insert(digest, Arc::new(roll));
+        if self.rolls.len() >= limits::ROLLS {
+            return;
         }
+        self.rolls.insert(digest, Arc::new(roll));
         let waits =
             |seat: &Seat| seat.waiting.as_ref().is_some_and(|(said, _)| said.roll == digest);
         let waiting: Vec<usize> =
@@ -210,11 +228,13 @@ impl Panel {
     pub fn thaw(&mut self, now: Timestamp) {
         let Some(since) = self.frozen.take() else { return };
         for seat in &mut self.seats {
-            let was_heard = seat.heard.is_some_and(|heard| since < heard + seat.patience);
-            if was_heard {
-                seat.heard = Some(now);
-                seat.is_missed = true;
-            }
+            let Some(heard) = seat.heard.filter(|heard| since < *heard + seat.patience) else {
+                continue;
+            };
+            // One that was not heard since the last time has no more patience than it had.
+            let gone = now.duration_since(since);
+            seat.heard = Some(if seat.is_missed { heard + gone } else { now });
+            seat.is_missed = true;
         }
     }
 
@@ -240,6 +260,11 @@ impl Panel {
                 seat.hearing = if is_fresh { Hearing::Heard } else { Hearing::Silent };
                 (self.is_all_touched, self.is_unsettled) = (true, true);
             }
+            let changed = seat.changed.map_or(self.configured, |at| at.max(self.configured));
+            let is_settling = now < changed + ROLLOUT;
+            if std::mem::replace(&mut seat.is_settling, is_settling) != is_settling {
+                self.is_all_touched = true;
+            }
         }
         if std::mem::take(&mut self.is_unsettled) {
             self.find_cut_off();
@@ -249,19 +274,24 @@ impl Panel {
     /// The clock was set back to `now`: nobody was heard later.
     pub fn set_back(&mut self, now: Timestamp) {
         self.frozen = self.frozen.map(|since| since.min(now));
+        self.configured = self.configured.min(now);
         for seat in &mut self.seats {
-            seat.heard = seat.heard.map(|heard| heard.min(now));
+            seat.set_back(now);
         }
     }
 
     /// When somebody will no longer be heard unless something comes.
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        let settling = self.seats.iter().filter(|seat| seat.is_settling);
+        let changed =
+            |seat: &Seat| seat.changed.map_or(self.configured, |at| at.max(self.configured));
+        let settled = settling.map(|seat| changed(seat) + ROLLOUT).min();
         if self.frozen.is_some() {
-            return None;
+            return settled;
         }
         let others = (0..).zip(&self.seats).filter(|(at, _)| self.own != Some(VantageId(*at)));
         let fresh = others.filter(|(_, seat)| seat.hearing != Hearing::Silent);
-        fresh.filter_map(|(_, seat)| Some(seat.heard? + seat.patience)).min()
+        fresh.filter_map(|(_, seat)| Some(seat.heard? + seat.patience)).chain(settled).min()
     }
 
     /// Has all checks counted again.
@@ -302,6 +332,11 @@ impl Panel {
         };
         let Some(seat) = self.seats.get_mut(at) else { return };
         let is_same_roll = seat.said.as_ref().is_some_and(|(before, _)| before.roll == said.roll);
+        // Since when matters to who is cut off, also where no vote changed.
+        (seat.is_changed, self.is_unsettled) = (true, true);
+        if !is_same_roll && seat.said.is_some() {
+            seat.changed = Some(heard);
+        }
         let before = std::mem::take(&mut seat.details);
         let mut details = std::collections::BTreeMap::new();
         for exception in &said.exceptions {

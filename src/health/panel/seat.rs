@@ -29,6 +29,10 @@ pub struct Seat {
     pub(super) waiting: Option<(Opinions, Timestamp)>,
     /// Of what is not plainly up.
     pub(super) details: BTreeMap<CheckId, Detail>,
+    /// When its roll last changed.
+    pub(super) changed: Option<Timestamp>,
+    /// What it does not have is still waited for: its configuration or ours is new.
+    pub(super) is_settling: bool,
     /// Its votes changed since it was last looked at whether it is under suspicion.
     pub(super) is_changed: bool,
     /// What turned down at it together, if it is under suspicion.
@@ -68,6 +72,8 @@ impl Seat {
             said: None,
             waiting: None,
             details: BTreeMap::new(),
+            changed: None,
+            is_settling: false,
             is_changed: false,
             fallen: None,
             is_missed: false,
@@ -114,6 +120,15 @@ impl Seat {
                 *at <= heard
             }
         })
+    }
+
+    /// The clock was set back to `now`: nothing was heard later.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        self.heard = self.heard.map(|heard| heard.min(now));
+        self.changed = self.changed.map(|changed| changed.min(now));
+        for (_, heard) in [&mut self.said, &mut self.waiting].into_iter().flatten() {
+            *heard = (*heard).min(now);
+        }
     }
 
     pub(super) fn refers_to(&self, roll: u64) -> bool {

@@ -49,7 +49,7 @@ fn panel(names: &[&str], own: Option<u16>) -> Panel {
     };
     let checks = checks();
     let items = checks.iter().map(item).collect();
-    let mut panel = Panel::new(&vantages(names), own.map(VantageId), &checks, items);
+    let mut panel = Panel::new(&vantages(names), own.map(VantageId), &checks, items, at(0));
     panel.learn(Roll::of(&checks));
     panel
 }
@@ -118,7 +118,10 @@ fn opinions_are_taken_once_and_wait_for_what_they_refer_to() {
     let restarted = Opinions { instance: 2, ..said("ams", 1, at(2), &[]) };
     assert_eq!(hear(&mut panel, restarted, at(2)), Absorbed::Taken);
     assert_eq!(hear(&mut panel, said("lax", 1, at(2), &[]), at(2)), Absorbed::Stranger);
-    assert_eq!(hear(&mut panel, said("nyc", 1, at(2), &[]), at(2)), Absorbed::Double);
+    let own = |instance| Opinions { instance, ..said("nyc", 1, at(2), &[]) };
+    assert_eq!(hear(&mut panel, own(1), at(2)), Absorbed::Known, "its own, before it started");
+    assert_eq!(hear(&mut panel, own(99), at(2)), Absorbed::Known, "its own");
+    assert_eq!(hear(&mut panel, own(1), at(2)), Absorbed::Double, "another that runs too");
     // Another configuration at that vantage: fewer checks, in another order.
     let mut fewer = checks();
     fewer.reverse();
@@ -172,6 +175,15 @@ fn who_sees_nearly_everything_down_at_once_counts_itself_out() {
     hears(&mut both, "nyc", &all);
     assert_eq!(hears(&mut both, "ams", &all), [Heard, Heard]);
     assert_eq!(hears(&mut both, "ams", &[]), [Heard, CutOff], "and if it no longer does");
+    // Two of three are not outvoted by the third.
+    let mut three = panel(&["ams", "nyc", "sin"], None);
+    hears(&mut three, "ams", &all);
+    hears(&mut three, "nyc", &all);
+    assert_eq!(hears(&mut three, "sin", &[]), [Heard, Heard, Heard]);
+    // Whatever a clock says, it is only compared.
+    let far = [Timestamp::MIN, Timestamp::MAX, at(0)];
+    let odd: Vec<_> = (0..CHECKS).map(|id| (id, far[id as usize % 3])).collect();
+    assert_eq!(hears(&mut fresh(), "ams", &odd), [Heard, Heard]);
 }
 
 #[test]
@@ -202,4 +214,45 @@ fn another_configuration_reads_again_what_was_said() {
     let votes: Vec<Vote> = next.of(CheckId(3)).map(|(_, vote)| vote).collect();
     assert_eq!(votes, [Vote::Absent, Vote::Down]);
     assert_eq!(next.seats()[1].hearing(), Hearing::Heard);
+}
+
+/// While a configuration gets around, what a vantage does not have yet makes nobody decide alone.
+#[test]
+fn who_does_not_have_a_check_yet_is_waited_for_for_a_while() {
+    let mut panel = panel(&["ams", "nyc", "sin"], None);
+    let mut fewer = checks();
+    fewer.truncate(2);
+    let roll = Roll::of(&fewer);
+    let before = |name: &str, now| Opinions {
+        roll: roll.digest(),
+        len: 2,
+        ..said(name, u64::MAX, now, &[])
+    };
+    hear(&mut panel, said("ams", 1, at(0), &[(3, at(0))]), at(0));
+    for name in ["nyc", "sin"] {
+        hear(&mut panel, before(name, at(0)), at(0));
+    }
+    panel.learn(roll.clone());
+    panel.settle(at(1));
+    assert_eq!(verdict(&panel, 3, Verdict::Up), Verdict::Up, "one of three");
+    let later = at(301);
+    for (sequence, name) in [(2, "nyc"), (3, "sin")] {
+        let again = Opinions { instance: 2, sequence, ..before(name, later) };
+        hear(&mut panel, again, later);
+    }
+    hear(&mut panel, said("ams", 2, later, &[(3, at(0))]), later);
+    assert_eq!(verdict(&panel, 3, Verdict::Up), Verdict::Down, "nobody else is to have it");
+}
+
+/// More lists of checks than are remembered push none out that somebody refers to.
+#[test]
+fn lists_that_nobody_refers_to_go_first() {
+    let mut panel = panel(&["ams"], None);
+    hear(&mut panel, said("ams", 1, at(0), &[(3, at(0))]), at(0));
+    for nth in 0..3 * u32::try_from(limits::ROLLS).unwrap() {
+        let mut other = checks();
+        other[0].key = CheckKey::new(format!("web@{nth}"));
+        panel.learn(Roll::of(&other));
+    }
+    assert_eq!(hear(&mut panel, said("ams", 2, at(1), &[]), at(1)), Absorbed::Taken);
 }

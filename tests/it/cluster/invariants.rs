@@ -26,8 +26,6 @@ const CLIENTS: [[u8; 4]; 3] = [[20, 1, 1, 1], [30, 1, 1, 1], [192, 0, 2, 1]];
 
 pub(super) struct Watch {
     seed: u64,
-    /// Until then nodes start.
-    pub(super) is_begun: bool,
     /// Verdicts that flipped.
     pub(super) flips: u64,
     /// Each process's looks, to ask clients in turn.
@@ -36,7 +34,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(seed: u64, processes: usize) -> Self {
-        Self { seed, is_begun: false, flips: 0, looks: vec![0; processes] }
+        Self { seed, flips: 0, looks: vec![0; processes] }
     }
 
     /// Looks at a process to which something happened.
@@ -116,8 +114,9 @@ fn is_due(process: &Process, status: &Status, check: &str, after: Verdict) -> Re
     let at = plan.checks.all.iter().position(|c| c.key.as_str() == check).unwrap();
     let voting = plan.monitors[plan.checks.all[at].monitor.index()].voting;
     match contact {
-        // Its own vantage decides, if it is one.
+        // Its own vantage decides, if it is one: at once where one is enough.
         Contact::Alone if process.probes() => return Ok(()),
+        Contact::Lost if process.probes() && voting.min_vantages == Some(1) => return Ok(()),
         Contact::Lost | Contact::Alone | Contact::Rejoining => {
             return Err(format!("it is {contact:?}"));
         }
@@ -159,7 +158,8 @@ fn is_due(process: &Process, status: &Status, check: &str, after: Verdict) -> Re
     };
     let is_up = match voting.quorum {
         Quorum::Count(count) => up >= usize::from(count).min(up + down),
-        Quorum::Majority | Quorum::Share(_) => up >= down,
+        Quorum::Share(percent) => up * 100 > usize::from(percent) * (up + down),
+        Quorum::Majority => up >= down,
     };
     let is_so = enough && is_up == (after == Verdict::Up);
     is_so.then_some(()).ok_or_else(|| format!("{up} up, {down} down, {groups:?}"))

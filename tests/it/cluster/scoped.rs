@@ -7,10 +7,9 @@ use meridian::model::RecordType;
 
 use crate::asking::Ask;
 use crate::asking::Responder;
-use crate::cluster::TEXT;
 use crate::cluster::cluster;
 use crate::cluster::invariants::Watch;
-use crate::cluster::planned;
+use crate::cluster::plan;
 use crate::cluster::process::Process;
 use crate::cluster::process::Role;
 use crate::cluster::run;
@@ -35,12 +34,7 @@ fn regions(process: &Process) -> [&'static str; 4] {
 
 #[test]
 fn what_one_group_cannot_reach_is_down_for_its_clients() {
-    let text = TEXT
-        .replace("VOTING", "scope = \"vantage\"")
-        .replace("\"europe\"", "\"europe\"\nlocation = { lat = 52.4, lon = 4.9 }")
-        .replace("\"america\"", "\"america\"\nlocation = { lat = 40.7, lon = -74.0 }")
-        .replace("\"asia\"", "\"asia\"\nlocation = { lat = 1.3, lon = 103.8 }");
-    let plan = planned(&text);
+    let plan = plan("scope = \"vantage\"");
     let mut sim = cluster(&plan, 7);
     sim.noise = 0;
     let mut watch = Watch::new(7, sim.processes.len());

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use meridian::cluster::Entry;
 use meridian::cluster::Key;
 use meridian::cluster::News;
+use meridian::engine::Event;
 use meridian::engine::Plan;
 
 use crate::cluster::process::Process;
@@ -116,7 +117,7 @@ impl Sim {
             Happening::Read { process, epoch, joined } => self.read(process, epoch, joined),
             Happening::Wake { process } => {
                 self.processes[process].wakes = None;
-                self.processes[process].step([], self.now);
+                self.processes[process].step([Event::Tick], self.now);
                 process
             }
         };
