@@ -18,7 +18,11 @@ use meridian::model::Region;
 use meridian::model::RegionId;
 use meridian::model::Rule;
 use meridian::model::Tie;
+use meridian::model::Vantage;
+use meridian::model::VantageGroupId;
+use meridian::model::Vantages;
 use meridian::steer::MapPlan;
+use meridian::steer::Partition;
 use meridian::steer::SteeringMap;
 use meridian::steer::compile;
 use meridian::steer::rule_prefixes;
@@ -38,6 +42,17 @@ const ELEVEN: [(f64, f64); 11] = [
     (35.68, 139.69),
 ];
 
+/// Six places with a vantage, each a group of its own: New York, San Francisco, São Paulo,
+/// London, Mumbai, Tokyo.
+const VANTAGES: [(f64, f64); 6] = [
+    (40.71, -74.01),
+    (37.77, -122.42),
+    (-23.55, -46.63),
+    (51.51, -0.13),
+    (19.08, 72.88),
+    (35.68, 139.69),
+];
+
 fn main() {
     let Some(path) = city() else {
         println!("no City database: run benches/wire/run.py once, or set MERIDIAN_CITY_MMDB");
@@ -53,17 +68,28 @@ fn main() {
     let nearest = policy(11, Vec::new());
     let wide = policy(232, Vec::new());
     let ruled = policy(11, rules());
-    for (name, regions, policies) in [
-        ("11 regions, 1 policy", &eleven, &[&nearest][..]),
-        ("11 regions, 4 policies", &eleven, &[&nearest; 4]),
-        ("11 regions, 1,000 rules", &eleven, &[&ruled]),
-        ("232 regions, 1 policy", &many, &[&wide]),
+    let single = policy(1, Vec::new());
+    let groups = Partition::new(&vantages());
+    for (name, regions, policies, partition) in [
+        ("11 regions, 1 policy", &eleven, &[&nearest][..], None),
+        ("11 regions, 4 policies", &eleven, &[&nearest; 4], None),
+        ("11 regions, 1,000 rules", &eleven, &[&ruled], None),
+        ("11 regions, 6 groups", &eleven, &[&nearest], groups.as_ref()),
+        ("1 region, 6 groups", &eleven, &[&single], groups.as_ref()),
+        ("232 regions, 1 policy", &many, &[&wide], None),
+        ("232 regions, 6 groups", &many, &[&wide], groups.as_ref()),
     ] {
-        measure(name, &database, regions, policies);
+        measure(name, &database, regions, policies, partition);
     }
 }
 
-fn measure(name: &str, database: &Arc<Database>, regions: &[Region], policies: &[&Policy]) {
+fn measure(
+    name: &str,
+    database: &Arc<Database>,
+    regions: &[Region],
+    policies: &[&Policy],
+    partition: Option<&Partition>,
+) {
     let prefixes = rule_prefixes(policies.iter().copied());
     let plans: Vec<MapPlan<'_>> = policies
         .iter()
@@ -71,6 +97,7 @@ fn measure(name: &str, database: &Arc<Database>, regions: &[Region], policies: &
             policy,
             regions: policy.regions.iter().copied().collect(),
             whole_order: false,
+            partition,
         })
         .collect();
     let mut times = Vec::new();
@@ -111,6 +138,17 @@ fn regions(points: &[(f64, f64)]) -> Vec<Region> {
         min_pools: 0,
     };
     points.iter().enumerate().map(region).collect()
+}
+
+fn vantages() -> Vantages {
+    let vantage = |(at, (lat, lon)): (u8, &(f64, f64))| Vantage {
+        name: format!("v{at}"),
+        group: VantageGroupId(at),
+        location: Coordinates::new(*lat, *lon),
+    };
+    let all: Vec<Vantage> = (0..).zip(&VANTAGES).map(vantage).collect();
+    let groups = all.iter().map(|vantage| vantage.name.clone()).collect();
+    Vantages { all, groups }
 }
 
 fn policy(n_regions: u16, rules: Vec<Rule>) -> Policy {

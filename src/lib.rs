@@ -43,6 +43,7 @@
 //! ```text
 //!  endpoints ◄── prober ──► reports ───┐
 //!  operators ◄── control ─► requests ──┼─► engine ─► Standing ─► Snapshot ═one swap═► workers
+//!  others ◄───── cluster ─► news ──────┤      ├────► opinions, orders ─► cluster
 //!  reload, time ───────────────────────┘      └────► notices, state directory
 //! ```
 //!
@@ -56,7 +57,7 @@
 //! | 0 | [`tasks`] | named, bounded, stoppable tasks and threads |
 //! | 1 | [`wire`] | the DNS message format: one query in, one response out, no allocation |
 //! | 1 | [`geo`] | MMDB files, places, the operator's nets, the prefix map |
-//! | 1 | [`health`] | outcomes of probes, damped to verdicts |
+//! | 1 | [`health`] | outcomes of probes, damped to opinions; what the opinions of all come to |
 //! | 2 | [`zone`] | master files, and RFC 1034 lookups in what they compile to |
 //! | 2 | [`steer`] | the five steps, and the trace that explains them |
 //! | 3 | [`config`] | TOML to raw to checked, with every mistake |
@@ -86,8 +87,8 @@
 //!
 //! # Not here
 //!
-//! This version has one vantage, itself; no latency table, no DNSSEC signing, no zone
-//! transfers, no encrypted transports. Where the configuration has keys for them, they are
+//! This version has no latency table, no DNSSEC signing, no zone transfers, no encrypted
+//! transports. Where the configuration has keys for them, they are
 //! checked, and [`manual::configuration`] says that they do nothing yet.
 //!
 //! # Start with
@@ -126,6 +127,7 @@ pub mod manual {
     //! | page | for |
     //! |---|---|
     //! | [`api`] | the control API: requests, tokens, problems |
+    //! | [`cluster`] | several probers and name servers: who votes, what is shared, what if not |
     //! | [`configuration`] | every key, its default, its range |
     //! | [`diagnostics`] | what `meridian check` may say |
     //! | [`zones`] | what master files may hold |
@@ -138,6 +140,10 @@ pub mod manual {
 
     pub mod api {
         #![doc = include_str!("manual/api.md")]
+    }
+
+    pub mod cluster {
+        #![doc = include_str!("manual/cluster.md")]
     }
 
     pub mod configuration {

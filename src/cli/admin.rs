@@ -217,6 +217,10 @@ mod tests {
                 "target": "www/eu", "state": state, "who": "alice", "why": "", "until": null,
                 "since": "2026-01-02T02:59:50Z", "settled": settled,
             }],
+            "cluster": {
+                "node": "ns1", "contact": "joined", "since": null, "why": "", "vantages": [],
+                "nodes": [],
+            },
         });
         serde_json::from_value(json).unwrap()
     }

@@ -95,6 +95,48 @@ pub(super) struct Probe {
     /// Its name: one of the `[vantage.NAME]`. Left out: `node` in `[cluster]`, or the host's.
     #[arg(long, value_name = "NAME", value_parser = node_name)]
     pub(super) node: Option<String>,
+    #[command(flatten)]
+    pub(super) reach: Reach,
+}
+
+/// How a prober without a configuration reaches those that hand it what to probe.
+#[derive(Args, Debug)]
+pub(super) struct Reach {
+    /// A NATS server, in place of a configuration: what is to be probed comes from the name
+    /// servers; may be given several times.
+    #[arg(long, value_name = "URL", conflicts_with = "config", value_parser = nats)]
+    pub(super) nats: Vec<String>,
+    /// A network that may be probed; may be given several times. Left out: the endpoints.
+    #[arg(long, value_name = "CIDR", requires = "nats")]
+    pub(super) allow: Vec<IpNet>,
+    /// The first part of the names of the buckets.
+    #[arg(long, value_name = "NAME", requires = "nats", default_value = "meridian")]
+    #[arg(value_parser = node_name)]
+    pub(super) bucket: String,
+    /// A credentials file.
+    #[arg(long, value_name = "FILE", requires = "nats", group = "login")]
+    pub(super) credentials: Option<PathBuf>,
+    /// A file with the seed of an nkey.
+    #[arg(long, value_name = "FILE", requires = "nats", group = "login")]
+    pub(super) nkey: Option<PathBuf>,
+    /// A file whose first line is a token.
+    #[arg(long, value_name = "FILE", requires = "nats", group = "login")]
+    pub(super) token_file: Option<PathBuf>,
+    /// A user.
+    #[arg(long, value_name = "NAME", requires = "password_file", group = "login")]
+    pub(super) user: Option<String>,
+    /// A file whose first line is the user's password.
+    #[arg(long, value_name = "FILE", requires_all = ["nats", "user"])]
+    pub(super) password_file: Option<PathBuf>,
+    /// Authorities (PEM) in place of the system's.
+    #[arg(long, value_name = "FILE", requires = "nats")]
+    pub(super) authorities: Option<PathBuf>,
+    /// A client certificate (PEM).
+    #[arg(long, value_name = "FILE", requires_all = ["nats", "key"])]
+    pub(super) certificate: Option<PathBuf>,
+    /// The key of the client certificate (PEM).
+    #[arg(long, value_name = "FILE", requires_all = ["nats", "certificate"])]
+    pub(super) key: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -193,6 +235,10 @@ fn record_type(text: &str) -> Result<RecordType, String> {
 /// A name that a node may have.
 fn node_name(text: &str) -> Result<String, String> {
     config::node_name(text)
+}
+
+fn nats(text: &str) -> Result<String, String> {
+    config::nats_server(text)
 }
 
 fn subnet(text: &str) -> Result<IpNet, String> {

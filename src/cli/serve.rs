@@ -68,7 +68,8 @@ pub(super) fn runtime() -> Option<Runtime> {
 
 /// Logs to standard error; `RUST_LOG` says what, `info` and above by default.
 pub(super) fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -18,11 +18,13 @@ use crate::cli::output::plain;
 use crate::cli::output::show;
 use crate::cli::output::show_more;
 use crate::cli::output::span;
+use crate::engine::Contact;
 use crate::engine::EndpointStatus;
 use crate::engine::PoolStatus;
 use crate::engine::ServiceState;
 use crate::engine::ServiceStatus;
 use crate::engine::Status;
+use crate::health::Hearing;
 use crate::health::Verdict;
 use crate::model::AdminState;
 
@@ -60,6 +62,7 @@ pub(super) fn run(options: &live::Status) -> Exit {
 /// Draws the status: counts, then services, then what operators set.
 fn draw(status: &Status, color: bool) -> String {
     let mut out = head(status);
+    out += &draw_cluster(status, color);
     for service in &status.services {
         out.push('\n');
         out += &draw_service(status, service, color);
@@ -114,6 +117,54 @@ fn head(status: &Status) -> String {
         parts.extend((count > 0).then(|| format!("{count} {word}")));
     }
     parts.join(", ") + "\n"
+}
+
+/// With whom the node shares what it knows, where there is anybody.
+fn draw_cluster(status: &Status, color: bool) -> String {
+    let cluster = &status.cluster;
+    if cluster.vantages.len() < 2 && cluster.contact == Contact::Joined {
+        return String::new();
+    }
+    let (word, colour) = match cluster.contact {
+        Contact::Joined => ("joined", Colour::Good),
+        Contact::Starting => ("starting", Colour::Odd),
+        Contact::Rejoining => ("rejoining: verdicts stay", Colour::Odd),
+        Contact::Lost => ("lost: verdicts stay", Colour::Bad),
+        Contact::Alone => ("lost: what it probes itself decides", Colour::Bad),
+    };
+    let word = colour.paint(word, color);
+    let mut out = format!("\ncluster  {word}  {}", plain(&cluster.node));
+    out +=
+        &cluster.since.map_or_else(String::new, |at| format!(", for {}", age(status.at, Some(at))));
+    if !cluster.why.is_empty() {
+        out += &format!(", {}", plain(&cluster.why));
+    }
+    out.push('\n');
+    let head = ["VANTAGE", "GROUP", "HEARD", "UP", "DOWN", "UNABLE", "DIFFERS", "AGE"];
+    let mut rows = vec![head.map(|text| Cell::new(text).colour(Colour::Faint))];
+    for vantage in &cluster.vantages {
+        let hearing = match vantage.hearing {
+            Hearing::Heard => Cell::new("heard").colour(Colour::Good),
+            Hearing::Silent => Cell::new("silent").colour(Colour::Odd),
+            Hearing::CutOff => Cell::new("cut off").colour(Colour::Bad),
+        };
+        rows.push([
+            Cell::new(&vantage.vantage),
+            Cell::new(&vantage.group),
+            hearing,
+            Cell::new(vantage.up.to_string()),
+            Cell::new(vantage.down.to_string()),
+            Cell::new(vantage.unable.to_string()),
+            Cell::new(vantage.differs.to_string()),
+            Cell::new(age(status.at, vantage.heard)),
+        ]);
+    }
+    out += &columns::draw(&rows, 2, color);
+    for node in cluster.nodes.iter().filter(|node| !node.agrees) {
+        let seen = age(status.at, Some(node.heard));
+        out += &format!("  node {} had other verdicts {seen} ago\n", plain(&node.node));
+    }
+    out
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -196,6 +247,12 @@ mod tests {
                 "pools": 1, "check": null,
             })
         };
+        let vantage = |name: &str, hearing: &str, differs: u8| {
+            json!({
+                "vantage": name, "group": "europe", "hearing": hearing, "up": 2, "down": 1,
+                "heard": "2026-01-02T03:04:00Z", "unable": 0, "differs": differs,
+            })
+        };
         let status = json!({
             "at": "2026-01-02T03:04:05Z", "started": "2026-01-01T00:00:00Z", "generation": 3,
             "regions": [region("us-east", "auto"), region("eu-west", "drained")],
@@ -217,6 +274,11 @@ mod tests {
                 "since": "2026-01-02T03:00:00Z", "until": "2026-01-02T05:00:00Z",
                 "settled": "2026-01-02T03:00:30Z",
             }],
+            "cluster": {
+                "node": "ns1", "contact": "lost", "since": "2026-01-02T03:04:00Z",
+                "why": "the server is gone", "nodes": [],
+                "vantages": [vantage("ams", "heard", 0), vantage("nyc", "silent", 1)],
+            },
         });
         let status: Status = serde_json::from_value(status).unwrap();
         insta::assert_snapshot!("status", draw(&status, false));

@@ -152,7 +152,7 @@ fn servers_in(section: &Section<'_>, value: &Value<'_>) -> Option<Vec<String>> {
 }
 
 /// Reads the URL of a server; the port may be left out.
-fn server(text: &str) -> Result<String, Fault> {
+pub(super) fn server(text: &str) -> Result<String, Fault> {
     let fault = || Fault::new(codes::CLUSTER_URL, "a URL such as \"nats://10.0.0.1:4222\"");
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let lower = scheme.to_ascii_lowercase();

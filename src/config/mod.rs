@@ -83,6 +83,7 @@ use ipnet::IpNet;
 
 use crate::config::raw::Raw;
 use crate::config::reader::At;
+use crate::config::reader::Fault;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::geo::Database;
@@ -207,10 +208,7 @@ pub fn access(path: &Path) -> Result<Access, Diagnostic> {
 ///
 /// What was expected, and what to write instead.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    units::duration(text).map_err(|fault| {
-        let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
-        format!("expected {}, found {text:?}{help}", fault.expected)
-    })
+    units::duration(text).map_err(|fault| in_words(&fault, text))
 }
 
 /// Reads a name of a node or vantage.
@@ -219,10 +217,21 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// What was expected, and what to write instead.
 pub fn node_name(text: &str) -> Result<String, String> {
-    notation::node_name(text).map_err(|fault| {
-        let help = fault.help.map(|help| format!("; {help}")).unwrap_or_default();
-        format!("expected {}{help}", fault.expected)
-    })
+    notation::node_name(text).map_err(|fault| in_words(&fault, text))
+}
+
+/// Reads the URL of a NATS server; the port may be left out.
+///
+/// # Errors
+///
+/// What was expected, and what to write instead.
+pub fn nats_server(text: &str) -> Result<String, String> {
+    cluster::server(text).map_err(|fault| in_words(&fault, text))
+}
+
+fn in_words(fault: &Fault, found: &str) -> String {
+    let help = fault.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+    format!("expected {}, found {found:?}{help}", fault.expected)
 }
 
 /// What all files say, and what came up on the way.

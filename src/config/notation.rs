@@ -17,9 +17,7 @@ use crate::model::Rank;
 use crate::model::Subdivision;
 use crate::model::Target;
 use crate::model::limits;
-
-/// Characters of an operator's name for something: it labels metrics and log lines.
-const LONGEST_NAME: usize = 64;
+use crate::model::sound;
 
 /// ISO 3166-1 alpha-2, and XK, which GeoIP vendors use for Kosovo.
 const COUNTRIES: &str = "\
@@ -68,12 +66,13 @@ pub(super) fn domain(text: &str) -> Result<Name, Fault> {
 
 /// Reads the operator's name for a region, a service, a policy, a monitor or a tag.
 pub(super) fn identifier(text: &str) -> Result<String, Fault> {
-    let fine = |c: char| !c.is_whitespace() && !c.is_control();
-    if !text.is_empty() && text.chars().count() <= LONGEST_NAME && text.chars().all(fine) {
+    /// The most characters.
+    const MOST: usize = limits::IDENTIFIER;
+    if sound::is_identifier(text) {
         return Ok(text.to_owned());
     }
-    let expected = format!("a name of 1 to {LONGEST_NAME} characters without spaces");
-    let fixed: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    let expected = format!("a name of 1 to {MOST} characters without spaces");
+    let fixed: String = text.chars().filter(|c| !c.is_control()).take(MOST).collect();
     let fixed = fixed.split_whitespace().collect::<Vec<_>>().join("-");
     let fault = Fault::new(codes::IDENTIFIER, expected).found(format!("{text:?}"));
     Err(fault.help(format!("write `{}`", if fixed.is_empty() { "main" } else { &fixed })))

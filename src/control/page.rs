@@ -2,8 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::engine::ClusterStatus;
+use crate::engine::Contact;
 use crate::engine::ServiceStatus;
 use crate::engine::Status;
+use crate::health::Hearing;
 use crate::health::Verdict;
 use crate::model::AdminState;
 
@@ -45,6 +48,7 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
         status.services.len(),
         status.checks.len()
     )?;
+    write_cluster(out, &status.cluster)?;
     for service in &status.services {
         write_service(out, service)?;
     }
@@ -69,6 +73,42 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
         "<footer><a href=\"/api/v1/status\">JSON</a> · <a href=\"/metrics\">metrics</a> · \
          <a href=\"/api/v1/openapi.json\">API</a></footer>\n</html>"
     )
+}
+
+/// With whom the node shares what it knows, where there is anybody.
+fn write_cluster(out: &mut String, cluster: &ClusterStatus) -> std::fmt::Result {
+    if cluster.vantages.len() < 2 && cluster.contact == Contact::Joined {
+        return Ok(());
+    }
+    let (word, class) = match cluster.contact {
+        Contact::Joined => ("joined", "up"),
+        Contact::Starting => ("starting", "other"),
+        Contact::Rejoining => ("rejoining", "other"),
+        Contact::Lost => ("lost", "down"),
+        Contact::Alone => ("alone", "down"),
+    };
+    let since = cluster.since.map(second).unwrap_or_default();
+    writeln!(out, "<h2>Cluster <span class=\"{class}\">{word}</span></h2>")?;
+    writeln!(out, "<p>{} since {since} {}</p>", escaped(&cluster.node), escaped(&cluster.why))?;
+    writeln!(out, "<table>\n<tr><th>Vantage<th>Group<th>Heard<th>Up<th>Down<th>Differs<th>Last")?;
+    for vantage in &cluster.vantages {
+        let (word, class) = match vantage.hearing {
+            Hearing::Heard => ("heard", "up"),
+            Hearing::Silent => ("silent", "other"),
+            Hearing::CutOff => ("cut off", "down"),
+        };
+        writeln!(
+            out,
+            "<tr><td>{}<td>{}<td class=\"{class}\">{word}<td>{}<td>{}<td>{}<td>{}",
+            escaped(&vantage.vantage),
+            escaped(&vantage.group),
+            vantage.up,
+            vantage.down,
+            vantage.differs,
+            vantage.heard.map(second).unwrap_or_default()
+        )?;
+    }
+    writeln!(out, "</table>")
 }
 
 fn write_service(out: &mut String, service: &ServiceStatus) -> std::fmt::Result {

@@ -9,6 +9,8 @@ use serde_json::json;
 use crate::control::problem::Kind;
 use crate::control::problem::Problem;
 use crate::engine::Status;
+use crate::engine::VantageStatus;
+use crate::health::Hearing;
 use crate::health::Verdict;
 use crate::model::AdminTarget;
 
@@ -16,12 +18,20 @@ use crate::model::AdminTarget;
 pub(super) fn readiness(status: &Status) -> Value {
     let unknown = status.checks.iter().filter(|check| check.verdict == Verdict::Unknown).count();
     let oldest: Option<Timestamp> = status.checks.iter().filter_map(|check| check.last).min();
+    let cluster = &status.cluster;
+    let is_heard = |vantage: &&VantageStatus| vantage.hearing == Hearing::Heard;
+    let heard = cluster.vantages.iter().filter(is_heard).count();
     json!({
         "generation": status.generation,
         "started": status.started,
         "checks": status.checks.len(),
         "checks_unknown": unknown,
         "oldest_outcome": oldest,
+        "contact": cluster.contact,
+        "contact_since": cluster.since,
+        "contact_why": cluster.why,
+        "vantages": cluster.vantages.len(),
+        "vantages_heard": heard,
     })
 }
 

@@ -12,7 +12,11 @@ use crate::health::Finding;
 use crate::health::Report;
 use crate::health::Verdict;
 use crate::health::Vote;
+use crate::model::VantageGroupId;
 use crate::model::VotingScope;
+
+/// How soon after a verdict a node says what all of its verdicts come to.
+const SOON: Duration = Duration::from_secs(1);
 
 /// What stands of one check.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,7 +28,7 @@ pub(super) struct CheckState {
     /// Nobody can run the probe.
     pub(super) is_unable: bool,
     /// What each vantage group says, where it is for its own clients.
-    pub(super) of_groups: Box<[Verdict]>,
+    pub(super) of_groups: Box<[Finding]>,
     pub(super) flips: u64,
 }
 
@@ -34,10 +38,11 @@ impl CheckState {
         Self { verdict: saved.verdict, since: saved.since, ..Self::default() }
     }
 
-    /// What it is for the clients of a vantage group, or for all.
-    pub(super) fn verdict_for(&self, group: Option<usize>) -> Verdict {
-        let own = group.and_then(|group| self.of_groups.get(group));
-        own.copied().unwrap_or(self.verdict)
+    /// What it is for the clients of a vantage group, or for all, and when that can turn down
+    /// at the earliest.
+    pub(super) fn of(&self, group: Option<VantageGroupId>) -> (Verdict, Option<Duration>) {
+        let own = group.and_then(|group| self.of_groups.get(group.index()));
+        own.map_or((self.verdict, self.down_in), |own| (own.verdict, own.down_in))
     }
 }
 
@@ -50,9 +55,7 @@ impl Engine {
         if let Some(ends) = seen.certificate {
             self.tell(now, What::Certificate { check: key, ends });
         }
-        if seen.vote {
-            self.cast(id, now);
-        }
+        self.cast(id, now);
     }
 
     /// Puts this node's own vote on the panel.
@@ -78,10 +81,8 @@ impl Engine {
 
     fn count_one(&mut self, id: CheckId, now: Timestamp) {
         let Some(before) = self.checks.get(id.index()) else { return };
-        let Some(Finding { verdict, down_in, is_unable }) = self.finding(id, before.verdict) else {
-            return;
-        };
-        let of_groups = self.views(id, verdict);
+        let Some(found) = self.finding(id, before.verdict) else { return };
+        let (of_groups, Finding { verdict, down_in, is_unable }) = (self.views(id, found), found);
         let was = before.verdict;
         let is_new = (verdict, down_in, is_unable) != (was, before.down_in, before.is_unable)
             || of_groups != before.of_groups;
@@ -97,21 +98,25 @@ impl Engine {
         self.touch(id);
         if verdict != was {
             self.effects.save = true;
+            // The others see soon whether they agree.
+            self.card_due = self.card_due.min(now + SOON);
             let check = self.plan.checks.get(id).map(|check| check.key.to_string());
             let (check, reason) = (check.unwrap_or_default(), self.reason(id));
             self.tell(now, What::Check { check, before: was, after: verdict, reason });
         }
     }
 
-    /// What the vote groups say of a check whose verdict is for their own clients.
-    fn views(&self, id: CheckId, verdict: Verdict) -> Box<[Verdict]> {
+    /// What the vantage groups say of a check whose verdict is for their own clients.
+    fn views(&self, id: CheckId, found: Finding) -> Box<[Finding]> {
         let monitor = self.plan.checks.get(id).map(|check| check.monitor);
         let monitor = monitor.and_then(|id| self.plan.monitors.get(id.index()));
         let is_scoped = monitor.is_some_and(|m| m.voting.scope == VotingScope::Vantage);
-        if !is_scoped {
-            return Box::default();
+        if !is_scoped || self.holds() {
+            // What stands for all stands for each, or stays as it was.
+            let stands = self.checks.get(id.index()).filter(|_| is_scoped);
+            return stands.map(|check| check.of_groups.clone()).unwrap_or_default();
         }
-        self.panel.of_groups(id, verdict).into()
+        self.panel.of_groups(id, found).into()
     }
 
     /// Why a check has its verdict: in the words of a vantage that says the same.

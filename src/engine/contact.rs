@@ -106,6 +106,14 @@ impl Engine {
         }
     }
 
+    /// Whether verdicts stay as they are, whatever is voted.
+    pub(super) const fn holds(&self) -> bool {
+        match self.line.contact {
+            Contact::Starting | Contact::Joined => false,
+            Contact::Lost | Contact::Alone | Contact::Rejoining => true,
+        }
+    }
+
     /// Tells of vantages that are heard, no longer heard, or cut off.
     pub(super) fn tell_hearing(&mut self, now: Timestamp) {
         let heard: Vec<Hearing> = self.panel.seats().iter().map(|seat| seat.hearing()).collect();
@@ -151,7 +159,7 @@ impl Engine {
 
     /// What its own vantage saw change since nobody was heard decides; the rest stays.
     fn own_finding(&self, id: CheckId, holds: Finding) -> Option<Finding> {
-        let own = self.panel.own().and(self.vantage.sightings().get(id.index()));
+        let own = self.panel.own().and_then(|_| self.vantage.sightings().get(id.index()));
         let Some(own) = own else { return Some(holds) };
         let is_new = own.opinion().since() > self.line.since;
         let verdict = match own.vote() {

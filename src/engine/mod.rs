@@ -29,6 +29,7 @@
 
 mod admin;
 mod calendar;
+mod change;
 mod checks;
 mod contact;
 mod judge;
@@ -51,7 +52,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use admin::{AdminChange, AdminDone, AdminRefusal};
+pub use change::{AdminChange, AdminDone, AdminRefusal};
 pub use nodes::NodeCard;
 pub use notice::{Notice, What};
 pub use orders::AdminOrder;
@@ -85,9 +86,7 @@ use crate::health::Vantage;
 pub use crate::health::Verdict;
 use crate::health::Vote;
 use crate::model::AdminState;
-use crate::model::Family;
 use crate::model::RegionId;
-use crate::model::limits;
 use crate::steer::ServiceStanding;
 
 /// What happens to an engine.
@@ -241,58 +240,6 @@ impl Engine {
         }
     }
 
-    /// Changes an admin state.
-    ///
-    /// # Errors
-    ///
-    /// [`AdminRefusal`]; nothing has changed then.
-    pub fn change(
-        &mut self,
-        change: AdminChange,
-        now: Timestamp,
-    ) -> Result<AdminDone, AdminRefusal> {
-        if let Some(until) = change.until.filter(|until| *until <= now) {
-            return Err(AdminRefusal::Ended { until });
-        }
-        let before = self.admin.get(&change.target);
-        let services = match admin::concerned(&change.target, &self.plan, &self.wiring) {
-            Ok(services) => services,
-            // What a reload took away may still be let go.
-            Err(_) if change.state == AdminState::Auto && before != AdminState::Auto => Vec::new(),
-            Err(refusal) => return Err(refusal),
-        };
-        if before == AdminState::Auto
-            && change.state != AdminState::Auto
-            && self.admin.len() >= limits::ADMIN_STATES
-        {
-            return Err(AdminRefusal::TooMany { most: limits::ADMIN_STATES });
-        }
-        let is_out = matches!(change.state, AdminState::Drained | AdminState::ForcedDown);
-        let settled = if is_out { now + self.longest_ttl(&services) } else { now };
-        let AdminChange { target, state, who, why, until, force } = change;
-        let stamp = Stamp::next(&self.admin.last(), &self.plan.node.name, now);
-        let replaced = self.admin.order(&target).map(|order| order.status.stamp.clone());
-        let (replaced, overruled) = (replaced.unwrap_or_default(), None);
-        let status =
-            AdminStatus { target, state, who, why, since: now, until, settled, stamp, overruled };
-        let order = AdminOrder { status: status.clone(), replaced };
-        let mut admin = self.admin.clone();
-        admin.put(order.clone(), &self.plan, &self.wiring);
-        if is_out && !force {
-            self.check_safety(&services, &admin, now)?;
-        }
-        self.admin = admin;
-        if state == AdminState::Auto {
-            self.let_back(&status.target, &services);
-        }
-        self.dirty.extend(services);
-        self.effects.save = true;
-        self.effects.orders.push(order);
-        let AdminStatus { target, state, who, why, .. } = status;
-        self.tell(now, What::Admin { target, state, who, why });
-        Ok(AdminDone { before, settled })
-    }
-
     /// What there is to tell since the last call. Made apart from the effects, so that answers
     /// follow first.
     pub fn notices(&mut self, now: Timestamp) -> Vec<Notice> {
@@ -385,37 +332,6 @@ impl Engine {
             let why = format!("its time is over; it was: {why}");
             self.tell(now, What::Admin { target, state: AdminState::Auto, who, why });
         }
-    }
-
-    fn check_safety(
-        &self,
-        services: &[usize],
-        admin: &AdminStates,
-        now: Timestamp,
-    ) -> Result<(), AdminRefusal> {
-        for at in services {
-            let Some(service) = self.plan.services.get(*at) else { continue };
-            let judged = |admin| self.judged(*at, &self.facts(*at, admin, now));
-            let (Some(before), Some(after)) = (judged(&self.admin), judged(admin)) else {
-                continue;
-            };
-            // Each family by itself: one without the other is half a region.
-            for (lane, family) in Family::ALL.into_iter().enumerate() {
-                let (regions, before) = before.regions(lane);
-                let (_, left) = after.regions(lane);
-                let least = self.plan.min_regions.of(regions);
-                if left < least && left < before {
-                    let service = service.name.clone();
-                    return Err(AdminRefusal::Safety { service, family, left, regions, least });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn longest_ttl(&self, services: &[usize]) -> Duration {
-        let ttl = |at: &usize| self.plan.services.get(*at).map(|service| service.ttl.secs());
-        Duration::from_secs(services.iter().filter_map(ttl).max().unwrap_or(0).into())
     }
 
     fn tell(&mut self, at: Timestamp, what: What) {

@@ -28,6 +28,7 @@ pub struct Outpost {
     card_due: Timestamp,
     /// When it was said last that another has its name.
     told: Option<Timestamp>,
+    is_lost: bool,
     notices: Vec<Notice>,
 }
 
@@ -41,6 +42,7 @@ impl Outpost {
             started: now,
             card_due: now,
             told: None,
+            is_lost: false,
             notices: Vec::new(),
         }
     }
@@ -65,9 +67,14 @@ impl Outpost {
             Event::Joined => {
                 self.vantage.say_all(now);
                 self.card_due = now;
-                self.tell(now, What::Cluster { joined: true, why: String::new() });
+                if std::mem::take(&mut self.is_lost) {
+                    self.tell(now, What::Cluster { joined: true, why: String::new() });
+                }
             }
-            Event::Lost(why) => self.tell(now, What::Cluster { joined: false, why }),
+            Event::Lost(why) => {
+                self.is_lost = true;
+                self.tell(now, What::Cluster { joined: false, why });
+            }
             Event::Opinions(said, age) => {
                 if said.vantage == self.node.name {
                     self.look_at(said.instance, age, now);

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::health::CheckId;
-use crate::health::CheckKey;
 use crate::health::Checks;
 use crate::health::Item;
 use crate::health::Panel;
@@ -18,8 +17,11 @@ use crate::model::Region;
 use crate::model::RegionId;
 use crate::model::Service;
 use crate::model::Target;
+use crate::model::VantageGroupId;
 use crate::model::Vantages;
 use crate::snapshot::World;
+use crate::steer::Balanced;
+use crate::steer::SteeringMap;
 
 /// A configuration as the engine needs it.
 #[derive(Clone, Debug)]
@@ -66,8 +68,6 @@ pub(super) struct EndpointId {
 /// Who depends on what in a plan.
 #[derive(Debug, Default)]
 pub(super) struct Wiring {
-    /// Checks by what they are known by.
-    pub(super) checks: HashMap<CheckKey, CheckId>,
     /// Per check, the services that it may change.
     pub(super) services_of_check: Vec<Vec<usize>>,
     /// Per check, the regions that it may change.
@@ -79,6 +79,8 @@ pub(super) struct Wiring {
     pub(super) lanes: Vec<Vec<[Box<[usize]>; 2]>>,
     /// Per service, the weights of all its endpoints, its pools one after the other.
     pub(super) weights: Vec<Box<[u32]>>,
+    /// Per service, the vantage groups whose clients its verdicts may differ for.
+    pub(super) groups: Vec<Arc<[VantageGroupId]>>,
     regions: HashMap<String, RegionId>,
     services: HashMap<String, usize>,
 }
@@ -92,9 +94,6 @@ impl Wiring {
             services_of_region: vec![Vec::new(); plan.regions.len()],
             ..Self::default()
         };
-        for (id, check) in (0..).map(CheckId).zip(&plan.checks.all) {
-            wiring.checks.insert(check.key.clone(), id);
-        }
         for (at, region) in (0..).map(RegionId).zip(&plan.regions) {
             wiring.regions.insert(region.name.clone(), at);
         }
@@ -105,6 +104,11 @@ impl Wiring {
         for (at, service) in plan.services.iter().enumerate() {
             wiring.add(at, service, plan);
         }
+        let of_map = |map: &SteeringMap| map.labels().groups().into();
+        let of_maps: Vec<Arc<[VantageGroupId]>> = plan.world.maps().iter().map(of_map).collect();
+        let of_service = |service: &Balanced| of_maps.get(service.map).cloned();
+        let services = plan.world.services().iter();
+        wiring.groups = services.map(|s| of_service(s).unwrap_or_default()).collect();
         wiring
     }
 

@@ -71,7 +71,7 @@ impl Engine {
             .iter()
             .map(|seat| VantageStatus {
                 vantage: seat.name().to_owned(),
-                group: group(seat).map_or(seat.name(), String::as_str).to_owned(),
+                group: group(seat).map_or_else(|| seat.name(), String::as_str).to_owned(),
                 hearing: seat.hearing(),
                 heard: seat.heard(),
                 up: 0,

@@ -21,6 +21,8 @@ use crate::model::AdminState;
 use crate::model::Pool;
 use crate::model::Region;
 use crate::model::RegionId;
+use crate::model::VantageGroupId;
+use crate::steer::ServiceStanding;
 
 impl Engine {
     /// Judges what is to be judged, and returns what is to be done since the last call.
@@ -48,6 +50,17 @@ impl Engine {
 
     /// What is known of a service's endpoints, its pools one after the other.
     pub(super) fn facts(&self, at: usize, admin: &AdminStates, now: Timestamp) -> Vec<Facts> {
+        self.facts_for(None, at, admin, now)
+    }
+
+    /// The same for the clients of a vantage group, or for all.
+    fn facts_for(
+        &self,
+        group: Option<VantageGroupId>,
+        at: usize,
+        admin: &AdminStates,
+        now: Timestamp,
+    ) -> Vec<Facts> {
         let (Some(service), Some(known), Some(checks)) =
             (self.plan.services.get(at), self.services.get(at), self.plan.checks.endpoints.get(at))
         else {
@@ -60,7 +73,7 @@ impl Engine {
             let of_pool = admin.pool(noun.region, at, pool);
             for (endpoint, (checks, memory)) in checks.iter().zip(memories).enumerate() {
                 let id = EndpointId { service: at, pool, endpoint };
-                let (verdict, down_in) = self.verdict(need, checks);
+                let (verdict, down_in) = self.verdict_for(group, need, checks);
                 facts.push(Facts {
                     verdict,
                     down_in,
@@ -75,20 +88,30 @@ impl Engine {
 
     /// What the checks of an endpoint come to, and when that can turn down at the earliest.
     pub(super) fn verdict(&self, need: u8, checks: &[CheckId]) -> (Verdict, Option<Duration>) {
+        self.verdict_for(None, need, checks)
+    }
+
+    fn verdict_for(
+        &self,
+        group: Option<VantageGroupId>,
+        need: u8,
+        checks: &[CheckId],
+    ) -> (Verdict, Option<Duration>) {
         match checks {
             [] => (Verdict::Up, None),
             [only] => {
                 let check = self.checks.get(only.index());
-                check.map_or((Verdict::Unknown, None), |check| (check.verdict, check.down_in))
+                check.map_or((Verdict::Unknown, None), |check| check.of(group))
             }
             several => {
                 let all = several.iter().filter_map(|id| self.checks.get(id.index()));
                 // What can't run has no say, until it could.
                 let has_say = |c: &&CheckState| !c.is_unable || c.verdict != Verdict::Unknown;
                 let voting: Vec<&CheckState> = all.filter(has_say).collect();
-                let verdicts: Vec<Verdict> = voting.iter().map(|check| check.verdict).collect();
+                let found = voting.iter().map(|check| check.of(group));
+                let (verdicts, bounds): (Vec<Verdict>, Vec<_>) = found.unzip();
                 let need = need.min(u8::try_from(verdicts.len()).unwrap_or(u8::MAX));
-                let mut bounds: Vec<_> = voting.iter().filter_map(|c| c.down_in).collect();
+                let mut bounds: Vec<_> = bounds.into_iter().flatten().collect();
                 (of_monitors(need, &verdicts), down_in(need, &mut bounds))
             }
         }
@@ -118,6 +141,8 @@ impl Engine {
             let facts = self.facts(at, &self.admin, now);
             judged = self.judged(at, &facts).unwrap_or(judged);
         }
+        let groups = self.of_groups(at, &facts, now);
+        judged.standing = judged.standing.with_groups(groups);
         let Some(known) = self.services.get_mut(at) else { return };
         let before = known.judged.take();
         self.count_pools(at, before.as_ref(), &judged);
@@ -132,6 +157,22 @@ impl Engine {
         if let Some(known) = self.services.get_mut(at) {
             known.judged = Some(judged);
         }
+    }
+
+    /// What holds for the clients of each vantage group, where verdicts differ by group.
+    fn of_groups(
+        &self,
+        at: usize,
+        facts: &[Facts],
+        now: Timestamp,
+    ) -> Vec<(VantageGroupId, ServiceStanding)> {
+        let groups = self.wiring.groups.get(at).map_or(&[][..], |groups| groups);
+        let of_group = |group: &VantageGroupId| {
+            let own = self.facts_for(Some(*group), at, &self.admin, now);
+            let judged = if own == facts { None } else { self.judged(at, &own) };
+            judged.map(|judged| (*group, judged.standing))
+        };
+        groups.iter().filter_map(of_group).collect()
     }
 
     /// Keeps count of the pools that are up in each region; they may decide on the region.

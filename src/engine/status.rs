@@ -247,6 +247,6 @@ pub struct AdminStatus {
     #[serde(default)]
     pub stamp: Stamp,
     /// What somebody else ordered for the same at the same time, and this won over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub overruled: Option<String>,
 }

@@ -96,6 +96,16 @@ impl Ballot {
         Some(if tally.is_up(voting.quorum) { Verdict::Up } else { Verdict::Down })
     }
 
+    /// As [`Ballot::down_after`], for what one group says by itself.
+    pub(super) fn group_down_after(
+        group: VantageGroupId,
+        voting: &Voting,
+        left: &[(VantageGroupId, u8)],
+    ) -> Option<u8> {
+        let own = left.iter().filter(|(of, _)| *of == group).map(|(_, left)| *left);
+        kth(own.collect(), voting.quorum)
+    }
+
     fn is_enough(&self, voting: &Voting, whole: Tally) -> bool {
         let is_heard = match (voting.min_vantages, voting.of_groups) {
             (Some(least), _) => whole.votes() >= least.min(whole.able),
@@ -127,10 +137,7 @@ impl Ballot {
             return kth(left.iter().map(|(_, left)| *left).collect(), voting.quorum);
         };
         let ids = (0..u8::MAX).map(VantageGroupId).take(self.n_groups);
-        let of_group = |group: VantageGroupId| {
-            let own = left.iter().filter(|(of, _)| *of == group).map(|(_, left)| *left);
-            kth(own.collect(), voting.quorum)
-        };
+        let of_group = |group| Self::group_down_after(group, voting, left);
         kth(ids.filter_map(of_group).collect(), of_groups)
     }
 }

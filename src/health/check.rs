@@ -38,6 +38,24 @@ impl CheckKey {
         Self(text.into())
     }
 
+    /// That of a monitor, by its name, which is pointed at a place and presents that name.
+    pub(super) fn of(monitor: &str, at: &ProbeAt, name: Option<&str>) -> Self {
+        let mut text = format!("{}@", encoded(monitor, "@% "));
+        match &at.host {
+            ProbeHost::Address(IpAddr::V4(v4)) => text += &v4.to_string(),
+            ProbeHost::Address(IpAddr::V6(v6)) => text += &format!("[{v6}]"),
+            ProbeHost::Name(name) => text += &encoded(name, ":/% "),
+        }
+        if let Some(port) = at.port {
+            text += &format!(":{port}");
+        }
+        text += at.path.as_deref().unwrap_or_default();
+        if let Some(name) = name {
+            text += &format!(" {name}");
+        }
+        Self::new(text)
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -147,7 +165,8 @@ impl Maker<'_> {
             return *id;
         }
         let id = CheckId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-        let key = self.key(monitor, at, name);
+        let of = self.monitor(monitor).map_or("", |monitor| &monitor.name);
+        let key = CheckKey::of(of, at, name);
         self.all.push(Check { key, monitor, at: at.clone(), name: name.map(str::to_owned) });
         self.found.insert(likeness, id);
         id
@@ -168,29 +187,11 @@ impl Maker<'_> {
             |other: &Monitor| Monitor { name: monitor.name.clone(), ..other.clone() } == *monitor;
         (0..).zip(self.monitors).find(|(_, other)| alike(other)).map_or(id, |(at, _)| MonitorId(at))
     }
-
-    fn key(&self, id: MonitorId, at: &ProbeAt, name: Option<&str>) -> CheckKey {
-        let monitor = self.monitor(id).map_or("", |monitor| &monitor.name);
-        let mut text = format!("{}@", encoded(monitor, "@% "));
-        match &at.host {
-            ProbeHost::Address(IpAddr::V4(v4)) => text += &v4.to_string(),
-            ProbeHost::Address(IpAddr::V6(v6)) => text += &format!("[{v6}]"),
-            ProbeHost::Name(name) => text += &encoded(name, ":/% "),
-        }
-        if let Some(port) = at.port {
-            text += &format!(":{port}");
-        }
-        text += at.path.as_deref().unwrap_or_default();
-        if let Some(name) = name {
-            text += &format!(" {name}");
-        }
-        CheckKey::new(text)
-    }
 }
 
 /// The same place in the one way of saying it, so that what is probed alike is one check:
 /// with the port it comes to if there are ports, without a path that is the monitor's anyway.
-fn plain(at: &ProbeAt, probe: &Probe) -> ProbeAt {
+pub(super) fn plain(at: &ProbeAt, probe: &Probe) -> ProbeAt {
     let host = match &at.host {
         ProbeHost::Name(name) => {
             let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));

@@ -27,6 +27,7 @@
 mod ballot;
 mod check;
 mod damper;
+mod handed;
 mod opinions;
 mod outcome;
 mod panel;
@@ -41,6 +42,8 @@ pub use check::CheckKey;
 pub use check::Checks;
 pub use damper::Damper;
 pub use damper::Damping;
+pub use handed::Endpoints;
+pub use handed::Handed;
 pub use opinions::Exception;
 pub use opinions::Opinions;
 pub use opinions::Unreadable;

@@ -179,7 +179,7 @@ impl Vantage {
                 at,
                 vote,
                 since: sighting.opinion().since(),
-                reason: sighting.unable().unwrap_or(sighting.reason()).into(),
+                reason: sighting.unable().unwrap_or_else(|| sighting.reason()).into(),
             })
         };
         Opinions {

@@ -2,6 +2,8 @@
 //!
 //! One constant each: the value, the reason, and what happens beyond it.
 
+use std::time::Duration;
+
 /// Regions in a configuration; more is an error. 232 cloud regions exist today.
 pub const REGIONS: usize = 512;
 
@@ -20,6 +22,44 @@ pub const MONITORS: usize = 10_000;
 /// Monitors times what they probe; more is an error. At 10 s each that is 10,000 probes a
 /// second, ten times what one prober is measured for.
 pub const CHECKS: usize = 100_000;
+
+/// How often a target may be probed; else is an error. More often would be a load, and more
+/// seldom no news.
+pub const PROBE_INTERVAL: [Duration; 2] =
+    [Duration::from_millis(100), Duration::from_secs(24 * 3600)];
+
+/// How long a probe may take; else is an error. It is also at most the interval.
+pub const PROBE_TIMEOUT: [Duration; 2] = [Duration::from_millis(1), Duration::from_secs(3600)];
+
+/// How long a target that keeps flipping may be held down; more is an error. Past a day an
+/// operator should have looked.
+pub const HOLD_DOWN: [Duration; 2] = [Duration::ZERO, Duration::from_secs(24 * 3600)];
+
+/// Outcomes in a row that an opinion may take; more is an error. At 10 s each it would be a
+/// quarter of an hour old.
+pub const OUTCOMES_IN_A_ROW: u8 = 100;
+
+/// How long before a certificate ends a warning may be asked for; more is an error. No
+/// authority gives one for ten years.
+pub const EXPIRY_WARNING: [Duration; 2] = [Duration::ZERO, Duration::from_secs(3650 * 24 * 3600)];
+
+/// Redirects that a probe may follow; more is an error. A browser gives up at twenty.
+pub const REDIRECTS: u8 = 10;
+
+/// Octets of memory that a pattern may take, and as many again while it is used; more is an
+/// error. What people write takes a hundredth of it.
+pub const PATTERN: usize = 1024 * 1024;
+
+/// Patterns of monitors that are handed over; those past it are left out. All at their most
+/// fit the memory of a small machine.
+pub const HANDED_PATTERNS: usize = 256;
+
+/// The largest response code of DNS; more is an error. Twelve bits (RFC 6891, 6.1.3).
+pub const RCODE: u16 = 4095;
+
+/// Characters of an operator's name for something; more is an error. It labels metrics and log
+/// lines.
+pub const IDENTIFIER: usize = 64;
 
 /// Probes under way at a time; past that one waits until another ends, and is counted. Each
 /// has a socket, and the usual limit of those leaves room for as many again.
@@ -55,7 +95,8 @@ pub const DATABASES: usize = 8;
 pub const DATABASE_OCTETS: u64 = 2 << 30;
 
 /// Region sets that one policy is compiled for; past that services share the
-/// map of the union (DESIGN 1).
+/// map of the union (DESIGN 1). Sets of services that are judged by vantage groups are counted
+/// by themselves.
 pub const MAPS_PER_POLICY: usize = 64;
 
 /// Octets of a name on the wire (RFC 1035, 2.3.4).

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod limits;
+pub mod sound;
 
 mod admin;
 mod coordinates;

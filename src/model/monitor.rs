@@ -91,6 +91,16 @@ impl Probe {
         }
     }
 
+    /// How it speaks TLS, if it does.
+    pub const fn tls(&self) -> Option<&TlsOptions> {
+        match self {
+            Self::Grpc(probe) => probe.tls.as_ref(),
+            Self::Http(probe) => probe.tls.as_ref(),
+            Self::Tls(probe) => Some(&probe.tls),
+            Self::Dns(_) | Self::Exec(_) | Self::Icmp | Self::Push | Self::Tcp(_) => None,
+        }
+    }
+
     /// Whether it presents a name to the target (Host header, SNI, `:authority`, a program's
     /// environment) that is the service's unless the monitor says another.
     pub const fn names_service(&self) -> bool {

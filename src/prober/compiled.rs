@@ -13,7 +13,9 @@ use crate::model::Monitor;
 use crate::model::Probe;
 use crate::model::ProbeHost;
 use crate::model::TlsOptions;
+use crate::prober::allowed::Allowed;
 use crate::prober::connect;
+use crate::prober::connect::Found;
 use crate::prober::connect::Stage;
 use crate::prober::dns;
 use crate::prober::exec;
@@ -38,11 +40,13 @@ pub(super) struct Compiled {
     expected: Option<Expected>,
     /// Why it can't probe at all, which is ours to mend.
     broken: Option<String>,
+    /// Where it may go.
+    allowed: Arc<Allowed>,
 }
 
 impl Compiled {
     /// Makes ready; reads the files of TLS.
-    pub(super) fn new(monitor: &Monitor) -> Self {
+    pub(super) fn new(monitor: &Monitor, allowed: &Arc<Allowed>) -> Self {
         let defaults = defaults();
         let (options, protocol): (_, &[u8]) = match &monitor.probe {
             Probe::Http(probe) => {
@@ -67,7 +71,8 @@ impl Compiled {
                 broken = Some("the regular expression is none".to_owned());
             }
         }
-        Self { monitor: monitor.clone(), tls, expected, broken }
+        let allowed = Arc::clone(allowed);
+        Self { monitor: monitor.clone(), tls, expected, broken, allowed }
     }
 
     /// Whether it runs a program.
@@ -95,23 +100,52 @@ impl Compiled {
         if let Some(why) = &self.broken {
             return Err(Fault::Ours(why.clone()));
         }
-        let host = &check.at.host;
+        match &self.monitor.probe {
+            Probe::Push => return Ok(()),
+            Probe::Exec(probe) => {
+                let address = check.at.host.to_string();
+                let environment = [
+                    ("MERIDIAN_ADDRESS", &*address),
+                    ("MERIDIAN_SERVICE", check.name.as_deref().unwrap_or_default()),
+                    ("MERIDIAN_MONITOR", &*self.monitor.name),
+                ];
+                return exec::probe(probe, environment, stage).await;
+            }
+            Probe::Dns(_)
+            | Probe::Grpc(_)
+            | Probe::Http(_)
+            | Probe::Icmp
+            | Probe::Tcp(_)
+            | Probe::Tls(_) => {}
+        }
+        let found = connect::find(&check.at.host, &self.allowed, stage).await?;
+        self.at(found, &check, stage, ends).await
+    }
+
+    /// One probe of these addresses.
+    async fn at(
+        &self,
+        found: Found,
+        check: &Check,
+        stage: &Stage,
+        ends: &mut Option<Timestamp>,
+    ) -> Result<(), Fault> {
         let port = check.at.port.or_else(|| self.monitor.probe.port()).unwrap_or_default();
         match &self.monitor.probe {
-            Probe::Http(_) => self.http(&check, port, stage, ends).await,
-            Probe::Tcp(probe) => tcp::probe(probe, host, port, stage).await,
+            Probe::Http(_) => self.http(found, (check, port), stage, ends).await,
+            Probe::Tcp(probe) => tcp::probe(probe, &found, port, stage).await,
             Probe::Tls(_) => {
-                let stream = connect::connect(host, port, stage).await?;
+                let stream = found.connect(port, stage).await?;
                 let Some(tls) = &self.tls else { return Ok(()) };
-                let name = check.name.clone().unwrap_or_else(|| host.to_string());
+                let name = check.name.clone().unwrap_or_else(|| check.at.host.to_string());
                 *ends = tls.handshake(stream, &name, stage).await?.1;
                 Ok(())
             }
-            Probe::Icmp => icmp::probe(host, stage).await,
-            Probe::Dns(probe) => dns::probe(probe, host, port, stage).await,
+            Probe::Icmp => icmp::probe(&found, stage).await,
+            Probe::Dns(probe) => dns::probe(probe, &found, port, stage).await,
             Probe::Grpc(probe) => {
-                let authority = presented(probe.host.as_deref(), &check, port);
-                let stream = connect::connect(host, port, stage).await?;
+                let authority = presented(probe.host.as_deref(), check, port);
+                let stream = found.connect(port, stage).await?;
                 let Some(tls) = &self.tls else {
                     let to = ("http", &*authority);
                     return grpc::exchange(stream, &probe.service, to, stage).await;
@@ -120,23 +154,15 @@ impl Compiled {
                 *ends = until;
                 grpc::exchange(stream, &probe.service, ("https", &authority), stage).await
             }
-            Probe::Exec(probe) => {
-                let address = host.to_string();
-                let environment = [
-                    ("MERIDIAN_ADDRESS", &*address),
-                    ("MERIDIAN_SERVICE", check.name.as_deref().unwrap_or_default()),
-                    ("MERIDIAN_MONITOR", &*self.monitor.name),
-                ];
-                exec::probe(probe, environment, stage).await
-            }
-            Probe::Push => Ok(()),
+            // They know no addresses.
+            Probe::Exec(_) | Probe::Push => Ok(()),
         }
     }
 
     async fn http(
         &self,
-        check: &Check,
-        port: u16,
+        found: Found,
+        (check, port): (&Check, u16),
         stage: &Stage,
         ends: &mut Option<Timestamp>,
     ) -> Result<(), Fault> {
@@ -149,11 +175,11 @@ impl Compiled {
             let host = check.at.host.to_string();
             let is_secure = probe.tls.is_some();
             let endpoint = Endpoint { host: &host, authority: &authority, port, is_secure };
-            let to = ProbeHost::Address(connect::address(&check.at.host, stage).await?);
             let hop = endpoint.first(&probe.method, path)?;
+            let to = found.alone();
             return self.follow(probe, expected, (endpoint, &to, hop), stage, ends).await;
         }
-        let stream = connect::connect(&check.at.host, port, stage).await?;
+        let stream = found.connect(port, stage).await?;
         let ask = Ask { method: &probe.method, host: &authority, path, follows: false };
         let tls = probe.tls.as_ref().and(self.tls.as_ref());
         exchange(stream, tls, (probe, expected, ask), stage, ends).await.map(drop)
@@ -164,7 +190,7 @@ impl Compiled {
         &self,
         probe: &HttpProbe,
         expected: &Expected,
-        (endpoint, to, mut hop): (Endpoint<'_>, &ProbeHost, Hop),
+        (endpoint, to, mut hop): (Endpoint<'_>, &Found, Hop),
         stage: &Stage,
         ends: &mut Option<Timestamp>,
     ) -> Result<(), Fault> {
@@ -172,7 +198,7 @@ impl Compiled {
             let (host, path) = (hop.authority(), hop.path());
             let ask = Ask { method: hop.method.as_str(), host: &host, path: &path, follows: true };
             let tls = self.tls.as_ref().filter(|_| hop.is_secure());
-            let stream = connect::connect(to, hop.port, stage).await?;
+            let stream = to.connect(hop.port, stage).await?;
             let answer = exchange(stream, tls, (probe, expected, ask), stage, ends).await?;
             let Some(moved) = answer else { return Ok(()) };
             hop = endpoint.next(&hop, &moved)?;

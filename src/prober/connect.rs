@@ -1,4 +1,4 @@
-//! Finding the address of a target and connecting to it.
+//! Finding the addresses of a target, and connecting to them if that is allowed.
 
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
 use crate::model::ProbeHost;
+use crate::prober::allowed::Allowed;
 use crate::prober::failure::Fault;
 
 /// What a probe is doing, for the words of a timeout.
@@ -25,7 +26,32 @@ impl Stage {
     }
 }
 
-/// The addresses of a host; a name is asked for anew each time.
+/// The addresses that a host has now, all of which may be probed. Every probe gets its sockets'
+/// addresses from here and asks only once, so that no second look-up can say another.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    first: IpAddr,
+    others: Vec<IpAddr>,
+}
+
+/// The addresses of a host; a name is asked for anew for each probe. One that may not be probed
+/// spoils them all: which of them would be used is up to the system, or the target.
+pub(super) async fn find(
+    host: &ProbeHost,
+    allowed: &Allowed,
+    stage: &Stage,
+) -> Result<Found, Fault> {
+    allowed.target(host).map_err(Fault::Ours)?;
+    let addresses = addresses(host, stage).await?;
+    for address in &addresses {
+        allowed.address(host, *address).map_err(Fault::Ours)?;
+    }
+    let mut addresses = addresses.into_iter();
+    let first = addresses.next();
+    let first = first.ok_or_else(|| Fault::target(format!("no address of {host}")))?;
+    Ok(Found { first, others: addresses.collect() })
+}
+
 async fn addresses(host: &ProbeHost, stage: &Stage) -> Result<Vec<IpAddr>, Fault> {
     let name = match host {
         ProbeHost::Address(address) => return Ok(vec![*address]),
@@ -37,30 +63,31 @@ async fn addresses(host: &ProbeHost, stage: &Stage) -> Result<Vec<IpAddr>, Fault
     Ok(found.map(|socket| socket.ip()).collect())
 }
 
-/// The first address of a host.
-pub(super) async fn address(host: &ProbeHost, stage: &Stage) -> Result<IpAddr, Fault> {
-    let first = addresses(host, stage).await?.into_iter().next();
-    first.ok_or_else(|| Fault::target(format!("no address of {host}")))
-}
-
-/// A new connection: to the first address that takes one, in the order of the system.
-pub(super) async fn connect(
-    host: &ProbeHost,
-    port: u16,
-    stage: &Stage,
-) -> Result<TcpStream, Fault> {
-    let addresses = addresses(host, stage).await?;
-    stage.begin("connecting");
-    let mut fault = Fault::target(format!("no address of {host}"));
-    for address in addresses {
-        match TcpStream::connect(SocketAddr::new(address, port)).await {
-            Ok(stream) => {
-                // Small messages, each at once; a failure to say so only makes it slower.
-                stream.set_nodelay(true).ok();
-                return Ok(stream);
-            }
-            Err(error) => fault = Fault::of_socket("connecting", &error),
-        }
+impl Found {
+    /// The first of them.
+    pub(super) const fn first(&self) -> IpAddr {
+        self.first
     }
-    Err(fault)
+
+    /// The first of them alone.
+    pub(super) fn alone(self) -> Self {
+        Self { first: self.first, others: Vec::new() }
+    }
+
+    /// A new connection: to the first address that takes one, in the order of the system.
+    pub(super) async fn connect(&self, port: u16, stage: &Stage) -> Result<TcpStream, Fault> {
+        stage.begin("connecting");
+        let mut last = None;
+        for address in std::iter::once(&self.first).chain(&self.others) {
+            match TcpStream::connect(SocketAddr::new(*address, port)).await {
+                Ok(stream) => {
+                    // Small messages, each at once; a failure to say so only makes it slower.
+                    stream.set_nodelay(true).ok();
+                    return Ok(stream);
+                }
+                Err(error) => last = Some(Fault::of_socket("connecting", &error)),
+            }
+        }
+        Err(last.unwrap_or_else(|| Fault::target("no address")))
+    }
 }

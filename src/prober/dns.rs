@@ -11,20 +11,19 @@ use hickory_server::proto::rr::RecordType;
 use tokio::net::UdpSocket;
 
 use crate::model::DnsProbe;
-use crate::model::ProbeHost;
 use crate::model::limits;
-use crate::prober::connect;
+use crate::prober::connect::Found;
 use crate::prober::connect::Stage;
 use crate::prober::failure::Fault;
 
 /// Asks once, and waits for the response to that very query.
 pub(super) async fn probe(
     probe: &DnsProbe,
-    host: &ProbeHost,
+    found: &Found,
     port: u16,
     stage: &Stage,
 ) -> Result<(), Fault> {
-    let address = SocketAddr::new(connect::address(host, stage).await?, port);
+    let address = SocketAddr::new(found.first(), port);
     let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     // The kernel picks a port at random; connected, it drops what others send.
     let socket = UdpSocket::bind(any).await;

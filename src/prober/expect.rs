@@ -2,6 +2,7 @@
 
 use crate::model::BodyMatch;
 use crate::model::HttpProbe;
+use crate::model::sound;
 use crate::prober::failure::Fault;
 
 /// The expectations of an HTTP probe, ready to use.
@@ -20,9 +21,7 @@ impl Expected {
         let (contains, matches) = match &probe.expect_body {
             None => (None, None),
             Some(BodyMatch::Contains(text)) => (Some(text.clone()), None),
-            Some(BodyMatch::Matches(pattern)) => {
-                (None, Some(regex::bytes::Regex::new(pattern).ok()?))
-            }
+            Some(BodyMatch::Matches(pattern)) => (None, Some(sound::pattern(pattern).ok()?)),
         };
         let (status, json) = (probe.expect_status.clone(), probe.expect_json.clone());
         Some(Self { status, contains, matches, json })

@@ -10,8 +10,7 @@ use socket2::Socket;
 use socket2::Type;
 use tokio::net::UdpSocket;
 
-use crate::model::ProbeHost;
-use crate::prober::connect;
+use crate::prober::connect::Found;
 use crate::prober::connect::Stage;
 use crate::prober::failure::Fault;
 
@@ -19,8 +18,8 @@ use crate::prober::failure::Fault;
 const HEAD: usize = 8;
 
 /// Sends one request and waits for its reply.
-pub(super) async fn probe(host: &ProbeHost, stage: &Stage) -> Result<(), Fault> {
-    let address = connect::address(host, stage).await?;
+pub(super) async fn probe(found: &Found, stage: &Stage) -> Result<(), Fault> {
+    let address = found.first();
     let (socket, is_raw) = open(address).map_err(|error| {
         let advice = "CAP_NET_RAW or net.ipv4.ping_group_range would permit it";
         Fault::Ours(format!("can't send echo requests: {error}; {advice}"))

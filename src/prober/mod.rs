@@ -18,6 +18,8 @@
 //! - A probe ends within its timeout, whatever its target does, with one outcome.
 //! - Nothing that a target sends is kept beyond [`limits::PROBE_BODY`](crate::model::limits).
 //! - What is ours to mend is `Unable`, and never counts against a target.
+//! - No packet goes to an address that is not [`Allowed`]; what is asked is the address that
+//!   is then connected to.
 //!
 //! # Not here
 //!
@@ -28,6 +30,7 @@
 //! [`Prober::start`], then `schedule` and `run`.
 #![forbid(unsafe_code)]
 
+mod allowed;
 mod certificate;
 mod compiled;
 mod connect;
@@ -46,6 +49,8 @@ mod tls;
 
 #[cfg(test)]
 mod tests;
+
+pub use allowed::Allowed;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -76,6 +81,8 @@ pub struct Plan {
     pub checks: Vec<Check>,
     /// How.
     pub monitors: Vec<Monitor>,
+    /// Where probes may go; nowhere by default.
+    pub allowed: Allowed,
 }
 
 /// What a prober did so far.
@@ -121,7 +128,9 @@ struct Ready {
 
 impl Ready {
     fn new(plan: Plan) -> Self {
-        let monitors: Vec<_> = plan.monitors.iter().map(|m| Arc::new(Compiled::new(m))).collect();
+        let allowed = Arc::new(plan.allowed);
+        let compiled = |monitor| Arc::new(Compiled::new(monitor, &allowed));
+        let monitors: Vec<_> = plan.monitors.iter().map(compiled).collect();
         let target = |check: Check| {
             let compiled = monitors.get(check.monitor.index()).map(Arc::clone)?;
             Some((Arc::new(check), compiled))

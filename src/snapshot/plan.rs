@@ -3,18 +3,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::Policy;
+use crate::config::Config;
 use crate::model::RegionId;
 use crate::model::RegionSet;
 use crate::model::Service;
+use crate::model::VotingScope;
 use crate::model::limits;
 use crate::steer::Balanced;
 use crate::steer::MapPlan;
+use crate::steer::Partition;
 
-/// One map per policy and set of regions that its services have pools in.
+/// One map per policy and set of regions that its services have pools in; and one more that is
+/// partitioned by vantage groups, if a service with that set asks for it.
 ///
 /// Services with equal sets share one. Past [`limits::MAPS_PER_POLICY`] sets the further
-/// services of a policy share the map of the union of theirs.
+/// services of a policy share the map of the union of theirs. Partitioned maps are counted by
+/// themselves, so that nobody's map depends on what services with others ask for.
 pub(super) struct Plans<'a> {
     pub(super) maps: Vec<MapPlan<'a>>,
     /// For each service, the position of its map.
@@ -22,30 +26,28 @@ pub(super) struct Plans<'a> {
 }
 
 impl<'a> Plans<'a> {
-    pub(super) fn new(policies: &'a [Policy], services: &[Service]) -> Self {
+    pub(super) fn new(config: &'a Config, partition: Option<&'a Partition>) -> Self {
         let mut plans = Self { maps: Vec::new(), of_service: Vec::new() };
-        let mut by_set: HashMap<(usize, RegionSet), usize> = HashMap::new();
-        let mut overflow: HashMap<usize, usize> = HashMap::new();
-        let mut n_maps = vec![0; policies.len()];
-        for service in services {
+        let mut by_set: HashMap<(Kin, RegionSet), usize> = HashMap::new();
+        let mut overflow: HashMap<Kin, usize> = HashMap::new();
+        let mut n_maps: HashMap<Kin, usize> = HashMap::new();
+        for service in &config.services {
+            let Some(policy) = config.policies.get(service.policy) else { continue };
+            let partition = partition.filter(|_| is_judged_by_groups(config, service));
+            let kin = Kin { policy: service.policy, is_partitioned: partition.is_some() };
             let set = service.regions();
-            let key = (service.policy, set);
-            let (Some(policy), Some(n)) =
-                (policies.get(service.policy), n_maps.get_mut(service.policy))
-            else {
-                continue;
-            };
-            let at = if let Some(at) = by_set.get(&key).or_else(|| overflow.get(&service.policy)) {
+            let at = if let Some(at) = by_set.get(&(kin, set)).or_else(|| overflow.get(&kin)) {
                 *at
             } else {
+                let n = n_maps.entry(kin).or_default();
                 let whole_order = *n == limits::MAPS_PER_POLICY;
                 *n += 1;
-                plans.maps.push(MapPlan { policy, regions: set, whole_order });
+                plans.maps.push(MapPlan { policy, regions: set, whole_order, partition });
                 let at = plans.maps.len() - 1;
                 if whole_order {
-                    overflow.insert(service.policy, at);
+                    overflow.insert(kin, at);
                 } else {
-                    by_set.insert(key, at);
+                    by_set.insert((kin, set), at);
                 }
                 at
             };
@@ -56,6 +58,23 @@ impl<'a> Plans<'a> {
         }
         plans
     }
+}
+
+/// Services that may share maps.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Kin {
+    policy: usize,
+    is_partitioned: bool,
+}
+
+/// Whether a verdict on the service's endpoints may hold for the clients of a vantage group only.
+fn is_judged_by_groups(config: &Config, service: &Service) -> bool {
+    let monitors = service.monitors.iter().flat_map(|monitors| &monitors.of);
+    let mut monitors = monitors.filter_map(|id| config.monitors.get(id.index()));
+    monitors.any(|monitor| match monitor.voting.scope {
+        VotingScope::Everyone => false,
+        VotingScope::Vantage => true,
+    })
 }
 
 /// Gives services with pools in the same regions, in the same order, one table.

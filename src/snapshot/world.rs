@@ -23,6 +23,7 @@ use crate::snapshot::plan::PoolTables;
 use crate::steer::Balanced;
 use crate::steer::MapOfService;
 use crate::steer::MapPlan;
+use crate::steer::Partition;
 use crate::steer::SteeringMap;
 use crate::steer::compile;
 use crate::steer::rule_prefixes;
@@ -77,6 +78,8 @@ pub struct MapScope {
     pub regions: RegionSet,
     /// Whether the policy's depth was ignored; see [`MapPlan`].
     pub whole_order: bool,
+    /// Whether clients are told apart by the vantage group nearest to them.
+    pub is_partitioned: bool,
 }
 
 /// Zones, maps and services.
@@ -101,7 +104,8 @@ impl World {
     pub fn build(config: Config) -> Result<(Self, Vec<Diagnostic>), BuildError> {
         let atlas = atlas(&config.databases, &config.nets, &config.policies);
         let prefixes = rule_prefixes(&config.policies);
-        let plans = Plans::new(&config.policies, &config.services);
+        let partition = Partition::new(&config.vantages);
+        let plans = Plans::new(&config, partition.as_ref());
         let maps = compile(&atlas, &config.regions, &plans.maps, &prefixes)
             .map_err(|error| BuildError::of(error, &config))?;
         drop(atlas);
@@ -127,6 +131,7 @@ impl World {
                 .unwrap_or(0),
             regions: plan.regions,
             whole_order: plan.whole_order,
+            is_partitioned: plan.partition.is_some(),
         };
         let scopes = plans.maps.iter().map(scope).collect();
         let owners = balanced_owners(&config.services);
@@ -141,7 +146,7 @@ impl World {
         &self.zones
     }
 
-    /// The maps, one per policy and set of regions.
+    /// The maps, one per policy, set of regions, and whether it is partitioned.
     pub fn maps(&self) -> &[SteeringMap] {
         &self.maps
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::RegionId;
 use crate::model::Ttl;
+use crate::model::VantageGroupId;
 use crate::steer::Balanced;
 use crate::steer::BalancedEndpoint;
 use crate::steer::BalancedPool;
@@ -112,6 +113,9 @@ struct PoolStanding {
 pub struct ServiceStanding {
     pools: Arc<[PoolStanding]>,
     panics: [bool; 2],
+    /// What holds instead for the clients of some vantage groups, in the order of the groups.
+    /// Mostly nothing, and then one word.
+    groups: Option<Arc<Vec<(VantageGroupId, Self)>>>,
 }
 
 /// Who may be drawn for one client, and with what weight.
@@ -161,7 +165,7 @@ impl ServiceStanding {
             }
             PoolStanding { lanes, shares: shares.into() }
         });
-        Self { pools: pools.collect(), panics: [false; 2] }
+        Self { pools: pools.collect(), panics: [false; 2], groups: None }
     }
 
     /// Says for which lanes verdicts are ignored; only to be told.
@@ -169,6 +173,38 @@ impl ServiceStanding {
     pub fn with_panics(mut self, panics: [bool; 2]) -> Self {
         self.panics = panics;
         self
+    }
+
+    /// Says what holds instead for the clients nearest to some vantage groups; for clients of
+    /// other groups, and of none, this one does. It replaces what was said before. A group for
+    /// which the same holds is left out, so that standings that decide alike are equal.
+    ///
+    /// It has an effect where the map of the service is partitioned: [`Labels::groups`] has the
+    /// groups that are the nearest for somebody, the only ones worth judging.
+    ///
+    /// [`Labels::groups`]: crate::steer::Labels::groups
+    #[must_use]
+    pub fn with_groups(self, groups: impl IntoIterator<Item = (VantageGroupId, Self)>) -> Self {
+        let alone = Self { groups: None, ..self };
+        let groups =
+            groups.into_iter().map(|(id, of_group)| (id, Self { groups: None, ..of_group }));
+        let mut groups: Vec<_> = groups.filter(|(_, of_group)| *of_group != alone).collect();
+        groups.sort_by_key(|(id, _)| *id);
+        groups.shrink_to_fit();
+        Self { groups: (!groups.is_empty()).then(|| Arc::new(groups)), ..alone }
+    }
+
+    /// What holds for the clients of a vantage group, `None` being those without. O(log groups).
+    pub fn of_group(&self, group: Option<VantageGroupId>) -> &Self {
+        let (Some(groups), Some(group)) = (self.groups.as_deref(), group) else { return self };
+        let found = groups.binary_search_by_key(&group, |(id, _)| *id).ok();
+        found.and_then(|at| groups.get(at)).map_or(self, |(_, of_group)| of_group)
+    }
+
+    /// Whether something else holds for the clients of some vantage group.
+    #[inline]
+    pub fn has_groups(&self) -> bool {
+        self.groups.is_some()
     }
 
     /// Whether verdicts are ignored in a lane because too little is up.

@@ -29,6 +29,7 @@ use crate::model::RegionSet;
 use crate::model::Subdivision;
 use crate::steer::LabelId;
 use crate::steer::Labels;
+use crate::steer::Partition;
 use crate::steer::Ranker;
 use crate::steer::Whereabouts;
 use crate::steer::labels::LabelInterner;
@@ -43,6 +44,9 @@ pub struct MapPlan<'a> {
     /// Ignore the policy's depth: the services of the map have different regions, and what
     /// is beyond the head for one may be the best for another.
     pub whole_order: bool,
+    /// Tells clients apart by the vantage group nearest to them too, since what is up may differ
+    /// from group to group.
+    pub partition: Option<&'a Partition>,
 }
 
 /// A policy, compiled: what each client's order of preference is.
@@ -61,7 +65,7 @@ impl SteeringMap {
         &self.labels
     }
 
-    /// Whether all clients have the same order of preference.
+    /// Whether all clients have the same order of preference, and the same vantage group.
     pub fn is_uniform(&self) -> bool {
         self.labels.len() == 1
     }
@@ -93,13 +97,16 @@ pub fn rule_prefixes<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Vec<
 /// # Errors
 ///
 /// If a database is damaged.
-pub fn compile(
+pub fn compile<'a>(
     atlas: &Atlas,
     regions: &[Region],
-    plans: &[MapPlan<'_>],
+    plans: &[MapPlan<'a>],
     prefixes: &[IpNet],
 ) -> Result<Vec<SteeringMap>, DatabaseError> {
-    let builder = |plan| MapBuilder::new(Ranker::new(plan, regions, atlas.nets(), prefixes));
+    let builder = |plan: &MapPlan<'a>| {
+        let ranker = Ranker::new(plan, regions, atlas.nets(), prefixes);
+        MapBuilder::new(ranker, plan.partition)
+    };
     let mut compiler = Compiler { maps: plans.iter().map(builder).collect() };
     atlas.walk(&mut compiler)?;
     Ok(compiler.maps.into_iter().map(MapBuilder::finish).collect())
@@ -119,6 +126,7 @@ impl Visitor for Compiler<'_> {
 
 struct MapBuilder<'a> {
     ranker: Ranker<'a>,
+    partition: Option<&'a Partition>,
     labels: LabelInterner,
     /// By locus; [`UNKNOWN`] where it was not yet computed.
     by_locus: Vec<LeafLabel>,
@@ -134,9 +142,10 @@ type RuleKey = (Option<Continent>, Option<Country>, Option<Subdivision>, Option<
 const UNKNOWN: LeafLabel = LeafLabel(u32::MAX);
 
 impl<'a> MapBuilder<'a> {
-    fn new(ranker: Ranker<'a>) -> Self {
+    fn new(ranker: Ranker<'a>, partition: Option<&'a Partition>) -> Self {
         Self {
             ranker,
+            partition,
             labels: LabelInterner::default(),
             by_locus: Vec::new(),
             rules: HashMap::new(),
@@ -189,7 +198,8 @@ impl<'a> MapBuilder<'a> {
             .entry(key)
             .or_insert_with(|| ranker.matching_rule(&Whereabouts { place, overlay }));
         self.ranker.rank(place, rule);
-        self.labels.intern(&self.ranker)
+        let group = self.partition.and_then(|partition| partition.group_of(place));
+        self.labels.intern(&self.ranker, group)
     }
 
     fn finish(mut self) -> SteeringMap {

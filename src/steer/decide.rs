@@ -77,6 +77,11 @@ pub fn decide<T: Trace>(
         located.scope = located.scope.max(located.block.scope);
     }
     trace.located(&located);
+    // Picked once: whatever is asked of it below is what holds for this client.
+    let standing = match standing.has_groups() {
+        true => standing.of_group(map.labels().group(located.label)),
+        false => standing,
+    };
     let lane = if service.alias { 0 } else { family.index() };
     let chooser = match service.sticky {
         true => Chooser::Block(block_hash(&located.block)),

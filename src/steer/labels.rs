@@ -1,10 +1,12 @@
-//! What the leaves of a map say: regions in tiers, best first.
+//! What the leaves of a map say: regions in tiers, best first; and, where the map is partitioned
+//! by them, the vantage group whose clients are there.
 
 use std::collections::HashMap;
 
 use crate::geo::LeafLabel;
 use crate::model::RegionId;
 use crate::model::RegionSet;
+use crate::model::VantageGroupId;
 use crate::steer::Ranker;
 
 /// One region in an order of preference.
@@ -40,12 +42,14 @@ impl LabelId {
     }
 }
 
-/// All orders of preference that a map uses, each once.
+/// All orders of preference that a map uses, each once; of a partitioned map once per group.
 #[derive(Clone, Debug)]
 pub struct Labels {
     steps: Vec<Step>,
     /// Label `i` is `steps[ends[i - 1]..ends[i]]`.
     ends: Vec<u32>,
+    /// The group of each label; empty where no label has one.
+    groups: Vec<Option<VantageGroupId>>,
 }
 
 impl Labels {
@@ -55,6 +59,21 @@ impl Labels {
         let end = self.ends.get(at).copied().unwrap_or(0) as usize;
         let start = at.checked_sub(1).and_then(|b| self.ends.get(b)).copied().unwrap_or(0) as usize;
         self.steps.get(start..end).unwrap_or_default()
+    }
+
+    /// The vantage group nearest to the clients of a label; `None` where the map is not
+    /// partitioned by groups, and for clients without a location. Constant time.
+    pub fn group(&self, label: LabelId) -> Option<VantageGroupId> {
+        self.groups.get(label.0 as usize).copied().flatten()
+    }
+
+    /// The groups that are the nearest for somebody, in the order of their ids; none where the
+    /// map is not partitioned.
+    pub fn groups(&self) -> Vec<VantageGroupId> {
+        let mut groups: Vec<VantageGroupId> = self.groups.iter().flatten().copied().collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
     }
 
     /// How many there are.
@@ -86,52 +105,67 @@ impl Labels {
 
     /// Octets of memory that they hold.
     pub fn memory(&self) -> usize {
-        self.steps.capacity() * size_of::<Step>() + self.ends.capacity() * 4
+        self.steps.capacity() * size_of::<Step>()
+            + self.ends.capacity() * size_of::<u32>()
+            + self.groups.capacity() * size_of::<Option<VantageGroupId>>()
     }
 }
 
-/// Gives equal orders of preference the same id.
+/// Gives equal orders of preference of one group the same id.
 ///
 /// An order is known by its *head*, the part that is particular to a client; the tail
 /// follows from it, so it is made once per head.
 #[derive(Debug, Default)]
 pub(crate) struct LabelInterner {
+    /// Those without a group, then by group.
+    known: Vec<Known>,
+    steps: Vec<Step>,
+    ends: Vec<u32>,
+    groups: Vec<Option<VantageGroupId>>,
+}
+
+/// The labels of one group, or of none.
+#[derive(Debug, Default)]
+struct Known {
     by_head: HashMap<Box<[Step]>, LabelId>,
     /// By the whole order: two heads may come to the same.
     by_order: HashMap<Box<[Step]>, LabelId>,
-    steps: Vec<Step>,
-    ends: Vec<u32>,
 }
 
 impl LabelInterner {
-    /// The label of what was ranked last.
-    pub(crate) fn intern(&mut self, ranker: &Ranker<'_>) -> LabelId {
+    /// The label of what was ranked last, for clients of that group.
+    pub(crate) fn intern(&mut self, ranker: &Ranker<'_>, group: Option<VantageGroupId>) -> LabelId {
+        let slot = group.map_or(0, |group| group.index() + 1);
+        if self.known.len() <= slot {
+            self.known.resize_with(slot + 1, Known::default);
+        }
+        let Self { known, steps, ends, groups } = self;
         let head = ranker.head();
-        if let Some(label) = self.by_head.get(head) {
+        let new = LabelId(u32::try_from(ends.len()).unwrap_or(u32::MAX));
+        let Some(known) = known.get_mut(slot) else { return new };
+        if let Some(label) = known.by_head.get(head) {
             return *label;
         }
         let mut order = head.to_vec();
         ranker.append_tail(&mut order);
-        let label = match self.by_order.get(&*order) {
-            Some(label) => *label,
-            None => self.add(order),
-        };
-        self.by_head.insert(head.into(), label);
-        label
-    }
-
-    fn add(&mut self, order: Vec<Step>) -> LabelId {
-        let label = LabelId(u32::try_from(self.ends.len()).unwrap_or(u32::MAX));
-        self.steps.extend_from_slice(&order);
-        self.ends.push(u32::try_from(self.steps.len()).unwrap_or(u32::MAX));
-        self.by_order.insert(order.into(), label);
+        let label = *known.by_order.entry(order.into()).or_insert_with_key(|order| {
+            steps.extend_from_slice(order);
+            ends.push(u32::try_from(steps.len()).unwrap_or(u32::MAX));
+            groups.push(group);
+            new
+        });
+        known.by_head.insert(head.into(), label);
         label
     }
 
     /// The labels, in the order in which they were made.
     pub(crate) fn finish(mut self) -> Labels {
+        if self.groups.iter().all(Option::is_none) {
+            self.groups = Vec::new();
+        }
         self.steps.shrink_to_fit();
         self.ends.shrink_to_fit();
-        Labels { steps: self.steps, ends: self.ends }
+        self.groups.shrink_to_fit();
+        Labels { steps: self.steps, ends: self.ends, groups: self.groups }
     }
 }

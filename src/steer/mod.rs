@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   at load      Atlas ──walk──► Ranker ──label──► SteeringMap   one per (policy, regions)
-//!   at a verdict states ──admit──► ServiceStanding               one per service
+//!                      by vantage group, for services that ask ┘
+//!   at a verdict states ──admit──► ServiceStanding               one per service; per group
 //!   per query    client ─► locate ─► tiers of the label ─► first with someone admitted
 //!                        ─► split by weight or block ─► Decision
 //! ```
@@ -16,6 +17,8 @@
 //! - Equal inputs, the generator's state included, give equal decisions.
 //! - The scope is that of the leaf (or of the client block, for sticky services),
 //!   whatever the standing: health never changes a scope.
+//! - What holds for a client's vantage group is picked once, before anything is asked of the
+//!   standing.
 //! - A decision is not empty unless the service's `all-down` rule says so, or the
 //!   service has no endpoint of that family for anybody.
 //! - No function that a query calls allocates.
@@ -35,6 +38,7 @@ mod client;
 mod compile;
 mod decide;
 mod labels;
+mod partition;
 mod rank;
 mod rule;
 mod split;
@@ -64,6 +68,7 @@ pub use decide::decide;
 pub use labels::LabelId;
 pub use labels::Labels;
 pub use labels::Step;
+pub use partition::Partition;
 pub use rank::RankReason;
 pub use rank::Ranker;
 pub use rule::Whereabouts;

@@ -314,7 +314,7 @@ mod tests {
 
     fn plan(policy: &Policy) -> MapPlan<'_> {
         let regions = (0..4).map(RegionId).collect();
-        MapPlan { policy, regions, whole_order: false }
+        MapPlan { policy, regions, whole_order: false, partition: None }
     }
 
     /// Ranks Paris; tiers are separated by `|`.

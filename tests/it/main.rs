@@ -34,5 +34,6 @@ mod seeds;
 mod sockets;
 mod sources;
 mod tidy;
+mod vantages;
 mod wire;
 mod world;

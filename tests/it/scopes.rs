@@ -295,10 +295,11 @@ fn differs_in(block: Block, order: Order, asked: &mut Asked) -> bool {
 
 // ---- Sources shorter than the leaf -----------------------------------------
 
-/// A few places in random networks, some inside others.
-fn random_database(rng: &mut Rng) -> Vec<u8> {
-    let places =
-        [("US", 39.0, -77.5), ("IE", 53.3, -6.3), ("SG", 1.3, 103.8), ("BR", -23.5, -46.6)];
+const PLACES: &[(&str, f64, f64)] =
+    &[("US", 39.0, -77.5), ("IE", 53.3, -6.3), ("SG", 1.3, 103.8), ("BR", -23.5, -46.6)];
+
+/// Places in random networks, some inside others.
+pub(crate) fn random_database(places: &[(&str, f64, f64)], rng: &mut Rng) -> Vec<u8> {
     let mut writer = MmdbWriter::new(24, 6);
     let mut nets = Vec::new();
     for _ in 0..60 {
@@ -340,7 +341,7 @@ fn a_source_shorter_than_the_leaf_gets_what_covers_most_of_it() {
     let mut inner = 0;
     for _ in 0..4 {
         let ground = Ground::new(&[("test.zone", ground::ZONE)]);
-        ground.write("geo.mmdb", random_database(&mut rng));
+        ground.write("geo.mmdb", random_database(PLACES, &mut rng));
         ground.write("meridian.toml", configuration(Path::new("geo.mmdb")));
         let mut asked = Asked::new(ground.snapshot());
         for _ in 0..25 {

@@ -72,6 +72,9 @@ pub(super) struct Locate {
     pub(super) tags: Vec<String>,
     /// The address is of a special-purpose block (RFC 6890), of which nobody knows anything.
     pub(super) special_purpose: bool,
+    /// The vantage group whose verdicts hold for the client, where the service is judged by groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) vantage_group: Option<String>,
 }
 
 /// Step 2: one region's position.
@@ -167,14 +170,21 @@ pub(super) fn explain(
     explanation.service = Some(service.name.clone());
     explanation.policy = ground.policies.get(service.policy).map(|policy| policy.name.clone());
     explanation.credit = credit(&located).map(str::to_owned);
-    explanation.locate = Some(locate(by, address, &located, &ground.atlas));
+    let vantage_group = vantage_group(ground, snapshot, compiled.map, recorder);
+    explanation.locate = Some(locate(by, address, &located, &ground.atlas, vantage_group));
     explanation.rank = Some(rank(ground, snapshot, compiled.map, recorder, &located));
     explanation.admit = Some(admit(ground, recorder));
     explanation.split = Some(split(ground, service, snapshot, position, recorder, options));
     Ok(explanation)
 }
 
-fn locate(by: LocatedBy, address: IpAddr, located: &Located<'_>, atlas: &Atlas) -> Locate {
+fn locate(
+    by: LocatedBy,
+    address: IpAddr,
+    located: &Located<'_>,
+    atlas: &Atlas,
+    vantage_group: Option<String>,
+) -> Locate {
     let place = located.place;
     let tag = |tag: &crate::geo::TagId| atlas.nets().name(*tag).to_owned();
     Locate {
@@ -191,7 +201,20 @@ fn locate(by: LocatedBy, address: IpAddr, located: &Located<'_>, atlas: &Atlas) 
         asn: place.asn.map(|asn| asn.0),
         tags: located.overlay.tags().iter().map(tag).collect(),
         special_purpose: located.ask_resolver,
+        vantage_group,
     }
+}
+
+/// The name of the label's group.
+fn vantage_group(
+    ground: &Ground,
+    snapshot: &Snapshot,
+    map: usize,
+    recorder: &Recorder,
+) -> Option<String> {
+    let labels = snapshot.world.maps().get(map)?.labels();
+    let group = labels.group(recorder.located?.label)?;
+    ground.vantage_groups.get(group.index()).cloned()
 }
 
 /// The label's order, with the reasons that the ranker gives for it.
@@ -209,7 +232,8 @@ fn rank(
     };
     let steps = compiled.labels().steps(found.label);
     let reasons = ground.policies.get(scope.policy).map(|policy| {
-        let plan = MapPlan { policy, regions: scope.regions, whole_order: scope.whole_order };
+        let (regions, whole_order) = (scope.regions, scope.whole_order);
+        let plan = MapPlan { policy, regions, whole_order, partition: None };
         let prefixes = rule_prefixes(&ground.policies);
         let mut ranker = Ranker::new(&plan, &ground.regions, ground.atlas.nets(), &prefixes);
         let place = if located.ask_resolver { Default::default() } else { located.place };

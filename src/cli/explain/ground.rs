@@ -20,6 +20,8 @@ pub(in crate::cli) struct Ground {
     pub(super) regions: Vec<Region>,
     pub(super) policies: Vec<Policy>,
     pub(super) services: Vec<Service>,
+    /// The names of the vantage groups, by id.
+    pub(super) vantage_groups: Vec<String>,
 }
 
 /// What a node keeps of it: the databases by their paths, since no query needs them.
@@ -29,6 +31,7 @@ pub(in crate::cli) struct Recipe {
     regions: Vec<Region>,
     policies: Vec<Policy>,
     services: Vec<Service>,
+    vantage_groups: Vec<String>,
 }
 
 impl Ground {
@@ -38,6 +41,7 @@ impl Ground {
             regions: config.regions.clone(),
             policies: config.policies.clone(),
             services: config.services.clone(),
+            vantage_groups: config.vantages.groups.clone(),
         }
     }
 }
@@ -50,6 +54,7 @@ impl Recipe {
             regions: config.regions.clone(),
             policies: config.policies.clone(),
             services: config.services.clone(),
+            vantage_groups: config.vantages.groups.clone(),
         }
     }
 
@@ -67,6 +72,7 @@ impl Recipe {
             regions: self.regions.clone(),
             policies: self.policies.clone(),
             services: self.services.clone(),
+            vantage_groups: self.vantage_groups.clone(),
         })
     }
 }

@@ -148,3 +148,90 @@ fn regions(config: &Config, names: &[String]) -> Result<Vec<RegionId>, String> {
     };
     names.iter().map(find).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::Coordinates;
+    use crate::model::RecordType;
+    use crate::model::Vantage;
+    use crate::model::VantageGroupId;
+    use crate::model::Vantages;
+    use crate::model::VotingScope;
+
+    const TEXT: &str = r#"
+[zone.test]
+file = "zone"
+[monitor.web]
+icmp = {}
+[region.us]
+location = { lat = 39.04, lon = -77.49 }
+[region.eu]
+location = { lat = 53.34, lon = -6.27 }
+[service.www]
+name = "www.test"
+monitor = "web"
+[service.www.pool.us]
+endpoints = ["192.0.2.1"]
+[service.www.pool.eu]
+endpoints = ["192.0.2.2"]
+"#;
+
+    fn config(scope: VotingScope) -> Config {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("zone"), "@ 60 SOA ns h 1 2 3 4 5\n@ 60 NS ns\n")
+            .unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("geoip/dbip-country-lite.mmdb");
+        let text = format!("[geoip]\ndatabases = [\"{}\"]\n{TEXT}", shipped.display());
+        let mut config = config::load_str(&text, folder.path()).config.unwrap();
+        config.monitors[0].voting.scope = scope;
+        let vantage = |(group, lat, lon): (u8, f64, f64)| Vantage {
+            name: format!("v{group}"),
+            group: VantageGroupId(group),
+            location: Coordinates::new(lat, lon),
+        };
+        let all = [(0, 39.0, -77.5), (1, 50.1, 8.7)].map(vantage).into();
+        let groups = ["america", "europe"].map(str::to_owned).into();
+        config.vantages = Vantages { all, groups };
+        config
+    }
+
+    /// The group in the data, and how often the text speaks of one.
+    fn told(config: Config, client: Option<&str>) -> (Option<String>, usize) {
+        let ground = Ground::of(&config);
+        let (world, _) = World::build(config).unwrap();
+        let standing = Standing::all_admitted(&world).into();
+        let snapshot = Snapshot { world: world.into(), standing };
+        let question = control::Explain {
+            name: "www.test".parse().unwrap(),
+            qtype: RecordType::A,
+            client: client.map(|client| client.parse().unwrap()),
+            resolver: None,
+        };
+        let explanation = answer(&question, 1, &ground, &snapshot).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&explanation.json()).unwrap();
+        let group = json["locate"].get("vantage_group").map(|name| name.as_str().unwrap());
+        let text = table::draw(&explanation);
+        if let Some(group) = group {
+            let line = format!("\n         nearest vantage group: {group}\nrank ");
+            assert!(text.contains(&line), "{text}");
+        }
+        (group.map(str::to_owned), text.matches("vantage").count())
+    }
+
+    #[test]
+    fn the_vantage_group_is_told_where_it_matters() {
+        for (client, group) in [
+            (Some("194.25.0.0/24"), Some("europe")),
+            (Some("8.8.8.0/24"), Some("america")),
+            // Nobody knows where that is.
+            (None, None),
+        ] {
+            let found = told(config(VotingScope::Vantage), client);
+            assert_eq!(found, (group.map(str::to_owned), usize::from(group.is_some())));
+            assert_eq!(told(config(VotingScope::Everyone), client), (None, 0));
+        }
+    }
+}

@@ -85,7 +85,11 @@ fn write_locate(out: &mut String, locate: &Locate) -> std::fmt::Result {
         locate.address,
         locate.network,
         parts.join(", ")
-    )
+    )?;
+    match &locate.vantage_group {
+        Some(group) => writeln!(out, "{:8} nearest vantage group: {group}", ""),
+        None => Ok(()),
+    }
 }
 
 fn write_answer(out: &mut String, explanation: &Explanation) -> std::fmt::Result {

@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 
 use crate::cli::clock::Clock;
 use crate::cli::notices;
+use crate::cluster::Key;
 use crate::cluster::Link;
 use crate::cluster::News;
 use crate::cluster::Session;
@@ -56,6 +57,8 @@ pub(super) struct Helm {
     store: Arc<Store>,
     link: Link,
     session: Session,
+    /// What probers without a file are to probe.
+    handed: Option<Vec<u8>>,
     /// The last one that was asked for.
     status: Option<Arc<Status>>,
     /// Since when something is not saved.
@@ -66,7 +69,13 @@ pub(super) struct Helm {
 
 impl Helm {
     /// Takes a configuration and what was saved before the node stopped.
-    pub(super) fn new(plan: Plan, saved: Option<Saved>, store: Store, link: Link) -> Self {
+    pub(super) fn new(
+        plan: Plan,
+        saved: Option<Saved>,
+        store: Store,
+        link: Link,
+        handed: Option<Vec<u8>>,
+    ) -> Self {
         let mut clock = Clock::new();
         let world = Arc::clone(&plan.world);
         let mut engine = Engine::new(plan, saved, clock.now());
@@ -86,6 +95,7 @@ impl Helm {
             store: Arc::new(store),
             link,
             session: Session::default(),
+            handed,
             status: None,
             unsaved: None,
             save_due: None,
@@ -147,8 +157,13 @@ impl Helm {
     /// Takes what came of the others.
     pub(super) fn news(&mut self, news: impl IntoIterator<Item = News>) {
         let now = self.now();
-        for event in news.into_iter().flat_map(|news| self.session.take(news)) {
-            self.engine.step(event, now);
+        for news in news {
+            if matches!(news, News::Read { joined: true, .. }) {
+                self.hand_over();
+            }
+            for event in self.session.take(news) {
+                self.engine.step(event, now);
+            }
         }
         self.settle(now);
     }
@@ -161,8 +176,10 @@ impl Helm {
     }
 
     /// Takes another configuration. World and standing change by one swap.
-    pub(super) fn reconfigure(&mut self, plan: Plan) {
+    pub(super) fn reconfigure(&mut self, plan: Plan, handed: Option<Vec<u8>>) {
         let now = self.now();
+        self.handed = handed;
+        self.hand_over();
         self.snapshot.world = Arc::clone(&plan.world);
         self.status = None;
         self.engine.step(Event::Reconfigured(Box::new(plan)), now);
@@ -185,6 +202,11 @@ impl Helm {
         let save = self.unsaved.and(self.save_due);
         let due = [self.engine.next_deadline(), save].into_iter().flatten().min();
         due.map(|due| self.clock.instant(due))
+    }
+
+    fn hand_over(&self) {
+        let handed = self.handed.iter();
+        handed.for_each(|value| self.link.put(Key::Monitors, value.clone()));
     }
 
     fn now(&mut self) -> Timestamp {

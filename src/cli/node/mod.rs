@@ -17,6 +17,7 @@ mod helm;
 mod office;
 mod prepared;
 mod requests;
+mod targets;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -45,6 +46,9 @@ use crate::cli::node::prepared::Refused;
 pub(super) use crate::cli::node::prepared::any_error;
 pub(super) use crate::cli::node::prepared::prepare;
 pub(super) use crate::cli::node::prepared::report;
+use crate::cli::node::targets::hand_over;
+use crate::cli::node::targets::probes;
+use crate::cli::node::targets::warn_of_no_vote;
 use crate::cli::signals::Signals;
 use crate::cli::signals::received;
 use crate::cli::signals::told_to;
@@ -56,11 +60,9 @@ use crate::cluster::News;
 use crate::config;
 use crate::control::Request;
 use crate::engine;
-use crate::engine::Plan;
 use crate::health::Report;
 use crate::model::Monitor;
 use crate::model::limits;
-use crate::prober;
 use crate::prober::Prober;
 use crate::server;
 use crate::server::HandedOver;
@@ -147,7 +149,8 @@ impl Node {
         let (probes, me) = (probes(&plan), plan.node.clone());
         warn_of_no_vote(&plan);
         let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
-        let mut helm = Helm::new(plan, saved, store, link);
+        let handed = hand_over(&plan, &cluster);
+        let mut helm = Helm::new(plan, saved, store, link, handed);
         let prober = Prober::start(probes, report, &tasks).map_err(|error| chain(&error))?;
         let patience = patience.unwrap_or_default().min(PATIENCE);
         first_round(&mut helm, &mut reports, &mut news, patience).await;
@@ -301,7 +304,8 @@ impl Node {
             plan.node = self.me.clone();
         }
         self.prober.replace(probes(&plan));
-        self.helm.reconfigure(plan);
+        let handed = hand_over(&plan, &self.cluster);
+        self.helm.reconfigure(plan, handed);
         self.office.renew(&control, &hooks);
         self.recipe = recipe;
         self.watched = Watched::new(seen);
@@ -324,12 +328,6 @@ impl Node {
     }
 }
 
-/// What the prober is to do.
-fn probes(plan: &Plan) -> prober::Plan {
-    let checks = if plan.node.probes { plan.checks.all.clone() } else { Vec::new() };
-    prober::Plan { checks, monitors: plan.monitors.clone() }
-}
-
 /// Takes outcomes until all that is probed is known, at most for `patience`.
 async fn first_round(
     helm: &mut Helm,
@@ -349,18 +347,6 @@ async fn first_round(
                 return;
             }
         }
-    }
-}
-
-/// A node that probes, and that the configuration does not know as a vantage.
-fn warn_of_no_vote(plan: &Plan) {
-    let engine::Node { name, probes, .. } = &plan.node;
-    if *probes && !plan.vantages.all.is_empty() && plan.vantages.find(name).is_none() {
-        tracing::warn!(
-            node = name,
-            "no [vantage.NAME] has the name of this node: what it probes counts for nothing; add \
-             one, name the node with --node, or set `probe = false`"
-        );
     }
 }
 

@@ -4,7 +4,7 @@
 //!   prober ─► reports ─┐
 //!   others ─► news ────┼─► Outpost ─► effects ─► link to the others
 //!   time ──────────────┘      ▲
-//!   file changed ─────────────┘
+//!   file changed, handed over ┘
 //! ```
 
 mod source;
@@ -32,6 +32,7 @@ use crate::cli::signals::received;
 use crate::cluster::Link;
 use crate::cluster::News;
 use crate::cluster::Session;
+use crate::config::Cluster;
 use crate::engine::Event;
 use crate::engine::Node;
 use crate::engine::Outpost;
@@ -53,7 +54,13 @@ const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(options: &Probe) -> Exit {
     serve::log();
-    let Some(source) = Source::of(options) else { return Exit::Usage };
+    let from = match Source::of(options) {
+        Ok(from) => from,
+        Err(problem) => {
+            problem.iter().for_each(|problem| tracing::error!("{problem}"));
+            return Exit::Usage;
+        }
+    };
     let Some(runtime) = serve::runtime() else { return Exit::Negative };
     runtime.block_on(async {
         let signals = match Signals::take() {
@@ -63,7 +70,7 @@ pub(super) fn run(options: &Probe) -> Exit {
                 return Exit::Negative;
             }
         };
-        match Station::start(options, source) {
+        match Station::start(options, from) {
             Ok(station) => station.run(signals).await,
             Err(problem) => {
                 tracing::error!("{problem}");
@@ -95,17 +102,19 @@ impl Station {
     /// # Errors
     ///
     /// One line that says what can't be had and what to do.
-    fn start(options: &Probe, source: Source) -> Result<Self, String> {
+    fn start(
+        options: &Probe,
+        (source, cluster, targets): (Source, Cluster, Targets),
+    ) -> Result<Self, String> {
         let tasks = Tasks::new();
         let identity = Identity::new(options.node.clone());
-        let name = identity.name(source.cluster());
+        let name = identity.name(&cluster);
         source.warn_of_no_vote(&name);
         let mut clock = Clock::new();
         let now = clock.now();
         let node = Node { name, instance: identity.instance, probes: true };
         let (report, reports) = mpsc::channel(REPORTS);
-        let (link, news) = Link::start(source.cluster(), &tasks).map_err(|error| chain(&error))?;
-        let targets = source.targets();
+        let (link, news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
         let prober = Prober::start(targets.plan(), report, &tasks).map_err(|e| chain(&e))?;
         let outpost = Outpost::new(node, now);
         let session = Session::default();
@@ -134,6 +143,7 @@ impl Station {
                     self.step(reports.drain(..).map(Event::Report));
                 }
                 1.. = self.news.recv_many(&mut news, limits::NEWS) => self.hear(&mut news),
+                targets = self.source.handed(&self.tasks) => self.take(targets),
                 () = sleep_until(Instant::from_std(due)) => self.step([]),
             }
         }
@@ -146,9 +156,7 @@ impl Station {
 
     fn hear(&mut self, news: &mut Vec<News>) {
         for news in news.drain(..) {
-            if let Some(targets) = self.source.hear(&news) {
-                self.take(targets);
-            }
+            self.source.hear(&news, &self.tasks);
             let events = self.session.take(news);
             self.step(events);
         }

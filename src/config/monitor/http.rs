@@ -2,10 +2,6 @@
 
 use std::ops::RangeInclusive;
 
-use hyper::Method;
-use hyper::header::HeaderName;
-use hyper::header::HeaderValue;
-
 use crate::config::codes;
 use crate::config::monitor::tls;
 use crate::config::reader::Fault;
@@ -13,9 +9,8 @@ use crate::config::section::Section;
 use crate::config::value::Value;
 use crate::model::BodyMatch;
 use crate::model::HttpProbe;
-
-/// Redirects that may be followed.
-const REDIRECTS: u8 = 10;
+use crate::model::limits;
+use crate::model::sound;
 
 /// Reads the table of either kind.
 pub(super) fn read(mut section: Section<'_>, is_secure: bool) -> HttpProbe {
@@ -30,7 +25,8 @@ pub(super) fn read(mut section: Section<'_>, is_secure: bool) -> HttpProbe {
     let body = section.value("expect-body", "\"ok\"").and_then(|value| body(&value));
     let json = section.value("expect-json", "{ \"/status\" = \"ok\" }");
     let expect_json = json.and_then(|value| pointers(&value)).unwrap_or_default();
-    let redirects = section.value("redirects", "0").and_then(|value| value.integer(0..=REDIRECTS));
+    let redirects = section.value("redirects", "0");
+    let redirects = redirects.and_then(|value| value.integer(0..=limits::REDIRECTS));
     let tls = is_secure.then(|| tls::options(&mut section));
     section.close();
     HttpProbe {
@@ -48,21 +44,20 @@ pub(super) fn read(mut section: Section<'_>, is_secure: bool) -> HttpProbe {
 }
 
 fn method(text: &str) -> Result<String, Fault> {
-    let is_upper = !text.bytes().any(|octet| octet.is_ascii_lowercase());
-    let fault = Fault::new(codes::HTTP_METHOD, "a method such as \"GET\" or \"HEAD\"");
-    match Method::from_bytes(text.as_bytes()) {
-        // A tunnel is no request: there would be nothing to judge.
-        Ok(Method::CONNECT) => Err(fault.help("write \"GET\"")),
-        Ok(_) if is_upper => Ok(text.to_owned()),
-        Ok(_) => Err(fault.help(format!("write \"{}\"", text.to_ascii_uppercase()))),
-        Err(_) => Err(fault.help("write \"GET\"")),
+    if sound::is_method(text) {
+        return Ok(text.to_owned());
     }
+    let fault = Fault::new(codes::HTTP_METHOD, "a method such as \"GET\" or \"HEAD\"");
+    let upper = text.to_ascii_uppercase();
+    Err(match sound::is_method(&upper) {
+        true => fault.help(format!("write \"{upper}\"")),
+        false => fault.help("write \"GET\""),
+    })
 }
 
 /// A path and query, as they stand in a request.
 pub(super) fn path(text: &str) -> Result<String, Fault> {
-    if text.starts_with('/') && text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'#')
-    {
+    if sound::is_path(text) {
         return Ok(text.to_owned());
     }
     let fault = Fault::new(codes::MONITOR_PATH, "a path that begins with `/`, without spaces");
@@ -79,8 +74,7 @@ pub(super) fn path(text: &str) -> Result<String, Fault> {
 
 /// What may stand in a Host header: a name or address, and perhaps a port.
 pub(super) fn host(text: &str) -> Result<String, Fault> {
-    let is_host = |octet: u8| octet.is_ascii_alphanumeric() || b".-_:[]".contains(&octet);
-    if !text.is_empty() && text.len() <= 255 && text.bytes().all(is_host) {
+    if sound::is_host(text) {
         return Ok(text.to_owned());
     }
     let fault = Fault::new(codes::HTTP_HOST, "a host name such as \"www.example.com\"");
@@ -100,15 +94,12 @@ fn headers_in(value: &Value<'_>) -> Option<Vec<(String, String)>> {
 }
 
 fn header(name: &str, text: &str) -> Result<String, Fault> {
-    /// What describes the connection or the message, and so is ours to say.
-    const OURS: [&str; 5] =
-        ["connection", "content-length", "host", "transfer-encoding", "upgrade"];
     let fault = |expected: &str| Fault::new(codes::HTTP_HEADER, expected.to_owned());
-    if HeaderName::from_bytes(name.as_bytes()).is_err() {
+    if !sound::is_header_name(name) {
         let fault = fault("a name of letters, digits and `-`").found(format!("{name:?}"));
         return Err(fault.help("write the name of a header, such as \"X-Probe\""));
     }
-    if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
+    if sound::is_own_header(name) {
         let fault = fault("a header that the probe does not send itself").found(name.to_owned());
         return Err(fault.help(if name.eq_ignore_ascii_case("host") {
             "write the key `host` beside `headers` instead"
@@ -116,7 +107,7 @@ fn header(name: &str, text: &str) -> Result<String, Fault> {
             "remove it"
         }));
     }
-    if HeaderValue::from_str(text).is_err() {
+    if !sound::is_header_value(text) {
         return Err(fault("a value of printable characters").help("remove control characters"));
     }
     Ok(text.to_owned())
@@ -125,7 +116,7 @@ fn header(name: &str, text: &str) -> Result<String, Fault> {
 /// `["200-299", 304]`: ranges as text, single statuses as text or number.
 fn statuses(value: &Value<'_>) -> Option<Vec<RangeInclusive<u16>>> {
     let found = value.list(|item| match item.is_integer() {
-        true => item.integer(100..=599).map(|at| at.map(|status| status..=status)),
+        true => item.integer(sound::STATUSES).map(|at| at.map(|status| status..=status)),
         false => item.parsed(status_range),
     })?;
     Some(found.value.into_iter().map(|at| at.value).collect())
@@ -134,7 +125,11 @@ fn statuses(value: &Value<'_>) -> Option<Vec<RangeInclusive<u16>>> {
 fn status_range(text: &str) -> Result<RangeInclusive<u16>, Fault> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (first.trim().parse(), last.trim().parse()) {
-        (Ok(first), Ok(last)) if (100..=last).contains(&first) && last <= 599 => Ok(first..=last),
+        (Ok(first), Ok(last))
+            if first <= last && [first, last].iter().all(|at| sound::STATUSES.contains(at)) =>
+        {
+            Ok(first..=last)
+        }
         _ => {
             let expected = "a status or a range of statuses within 100-599, such as \"200-299\"";
             Err(Fault::new(codes::STATUS_RANGE, expected).help("write \"200-299\""))
@@ -153,7 +148,7 @@ fn body(value: &Value<'_>) -> Option<BodyMatch> {
 }
 
 fn regex(text: &str) -> Result<String, Fault> {
-    let Err(error) = regex::bytes::Regex::new(text) else { return Ok(text.to_owned()) };
+    let Err(error) = sound::pattern(text) else { return Ok(text.to_owned()) };
     // The library draws the pattern over several lines; the last one says why.
     let shown = error.to_string();
     let why = shown.lines().last().unwrap_or_default().trim_start_matches("error: ");
@@ -167,13 +162,12 @@ fn pointers(value: &Value<'_>) -> Option<Vec<(String, serde_json::Value)>> {
     let section = value.section()?;
     let read = |entry: Value<'_>| {
         let pointer = entry.key.value.clone();
-        // RFC 6901, 3: `~` stands only before `0` or `1`.
-        let escapes = pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-        if (!pointer.is_empty() && !pointer.starts_with('/')) || !escapes {
+        if !sound::is_pointer(&pointer) {
             let fault = Fault::new(codes::JSON_POINTER, "a JSON pointer such as \"/status\"");
             let found = fault.found(format!("{pointer:?}"));
-            let help = match escapes {
-                true => format!("write \"/{}\"", pointer.replace('.', "/")),
+            let dotted = format!("/{}", pointer.replace('.', "/"));
+            let help = match sound::is_pointer(&dotted) {
+                true => format!("write \"{dotted}\""),
                 false => "write `~0` for `~` and `~1` for `/` inside a name".to_owned(),
             };
             return entry.fault(found.help(help));

@@ -27,15 +27,7 @@ use crate::model::Diagnostic;
 use crate::model::Monitor;
 use crate::model::Probe;
 use crate::model::TcpProbe;
-
-/// How often a target may be probed.
-const INTERVAL: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(24 * 3600)];
-
-/// How long a probe may take.
-const TIMEOUT: [Duration; 2] = [Duration::from_millis(1), Duration::from_secs(3600)];
-
-/// How long a target that keeps flipping may be held down.
-const HOLD_DOWN: [Duration; 2] = [Duration::ZERO, Duration::from_secs(24 * 3600)];
+use crate::model::limits;
 
 /// Held down for so long unless the file says otherwise.
 const DEFAULT_HOLD_DOWN: Duration = Duration::from_secs(5 * 60);
@@ -59,11 +51,12 @@ pub(super) fn read(mut section: Section<'_>) -> (At<Monitor>, Votes) {
     {
         http.path.clone_from(path);
     }
-    let interval = duration(&mut section, "interval", "\"10s\"", INTERVAL);
-    let timeout = duration(&mut section, "timeout", "\"3s\"", TIMEOUT);
-    let hold_down = duration(&mut section, "hold-down", "\"5m\"", HOLD_DOWN);
+    let interval = duration(&mut section, "interval", "\"10s\"", limits::PROBE_INTERVAL);
+    let timeout = duration(&mut section, "timeout", "\"3s\"", limits::PROBE_TIMEOUT);
+    let hold_down = duration(&mut section, "hold-down", "\"5m\"", limits::HOLD_DOWN);
     let mut count = |key, example: &str, default| {
-        let value = section.value(key, example).and_then(|value| value.integer(1..=100));
+        let value = section.value(key, example);
+        let value = value.and_then(|value| value.integer(1..=limits::OUTCOMES_IN_A_ROW));
         value.map_or(default, |at| at.value)
     };
     let (rise, fall) = (count("rise", "2", 2), count("fall", "3", 3));

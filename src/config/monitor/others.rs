@@ -21,6 +21,7 @@ use crate::model::Probe;
 use crate::model::RecordType;
 use crate::model::TcpProbe;
 use crate::model::TlsProbe;
+use crate::model::limits;
 
 /// Response codes by name (RFC 6895, 2.3), those that a server may answer a query with.
 const RCODES: [(&str, u16); 7] = [
@@ -89,9 +90,8 @@ fn record_type(text: &str) -> Result<RecordType, Fault> {
 }
 
 fn rcode(value: &Value<'_>) -> Option<At<u16>> {
-    // RFC 6891, 6.1.3: twelve bits.
     if value.is_integer() {
-        return value.integer(0..=4095);
+        return value.integer(0..=limits::RCODE);
     }
     value.parsed(|text| {
         let found = RCODES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
-
 use crate::config::codes;
 use crate::config::pem;
 use crate::config::reader::Fault;
 use crate::config::section::Section;
 use crate::config::units;
 use crate::model::TlsOptions;
+use crate::model::limits;
+use crate::model::sound;
 
 /// Warns so long before a certificate ends unless the file says otherwise.
 const EXPIRY_WARNING: Duration = Duration::from_secs(14 * 24 * 3600);
-
-/// How long before the end a warning may be asked for.
-const EXPIRY_WARNINGS: [Duration; 2] = [Duration::ZERO, Duration::from_secs(3650 * 24 * 3600)];
 
 /// What holds if nothing is said.
 pub(super) fn defaults() -> TlsOptions {
@@ -36,7 +33,7 @@ pub(super) fn options(section: &mut Section<'_>) -> TlsOptions {
     let authorities = pem::authorities(section, "tls/authorities.pem");
     let identity = pem::identity(section, "tls/probe.pem", "tls/probe.key");
     let warning = section.value("expiry-warning", "\"14d\"");
-    let within = |text: &str| units::within(text, EXPIRY_WARNINGS);
+    let within = |text: &str| units::within(text, limits::EXPIRY_WARNING);
     let warning = warning.and_then(|value| value.quantity("d", within));
     TlsOptions {
         server_name: name.map(|at| at.value),
@@ -48,8 +45,9 @@ pub(super) fn options(section: &mut Section<'_>) -> TlsOptions {
 }
 
 fn server_name(text: &str) -> Result<String, Fault> {
-    ServerName::try_from(text).map(|_| text.to_owned()).map_err(|_| {
-        let fault = Fault::new(codes::HTTP_HOST, "a host name such as \"www.example.com\"");
-        fault.help("write the name that the certificate is for")
-    })
+    if sound::is_server_name(text) {
+        return Ok(text.to_owned());
+    }
+    let fault = Fault::new(codes::HTTP_HOST, "a host name such as \"www.example.com\"");
+    Err(fault.help("write the name that the certificate is for"))
 }

@@ -22,7 +22,11 @@ fn load(text: &str) -> Config {
         all.iter().all(|code| ["unused-monitor", "icmp-not-permitted"].contains(code)),
         "{all:?}"
     );
-    loaded.config.unwrap()
+    let config = loaded.config.unwrap();
+    for monitor in &config.monitors {
+        assert_eq!(monitor.sound(), Ok(()), "{monitor:?}");
+    }
+    config
 }
 
 fn monitor(text: &str) -> Monitor {

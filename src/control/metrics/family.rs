@@ -58,6 +58,14 @@ families! {
     SERVICE_STATE = "meridian_service_state" Gauge None, "What a service answers with: 1 for the state it is in.";
     POOL_ADMITTED = "meridian_pool_admitted" Gauge None, "Whether a pool gets clients, 1 or 0.";
     ENDPOINT_SHARE = "meridian_endpoint_share_ratio" Gauge Some("ratio"), "The share of its clients that an endpoint gets, 0 to 1.";
+    // The cluster.
+    CONTACT = "meridian_contact" Gauge None, "Whether the node hears the others, 1 for the present contact.";
+    CONTACT_SINCE = "meridian_contact_since_seconds" Gauge Some("seconds"), "Since when the contact is as it is, in seconds since 1970.";
+    NODES = "meridian_nodes" Gauge None, "Other nodes and probers that are there, by whether their verdicts are the same.";
+    VANTAGE_HEARD = "meridian_vantage_heard" Gauge None, "Whether a vantage is heard and counts, 1 or 0.";
+    VANTAGE_CUT_OFF = "meridian_vantage_cut_off" Gauge None, "Whether a vantage counts itself out, 1 or 0.";
+    VANTAGE_DIFFERS = "meridian_vantage_differs" Gauge None, "Checks of which a vantage says the opposite of the verdict.";
+    VANTAGE_LAST = "meridian_vantage_last_seconds" Gauge Some("seconds"), "When a vantage published last, in seconds since 1970.";
     // Checks.
     CHECKS = "meridian_checks" Gauge None, "Checks, by verdict.";
     CHECK_UP = "meridian_check_up" Gauge None, "The verdict of a check, 1 or 0; absent if never probed.";

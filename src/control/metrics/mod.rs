@@ -9,8 +9,12 @@ use jiff::Timestamp;
 use crate::control::Traffic;
 use crate::control::metrics::family as f;
 use crate::engine::CheckStatus;
+use crate::engine::ClusterStatus;
+use crate::engine::Contact;
 use crate::engine::ServiceState;
 use crate::engine::Status;
+use crate::engine::VantageStatus;
+use crate::health::Hearing;
 use crate::health::Verdict;
 use crate::model::AdminState;
 use crate::responder::Class;
@@ -26,6 +30,7 @@ pub(super) fn render(status: &Status, traffic: &Traffic) -> String {
     transports(&mut text, traffic);
     hooks(&mut text, traffic);
     services(&mut text, status);
+    cluster(&mut text, &status.cluster);
     checks(&mut text, status);
     text.end()
 }
@@ -117,6 +122,37 @@ fn services(text: &mut f::Text, status: &Status) {
     }
 }
 
+fn cluster(text: &mut f::Text, cluster: &ClusterStatus) {
+    let mut contact = text.family(&f::CONTACT);
+    for (word, of) in CONTACTS {
+        contact.sample(&[("contact", word)], u8::from(cluster.contact == of));
+    }
+    let since = cluster.since.map(seconds);
+    let mut family = text.family(&f::CONTACT_SINCE);
+    since.into_iter().for_each(|since| family.sample(&[], since));
+    let mut nodes = text.family(&f::NODES);
+    for (word, agrees) in [("yes", true), ("no", false)] {
+        let found = cluster.nodes.iter().filter(|node| node.agrees == agrees).count();
+        nodes.sample(&[("agrees", word)], found);
+    }
+    let mut each = |family, value: &dyn Fn(&VantageStatus) -> Option<f64>| {
+        let mut family = text.family(family);
+        for vantage in &cluster.vantages {
+            if let Some(value) = value(vantage) {
+                let labels = [("vantage", vantage.vantage.as_str()), ("group", &vantage.group)];
+                family.sample(&labels, value);
+            }
+        }
+    };
+    let is = |hearing| {
+        move |vantage: &VantageStatus| Some(f64::from(u8::from(vantage.hearing == hearing)))
+    };
+    each(&f::VANTAGE_HEARD, &is(Hearing::Heard));
+    each(&f::VANTAGE_CUT_OFF, &is(Hearing::CutOff));
+    each(&f::VANTAGE_DIFFERS, &|vantage| u32::try_from(vantage.differs).ok().map(f64::from));
+    each(&f::VANTAGE_LAST, &|vantage| vantage.heard.map(seconds));
+}
+
 fn checks(text: &mut f::Text, status: &Status) {
     let mut counts = text.family(&f::CHECKS);
     for (word, verdict) in VERDICTS {
@@ -160,6 +196,14 @@ const SERVICE_STATES: [(&str, ServiceState); 4] = [
     ("degraded", ServiceState::Degraded),
     ("panic", ServiceState::Panic),
     ("all-down", ServiceState::AllDown),
+];
+
+const CONTACTS: [(&str, Contact); 5] = [
+    ("starting", Contact::Starting),
+    ("joined", Contact::Joined),
+    ("lost", Contact::Lost),
+    ("alone", Contact::Alone),
+    ("rejoining", Contact::Rejoining),
 ];
 
 const VERDICTS: [(&str, Verdict); 3] =

@@ -11,6 +11,7 @@
 //! comes to is a function of the current opinions and of who is heard, so that nodes that
 //! have heard the same say the same.
 
+mod count;
 mod cut_off;
 mod seat;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use count::Finding;
 pub use seat::Hearing;
 pub use seat::Seat;
 
@@ -28,12 +30,9 @@ use crate::health::Check;
 use crate::health::CheckId;
 use crate::health::Opinions;
 use crate::health::Roll;
-use crate::health::Verdict;
 use crate::health::Vote;
-use crate::health::ballot::Ballot;
 use crate::health::panel::seat::Detail;
 use crate::model::RegionId;
-use crate::model::VantageGroupId;
 use crate::model::VantageId;
 use crate::model::Vantages;
 use crate::model::Voting;
@@ -50,18 +49,6 @@ pub struct Item {
     pub fall: u8,
     /// The regions whose endpoints it is for.
     pub regions: Box<[RegionId]>,
-}
-
-/// What the votes on a check come to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Finding {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// When it can turn down at the earliest, counted from its last outcomes; `None` unless
-    /// it is up.
-    pub down_in: Option<Duration>,
-    /// Nobody who is heard can run the probe, and somebody tried.
-    pub is_unable: bool,
 }
 
 /// What became of opinions.
@@ -288,58 +275,6 @@ impl Panel {
         (!std::mem::take(&mut self.is_all_touched)).then_some(touched)
     }
 
-    /// What the votes on a check come to, `before` being the verdict that stands.
-    pub fn find(&self, id: CheckId, before: Verdict) -> Option<Finding> {
-        let item = self.items.get(id.index())?;
-        let ballot = self.ballot(id);
-        let verdict = ballot.verdict(&item.voting, before);
-        let down_in = (verdict == Verdict::Up).then(|| {
-            let left = self.left(id, item.fall);
-            let probes = ballot.down_after(&item.voting, &left);
-            probes.map(|probes| item.interval.saturating_mul(u32::from(probes.max(1))))
-        });
-        let mut heard = self.of(id).filter(|(seat, _)| seat.hearing == Hearing::Heard);
-        let is_unable = ballot.whole().up + ballot.whole().down == 0
-            && heard.any(|(_, vote)| vote == Vote::Unable);
-        Some(Finding { verdict, down_in: down_in.flatten(), is_unable })
-    }
-
-    /// What each vantage group comes to on a check; `whole` where too few of it are heard.
-    pub fn of_groups(&self, id: CheckId, whole: Verdict) -> Vec<Verdict> {
-        let Some(item) = self.items.get(id.index()) else { return Vec::new() };
-        let ballot = self.ballot(id);
-        let ids = (0..u8::MAX).map(VantageGroupId).take(self.n_groups);
-        ids.map(|group| ballot.of_group(group, &item.voting).unwrap_or(whole)).collect()
-    }
-
-    /// How many who count say the same as `verdict`, how many say something, and why; the
-    /// reason is that of the first, of others than this process.
-    pub fn agreeing(&self, id: CheckId, verdict: Verdict) -> (usize, usize, Option<&str>) {
-        let counting = self.of(id).filter(|(seat, _)| seat.hearing == Hearing::Heard);
-        let (mut agree, mut all, mut reason) = (0, 0, None);
-        for (seat, vote) in counting {
-            let says = match vote {
-                Vote::Up { .. } => Verdict::Up,
-                Vote::Down => Verdict::Down,
-                Vote::Absent | Vote::Unable | Vote::Unknown => continue,
-            };
-            all += 1;
-            if says == verdict {
-                agree += 1;
-                let said = seat.details.get(&id).map(|detail| &*detail.reason);
-                reason = reason.or(said.filter(|said| !said.is_empty()));
-            }
-        }
-        (agree, all, reason)
-    }
-
-    /// What each vantage says of a check, in the order of the configuration.
-    pub fn of(&self, id: CheckId) -> impl Iterator<Item = (&Seat, Vote)> {
-        let first = id.index() * self.seats.len();
-        let votes = self.votes.get(first..first + self.seats.len()).unwrap_or_default();
-        self.seats.iter().zip(votes.iter().copied())
-    }
-
     /// The vantages, in the order of the configuration.
     pub fn seats(&self) -> &[Seat] {
         &self.seats
@@ -348,20 +283,6 @@ impl Panel {
     /// The vantage of this process.
     pub const fn own(&self) -> Option<VantageId> {
         self.own
-    }
-
-    fn ballot(&self, id: CheckId) -> Ballot {
-        let votes = self.of(id).map(|(seat, vote)| (seat.group, seat.counts(), vote));
-        Ballot::count(self.n_groups, votes)
-    }
-
-    fn left(&self, id: CheckId, fall: u8) -> Vec<(VantageGroupId, u8)> {
-        let left = |(seat, vote): (&Seat, Vote)| match vote {
-            Vote::Up { failures } => Some((seat.group, fall.saturating_sub(failures).max(1))),
-            Vote::Down => Some((seat.group, 0)),
-            Vote::Absent | Vote::Unable | Vote::Unknown => None,
-        };
-        self.of(id).filter(|(seat, _)| seat.counts()).filter_map(left).collect()
     }
 
     fn hear(&mut self, at: usize, said: Opinions, heard: Timestamp) {

@@ -3,10 +3,12 @@
 use super::*;
 use crate::health::CheckKey;
 use crate::health::Exception;
+use crate::health::Verdict;
 use crate::model::MonitorId;
 use crate::model::ProbeAt;
 use crate::model::ProbeHost;
 use crate::model::Vantage;
+use crate::model::VantageGroupId;
 
 /// Checks, the even ones in one region and the odd ones in another.
 const CHECKS: u32 = 24;

@@ -1,5 +1,6 @@
 //! Probes against real sockets on loopback, and the schedule in virtual time.
 
+mod allowed;
 mod certificates;
 mod dns;
 mod grpc;
@@ -23,6 +24,7 @@ use crate::model::MonitorId;
 use crate::model::Probe;
 use crate::model::ProbeAt;
 use crate::model::ProbeHost;
+use crate::prober::Allowed;
 use crate::prober::Plan;
 use crate::prober::Prober;
 use crate::tasks::Tasks;
@@ -68,7 +70,7 @@ fn plan(probe: Probe, at: SocketAddr, timeout: Duration) -> Plan {
         at: ProbeAt { host: ProbeHost::Address(at.ip()), port: Some(at.port()), path: None },
         name: Some("localhost".to_owned()),
     };
-    Plan { checks: vec![check], monitors: vec![monitor] }
+    Plan { checks: vec![check], monitors: vec![monitor], allowed: Allowed::everything() }
 }
 
 /// The first report of a plan of one check.

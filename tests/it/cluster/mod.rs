@@ -3,6 +3,7 @@
 
 mod invariants;
 mod process;
+mod scoped;
 mod sim;
 mod store;
 
@@ -66,11 +67,15 @@ endpoints = ["203.0.113.9", "203.0.113.10", "203.0.113.11", "203.0.113.12"]
 "#;
 
 /// How vantages may decide.
-const VOTING: [&str; 4] = ["", "group-quorum = \"majority\"", "min-vantages = 2", "quorum = 2"];
+const VOTING: [&str; 5] =
+    ["", "group-quorum = \"majority\"", "min-vantages = 2", "quorum = 2", "scope = \"vantage\""];
 
 fn plan(voting: &str) -> Plan {
-    let text = TEXT.replace("VOTING", voting);
-    let ground = Ground::new(&[("meridian.toml", &text), ("test.zone", ground::ZONE)]);
+    planned(&TEXT.replace("VOTING", voting))
+}
+
+fn planned(text: &str) -> Plan {
+    let ground = Ground::new(&[("meridian.toml", text), ("test.zone", ground::ZONE)]);
     let config = ground.config();
     let (regions, services) = (config.regions.clone(), config.services.clone());
     let (monitors, vantages) = (config.monitors.clone(), config.vantages.clone());
@@ -176,7 +181,7 @@ fn whatever_goes_wrong_nodes_answer_and_agree_in_the_end() {
         let mut watch = Watch::new(seed, sim.processes.len());
         run(&mut sim, &mut watch, 15);
         watch.is_begun = true;
-        let troubles = Rng::with_seed(seed).u32(5..25);
+        let troubles = Rng::with_seed(seed).u32(4..16);
         for _ in 0..troubles {
             trouble(&mut sim);
             let pause = sim.rng.u64(1..25);
@@ -188,7 +193,7 @@ fn whatever_goes_wrong_nodes_answer_and_agree_in_the_end() {
             sim.heal(process);
             sim.reaches[process].fill(true);
         }
-        run(&mut sim, &mut watch, 150);
+        run(&mut sim, &mut watch, 120);
         watch.all_agree(&sim);
     }
 }

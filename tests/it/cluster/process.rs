@@ -61,7 +61,7 @@ pub(super) struct Process {
 
 /// When the true time and all clocks began.
 pub(super) fn start() -> Timestamp {
-    "2026-11-25T12:00:00Z".parse().unwrap()
+    Timestamp::from_second(1_795_600_800).unwrap()
 }
 
 impl Process {
