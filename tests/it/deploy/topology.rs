@@ -46,9 +46,16 @@ impl Machine {
     }
 }
 
+/// One test, since a machine with little to spare has enough to do with one such deployment.
 #[test]
 fn both_name_servers_move_clients_away_from_a_region_that_died() {
     let Some(mut machine) = Machine::start() else { return };
+    for server in SERVERS {
+        // The program is not root's, and the kernel let it listen at port 53.
+        let listens = || machine.log(server).contains("listening on udp and tcp");
+        let took = until(&format!("{server} listens"), listens);
+        println!("{server} listens after {took:.2?}");
+    }
     for server in SERVERS {
         // They probe nothing themselves: it came from the probers, by NATS.
         let took = until("all is found up", || machine.verdicts(server) == ["up"; 3]);
@@ -58,6 +65,7 @@ fn both_name_servers_move_clients_away_from_a_region_that_died() {
         assert!(asked.status.success(), "{asked:?}\n{}", machine.log(server));
     }
     machine.wait_for("each is answered the nearest region", CLIENTS);
+    asks_for_a_token(&machine);
 
     machine.kill("eu-west");
     let [america, (europe, _), asia] = CLIENTS;
@@ -70,22 +78,18 @@ fn both_name_servers_move_clients_away_from_a_region_that_died() {
     machine.wait_for("all is as it was without NATS", CLIENTS);
 }
 
-#[test]
-fn whoever_is_not_in_the_container_needs_the_token() {
-    let Some(machine) = Machine::start() else { return };
-    let token = sources::top().join("zones/compose/read.token");
+/// Whoever is not in the container needs the token, and may look with it.
+fn asks_for_a_token(machine: &Machine) {
     let url = format!("http://{}:8053", machine.compose.services["ns1"].address());
-    let ask = |token: &[&str]| {
+    let ask = |words: &[&str]| {
         let mut command = machine.on_host("meridian");
-        command.current_dir(sources::top()).args(["status", "--api", &url]).args(token);
+        command.current_dir(sources::top()).args(words).args(["--api", &url]);
         command.output().unwrap()
     };
-    let token = ["--token-file", token.to_str().unwrap()];
-    until("it is answered", || ask(&token).status.success());
-    let refused = ask(&[]);
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("--token-file"), "{refused:?}");
-    // The program is no root's, and the kernel let it listen at port 53.
-    let log = machine.log("ns1");
-    assert!(log.contains("listening on udp and tcp"), "{log}");
+    let token = ["--token-file", "zones/compose/read.token"];
+    let shown = ask(&[&["status"], &token[..]].concat());
+    assert!(shown.status.success(), "{shown:?}");
+    for refused in [ask(&["status"]), ask(&[&["drain", "eu-west"], &token[..]].concat())] {
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    }
 }
