@@ -105,25 +105,3 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What the container runs is a command, and names a file that compose mounts.
-    #[test]
-    fn the_container_runs_a_command_there_is() {
-        let line = include_str!("../../Dockerfile").lines().find_map(|l| l.strip_prefix("CMD "));
-        let words: Vec<String> = serde_json::from_str(line.unwrap()).unwrap();
-        let words = std::iter::once("meridian").chain(words.iter().map(String::as_str));
-        let Command::Serve(options) = Arguments::try_parse_from(words).unwrap().command else {
-            panic!("the container serves");
-        };
-        let mounted = options.configured.config.strip_prefix("/etc/meridian").unwrap();
-        let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        assert!(top.join(mounted).is_file(), "{}", mounted.display());
-        let compose = include_str!("../../docker-compose.yml");
-        assert!(compose.contains("./zones:/etc/meridian/zones:ro"));
-        assert!(compose.contains("./geoip:/etc/meridian/geoip:ro"));
-    }
-}

@@ -10,6 +10,7 @@ mod block;
 mod cli;
 mod cluster;
 mod corpus;
+mod deploy;
 mod engine;
 mod ground;
 mod lab;

@@ -21,6 +21,7 @@
 mod balancer;
 mod namespace;
 
+pub(crate) use namespace::Namespace;
 pub(crate) use namespace::Process;
 
 use std::path::Path;
@@ -32,7 +33,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::lab::balancer::Balancer;
-use crate::lab::namespace::Namespace;
 use crate::running::DEADLINE;
 use crate::running::now;
 

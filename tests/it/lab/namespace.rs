@@ -43,6 +43,27 @@ impl Namespace {
         assert!(output.status.success(), "ip -n {} {}: {told}", self.0, words.join(" "));
     }
 
+    /// Runs `ip` on this namespace; whether it succeeded.
+    pub(crate) fn can(&self, words: &[&str]) -> bool {
+        let output = Command::new("ip").args(["-n", &self.0]).args(words).output();
+        output.is_ok_and(|output| output.status.success())
+    }
+
+    /// A cable from a bridge in here to `other`, which gets this address.
+    pub(crate) fn plug(&self, bridge: &str, port: &str, other: &Self, address: &str) {
+        let words = ["link", "add", port, "type", "veth", "peer", "name", "uplink"];
+        self.ip(&[&words[..], &["netns", &other.0]].concat());
+        self.ip(&["link", "set", port, "master", bridge, "up"]);
+        other.ip(&["address", "add", address, "dev", "uplink"]);
+        other.ip(&["link", "set", "uplink", "up"]);
+    }
+
+    /// Whether nothing runs in here.
+    pub(crate) fn is_empty(&self) -> bool {
+        let output = Command::new("ip").args(["netns", "pids", &self.0]).output();
+        output.is_ok_and(|output| output.stdout.is_empty())
+    }
+
     /// A command that runs in here. Its process is that of the program: `ip` becomes it.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("ip");
