@@ -57,6 +57,7 @@
 //! | 1 | [`wire`] | the DNS message format: one query in, one response out, no allocation |
 //! | 1 | [`geo`] | MMDB files, places, the operator's nets, the prefix map |
 //! | 1 | [`health`] | outcomes of probes, damped to verdicts |
+//! | 1 | [`latency`] | round trips measured, and what they say of those that were not |
 //! | 2 | [`zone`] | master files, and RFC 1034 lookups in what they compile to |
 //! | 2 | [`steer`] | the five steps, and the trace that explains them |
 //! | 3 | [`config`] | TOML to raw to checked, with every mistake |
@@ -104,6 +105,7 @@ pub mod control;
 pub mod engine;
 pub mod geo;
 pub mod health;
+pub mod latency;
 pub mod model;
 pub mod prober;
 pub mod responder;

@@ -192,3 +192,19 @@ pub const NODE_NAME: usize = 63;
 /// Nodes that are remembered by the others; past that the one that was quiet longest is
 /// forgotten.
 pub const NODES: usize = 256;
+
+/// Client prefixes of which round trips are kept; past that one that was silent for long is
+/// forgotten, and counted. With the index, 40 octets each.
+pub const LATENCY_PREFIXES: usize = 1_000_000;
+
+/// Pairs of client prefix and region of which round trips are kept; past that prefixes are
+/// forgotten. 48 octets each: 192 MB.
+pub const LATENCY_CELLS: usize = 4_000_000;
+
+/// Groups of clients, times regions, that the latency model weighs against each other; where
+/// there are more, neighbours are put together. Its work grows with the cube: 768 take seconds.
+pub const LATENCY_ANCHORS: usize = 768;
+
+/// Pairs of client prefix and region that the latency model is fitted to; of more, those of some
+/// prefixes. A million say all that a few numbers can learn.
+pub const LATENCY_FIT: usize = 1_000_000;

@@ -12,6 +12,7 @@ mod corpus;
 mod engine;
 mod ground;
 mod lab;
+mod latency;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
