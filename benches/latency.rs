@@ -3,6 +3,9 @@
 //! `cargo bench --bench latency`.
 #![expect(clippy::print_stdout, reason = "a benchmark")]
 
+#[path = "../tests/it/latency/sites.rs"]
+mod sites;
+
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -20,6 +23,9 @@ use meridian::model::Asn;
 use meridian::model::Coordinates;
 use meridian::model::Place;
 use meridian::model::RegionId;
+use sites::Measured;
+use sites::Setup;
+use sites::outcomes;
 
 /// The eleven regions of the wire bench.
 const ELEVEN: [(f64, f64); 11] = [
@@ -39,6 +45,10 @@ const ELEVEN: [(f64, f64); 11] = [
 const PREFIXES: u32 = 1_000_000;
 
 fn main() {
+    let is_accuracy = |word: String| word == "accuracy";
+    if std::env::args().any(is_accuracy) {
+        return accuracy();
+    }
     let regions: Vec<Option<Coordinates>> =
         ELEVEN.iter().map(|(lat, lon)| Coordinates::new(*lat, *lon)).collect();
     let now = Timestamp::from_second(1_800_000_000).expect("a time");
@@ -81,6 +91,33 @@ fn main() {
     fit(&table, now);
 }
 
+/// How good estimates are, over many choices of regions.
+fn accuracy() {
+    let random =
+        Setup { measured: Measured::AtRandom, repeats: 1, held_back: 0.0, vantages: false };
+    let nearest = Setup { measured: Measured::Nearest, ..random };
+    let seeds = std::env::var("SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    for (name, setup) in [
+        ("three at random", random),
+        ("three at random, and regions to each other", Setup { vantages: true, ..random }),
+        ("three at random, five samples each", Setup { repeats: 5, ..random }),
+        ("the nearest three", nearest),
+        ("the nearest three, and regions to each other", Setup { vantages: true, ..nearest }),
+        ("the nearest three, five samples each", Setup { repeats: 5, ..nearest }),
+        ("three at random, 30 % of places held back", Setup { held_back: 0.3, ..random }),
+        ("the nearest three, 30 % of places held back", Setup { held_back: 0.3, ..nearest }),
+    ] {
+        println!("{name}");
+        for (of, outcome) in ["measured ", "held back"].into_iter().zip(outcomes(setup, seeds)) {
+            let Some(one) = outcome else { continue };
+            println!(
+                "  {of}  mean {:.1?} p95 {:.1?}  closed {:.3}  worst seed {:+.2} {:+.1} ms  worse {:.3}",
+                one.mean_ms, one.p95_ms, one.closed, one.worst_mean_ms, one.worst_p95_ms, one.worse
+            );
+        }
+    }
+}
+
 fn fit(table: &Table, now: Timestamp) {
     let start = Instant::now();
     let model = Model::fit(table, |prefix| place(number(prefix)), now);
@@ -113,7 +150,7 @@ fn client(n: u32) -> IpAddr {
 fn number(prefix: ClientPrefix) -> u32 {
     let IpAddr::V4(address) = prefix.address() else { return 0 };
     // The inverse of the multiplier, modulo 2^24.
-    (u32::from(address) >> 8).wrapping_mul(244_002_641) % (1 << 24)
+    (u32::from(address) >> 8).wrapping_mul(9_121_617) % (1 << 24)
 }
 
 /// 3,000 cities in 100 countries, with four networks each.

@@ -190,10 +190,11 @@ struct Draft {
     region: RegionId,
     km: f64,
     scaled: f64,
-    /// Variances: of the field, of what all regions share, and of what they don't.
+    /// Variances: of the field, and of what was learnt for this region alone.
     of_field: f64,
-    shared: f64,
     apart: f64,
+    /// And of what is not known of the client, but is as likely to favour any region.
+    unknown: f64,
     source: Level,
     last: Option<Tick>,
     count: u32,
@@ -202,7 +203,7 @@ struct Draft {
 impl Draft {
     const fn new(region: RegionId, km: f64, scaled: f64, of_field: f64) -> Self {
         let source = Level::Distance;
-        Self { region, km, scaled, of_field, shared: 0.0, apart: 0.0, source, last: None, count: 0 }
+        Self { region, km, scaled, of_field, apart: 0.0, unknown: 0.0, source, last: None, count: 0 }
     }
 
     /// Adds what the groups of a client say, from the widest on.
@@ -211,11 +212,14 @@ impl Draft {
             let (common, regional) = level.variances();
             let effect = group.and_then(|group| model.levels.common(group));
             self.scaled += effect.map_or(0.0, |effect| effect.mean);
-            self.shared += effect.map_or(common, |effect| effect.variance);
+            self.unknown += effect.map_or(common, |effect| effect.variance);
             let effect = group.and_then(|group| model.levels.regional(group, self.region.0));
             self.scaled += effect.map_or(0.0, |effect| effect.mean);
-            self.apart += effect.map_or(regional, |effect| effect.variance);
+            if effect.is_none() {
+                self.unknown += regional;
+            }
             if let Some(effect) = effect {
+                self.apart += effect.variance;
                 self.source = level;
                 self.last = Some(effect.last);
                 self.count = effect.pairs;
@@ -224,13 +228,13 @@ impl Draft {
     }
 
     fn finish(&self, now: Tick) -> Estimate {
-        let variance = self.of_field + self.shared + self.apart;
+        let variance = self.of_field + self.apart;
         let ms = |scaled: f64| (scaled.exp() - SCALE_MS).max(light_us(self.km) / 1e3).max(0.01);
         let median = ms(self.scaled);
         Estimate {
             region: self.region,
             rtt: milliseconds(median),
-            spread: variance.sqrt() * (median + SCALE_MS) / median,
+            spread: (variance + self.unknown).sqrt() * (median + SCALE_MS) / median,
             source: self.source,
             age: self.last.map(|last| last.duration_until(now)),
             count: self.count,
@@ -262,20 +266,21 @@ fn add_own(drafts: &mut [Draft], measured: &[(RegionId, Summary)]) {
     let (mean, variance) = shrunk(&deviations, common);
     for draft in &mut *drafts {
         draft.scaled += mean;
-        draft.shared += variance;
+        draft.unknown += variance;
     }
     for draft in 0..drafts.len() {
         let Some(region) = drafts.get(draft).map(|draft| draft.region) else { continue };
         let own = measured.iter().find(|(of, _)| *of == region);
         let deviation = own.and_then(|own| off(drafts, own, 0.0));
         let Some(draft) = drafts.get_mut(draft) else { continue };
-        // What the field was unsure of is settled here too.
-        let prior = regional + draft.of_field;
-        let (mean, variance) = shrunk(deviation.as_slice(), prior);
+        let Some((_, summary)) = own else {
+            draft.unknown += regional;
+            continue;
+        };
+        let (mean, variance) = shrunk(deviation.as_slice(), regional);
         draft.scaled += mean;
-        draft.apart += (variance - draft.of_field).max(0.0);
-        if let Some((_, summary)) = own {
-            draft.of_field = draft.of_field.min(variance);
+        draft.apart += variance;
+        {
             draft.source = Level::Prefix;
             draft.last = Some(summary.last);
             draft.count = summary.samples;

@@ -191,8 +191,9 @@ fn judge(anchors: &[Anchor], covariances: &Matrix) -> (Matrix, Vec<f64>) {
             (anchor, error, variance)
         });
         for ((anchor, error, variance), blur) in fresh.zip(&mut blur) {
-            let expected = (variance - *blur).max(0.0) + anchor.variance;
-            let next = blurred(anchor.variance, trust(error, expected, anchor.doubt));
+            let open = (variance - *blur).max(0.0);
+            let trust = trust(error, open + anchor.variance, anchor.doubt);
+            let next = blurred(anchor.variance, open, trust);
             // Halfway, so that two that contradict each other don't take turns.
             *blur = if round == 0 { next } else { (*blur * next).sqrt() };
         }

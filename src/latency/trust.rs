@@ -23,9 +23,10 @@ pub(super) fn trust(error: f64, variance: f64, doubt: f64) -> f64 {
     right / (right + wrong).max(f64::MIN_POSITIVE)
 }
 
-/// The variance of an observation that is wrong with some chance.
-pub(super) fn blurred(variance: f64, trust: f64) -> f64 {
-    1.0 / (trust / variance + (1.0 - trust) / WRONG)
+/// The variance to give an observation that is right with some chance, where `prior` is how much
+/// was open without it: so large that what is expected moves that share of the way.
+pub(super) fn blurred(variance: f64, prior: f64, trust: f64) -> f64 {
+    (variance + prior) / trust.max(1e-3) - prior
 }
 
 /// An observed deviation.
@@ -48,9 +49,9 @@ pub(super) fn shrunk(deviations: &[Deviation], prior: f64) -> (f64, f64) {
     let (mut weights, mut sum) = (1.0 / prior, 0.0);
     for one in deviations {
         let trust = trust(one.off - center, one.variance + prior, one.doubt);
-        let weight = 1.0 / blurred(one.variance, trust);
+        let weight = 1.0 / blurred(one.variance, prior, trust);
         weights += weight;
-        sum += weight * one.off * trust;
+        sum += weight * one.off;
     }
     (sum / weights, 1.0 / weights)
 }
