@@ -46,7 +46,7 @@ impl DistanceModel {
             // The usual values weigh as much as a few samples.
             let usual = 3.0 * (model.pace / Self::USUAL.pace).ln().abs()
                 + (model.access_ms / Self::USUAL.access_ms).ln().abs()
-                + 2.0 * model.detour;
+                + 0.5 * model.detour;
             misfit + usual
         };
         let mut best = (cost(&Self::USUAL), Self::USUAL);

@@ -10,7 +10,7 @@ use crate::latency::cell::weighted_median;
 const WRONG: f64 = 2.56;
 
 /// Of routes, those that surprise, and by what variance: a factor of two.
-const SURPRISES: f64 = 0.05;
+const SURPRISES: f64 = 0.01;
 const SURPRISE: f64 = 0.49;
 
 /// The chance that something is right which is `error` off what was expected, where `variance`
