@@ -172,13 +172,16 @@ impl Cell {
         }
         let ln_us = median + sum / weights.max(f64::MIN_POSITIVE);
         let spread = (squares / all.max(f64::MIN_POSITIVE)).sqrt();
-        // Two that contradict each other are as doubtful as one alone.
-        let agree = if spread > REACH { 1 } else { samples.min(100) };
+        // Each source that agrees makes it ten times less likely that all of them are wrong, and
+        // each sample of one a little less. Those that contradict each other are as good as one.
+        let (agree, each) =
+            if spread > REACH { (1, 1) } else { (sources.min(4), samples / u32::from(sources)) };
+        let doubt = 0.1_f64.powi(i32::from(agree)) / f64::from(each.clamp(1, 100));
         Some(Summary {
             ln_us,
             variance: (NOISE.powi(2) + spread.powi(2)) / weights.max(0.05),
             spread,
-            doubt: 0.1 / f64::from(agree),
+            doubt,
             samples,
             sources,
             last: self.last()?,

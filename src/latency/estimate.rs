@@ -26,7 +26,7 @@ use crate::model::RegionId;
 /// difference: where the client's own networks were measured, and where they were not. Chosen
 /// so that places without samples lost nothing, over all seeds and choices of regions.
 const SURE_MEASURED: f64 = 0.25;
-const SURE_INFERRED: f64 = 1.5;
+const SURE_INFERRED: f64 = 2.0;
 
 /// And by how many milliseconds at the least: nobody notices one.
 const WORTH_MS: f64 = 1.0;
@@ -203,7 +203,17 @@ struct Draft {
 impl Draft {
     const fn new(region: RegionId, km: f64, scaled: f64, of_field: f64) -> Self {
         let source = Level::Distance;
-        Self { region, km, scaled, of_field, apart: 0.0, unknown: 0.0, source, last: None, count: 0 }
+        Self {
+            region,
+            km,
+            scaled,
+            of_field,
+            apart: 0.0,
+            unknown: 0.0,
+            source,
+            last: None,
+            count: 0,
+        }
     }
 
     /// Adds what the groups of a client say, from the widest on.

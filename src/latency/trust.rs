@@ -65,7 +65,7 @@ mod tests {
         let off = 5.0_f64.ln();
         assert!(trust(0.1, 0.03, 0.1) > 0.97);
         assert!(trust(off, 0.03, 0.1) < 0.2);
-        assert!(trust(off, 0.03, 0.001) > 0.8);
+        assert!(trust(off, 0.03, 0.001) > 0.7);
     }
 
     #[test]
