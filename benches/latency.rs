@@ -1,13 +1,11 @@
 //! The latency table: samples taken a second, memory per pair, and what fitting takes.
 //!
 //! `cargo bench --bench latency`.
-#![expect(clippy::print_stdout, reason = "a benchmark")]
-
-#[path = "../tests/it/latency/sites.rs"]
-mod sites;
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark")]
 
 use std::hint::black_box;
 use std::net::IpAddr;
+use std::time::Duration;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -23,9 +21,6 @@ use meridian::model::Asn;
 use meridian::model::Coordinates;
 use meridian::model::Place;
 use meridian::model::RegionId;
-use sites::Measured;
-use sites::Setup;
-use sites::outcomes;
 
 /// The eleven regions of the wire bench.
 const ELEVEN: [(f64, f64); 11] = [
@@ -45,10 +40,6 @@ const ELEVEN: [(f64, f64); 11] = [
 const PREFIXES: u32 = 1_000_000;
 
 fn main() {
-    let is_accuracy = |word: String| word == "accuracy";
-    if std::env::args().any(is_accuracy) {
-        return accuracy();
-    }
     let regions: Vec<Option<Coordinates>> =
         ELEVEN.iter().map(|(lat, lon)| Coordinates::new(*lat, *lon)).collect();
     let now = Timestamp::from_second(1_800_000_000).expect("a time");
@@ -91,33 +82,6 @@ fn main() {
     fit(&table, now);
 }
 
-/// How good estimates are, over many choices of regions.
-fn accuracy() {
-    let random =
-        Setup { measured: Measured::AtRandom, repeats: 1, held_back: 0.0, vantages: false };
-    let nearest = Setup { measured: Measured::Nearest, ..random };
-    let seeds = std::env::var("SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
-    for (name, setup) in [
-        ("three at random", random),
-        ("three at random, and regions to each other", Setup { vantages: true, ..random }),
-        ("three at random, five samples each", Setup { repeats: 5, ..random }),
-        ("the nearest three", nearest),
-        ("the nearest three, and regions to each other", Setup { vantages: true, ..nearest }),
-        ("the nearest three, five samples each", Setup { repeats: 5, ..nearest }),
-        ("three at random, 30 % of places held back", Setup { held_back: 0.3, ..random }),
-        ("the nearest three, 30 % of places held back", Setup { held_back: 0.3, ..nearest }),
-    ] {
-        println!("{name}");
-        for (of, outcome) in ["measured ", "held back"].into_iter().zip(outcomes(setup, seeds)) {
-            let Some(one) = outcome else { continue };
-            println!(
-                "  {of}  mean {:.1?} p95 {:.1?}  closed {:.3}  worst seed {:+.2} {:+.1} ms  worse {:.3}",
-                one.mean_ms, one.p95_ms, one.closed, one.worst_mean_ms, one.worst_p95_ms, one.worse
-            );
-        }
-    }
-}
-
 fn fit(table: &Table, now: Timestamp) {
     let start = Instant::now();
     let model = Model::fit(table, |prefix| place(number(prefix)), now);
@@ -143,7 +107,7 @@ fn fit(table: &Table, now: Timestamp) {
 
 /// A /24 per number, spread as in a real table: not in order.
 fn client(n: u32) -> IpAddr {
-    IpAddr::from((n.wrapping_mul(2_654_435_761) % (1 << 24) << 8).to_be_bytes())
+    IpAddr::from(((n.wrapping_mul(2_654_435_761) % (1 << 24)) << 8).to_be_bytes())
 }
 
 /// The number of a prefix.
@@ -158,24 +122,27 @@ fn place(n: u32) -> Place {
     let city = n % 3000;
     let lat = f64::from(city * 37 % 110) - 45.0;
     let lon = f64::from(city * 131 % 340) - 170.0;
-    let letters = [b'A' + (city / 30 / 10) as u8, b'A' + (city / 30 % 10) as u8];
+    let letter = |n: u32| char::from_u32(u32::from(b'A') + n % 26).unwrap_or('A');
+    let country = [letter(city / 300), letter(city / 30 % 10)];
     Place {
         coordinates: Coordinates::new(lat, lon),
-        country: std::str::from_utf8(&letters).ok().and_then(|text| text.parse().ok()),
+        country: String::from_iter(country).parse().ok(),
         asn: Some(Asn(n / 3000 % 4)),
         ..Place::default()
     }
 }
 
 fn sample(n: u32, hop: u32, source: u16, now: Timestamp) -> Sample {
-    let region = (n + hop * 3) % 11;
-    let (lat, lon) = ELEVEN[region as usize];
+    let region = u16::try_from((n + hop * 3) % 11).unwrap_or_default();
+    let (lat, lon) = ELEVEN.get(usize::from(region)).copied().unwrap_or_default();
     let km =
         Coordinates::new(lat, lon).zip(place(n).coordinates).map_or(0.0, |(a, b)| a.distance_km(b));
-    let rtt_us = (5_000.0 + 15.0 * km) as i64 + i64::from(n.wrapping_mul(77) % 3000);
+    let rtt = Duration::from_secs_f64((5.0 + 0.015 * km) / 1e3);
+    let jitter = i64::from(n.wrapping_mul(77) % 3000);
+    let rtt_us = i64::try_from(rtt.as_micros()).unwrap_or_default() + jitter;
     Sample {
         client: client(n),
-        region: RegionId(region as u16),
+        region: RegionId(region),
         rtt_us,
         at: now,
         source: SourceId(source),

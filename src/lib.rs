@@ -86,7 +86,7 @@
 //!
 //! # Not here
 //!
-//! This version has one vantage, itself; no latency table, no DNSSEC signing, no zone
+//! This version has one vantage, itself; a latency table that nothing feeds yet, no DNSSEC signing, no zone
 //! transfers, no encrypted transports. Where the configuration has keys for them, they are
 //! checked, and [`manual::configuration`] says that they do nothing yet.
 //!
@@ -131,6 +131,7 @@ pub mod manual {
     //! | [`zones`] | what master files may hold |
     //! | [`ecs`] | client subnets: whose address decides, and for whom an answer holds |
     //! | [`health`] | what is probed, what outcomes come to, what that does to answers |
+    //! | [`latency`] | how round trips are estimated, and how good that is |
     //! | [`operations`] | signals, reloading, exit codes, logs, room to plan for |
     //! | [`rfc7871`] | what the RFC of client subnets asks for, row by row, and how we know |
     //! | [`systemd`] | the unit, and restarts without a lost query |
@@ -182,6 +183,10 @@ pub mod manual {
 
     pub mod health {
         #![doc = include_str!("manual/health.md")]
+    }
+
+    pub mod latency {
+        #![doc = include_str!("manual/latency.md")]
     }
 
     pub mod operations {

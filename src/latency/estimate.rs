@@ -15,6 +15,7 @@ use crate::latency::cell::Summary;
 use crate::latency::field::Forecast;
 use crate::latency::levels::Group;
 use crate::latency::light_us;
+use crate::latency::model::Expected;
 use crate::latency::model::Square;
 use crate::latency::model::scaled;
 use crate::latency::trust::Deviation;
@@ -165,9 +166,9 @@ impl<'a> Estimator<'a> {
             .map(RegionId)
             .zip(expected.iter().zip(&forecast.means))
             .filter_map(|(region, (expected, mean))| {
-                let (expected, km) = (*expected)?;
+                let Expected { scaled, km } = (*expected)?;
                 let variance = forecast.covariances.get(region.index())?.get(region.index())?;
-                let mut draft = Draft::new(region, km, expected + mean, variance.max(0.0));
+                let mut draft = Draft::new(region, km, scaled + mean, variance.max(0.0));
                 draft.add_groups(model, &groups);
                 Some(draft)
             })

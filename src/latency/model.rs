@@ -69,6 +69,14 @@ impl Square {
     }
 }
 
+/// What the distance model says of one route.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    pub(super) scaled: f64,
+    /// The great circle.
+    pub(super) km: f64,
+}
+
 /// One pair, before it is put together with its neighbours.
 struct Pair {
     prefix: ClientPrefix,
@@ -123,14 +131,13 @@ impl Model {
         self.field.len()
     }
 
-    /// What the distance model says of a place, per region, scaled; and the great circles in
-    /// kilometres. `None` for regions without location.
-    pub(super) fn expected(&self, at: Coordinates) -> Vec<Option<(f64, f64)>> {
+    /// What the distance model says of a place, per region; `None` for those without location.
+    pub(super) fn expected(&self, at: Coordinates) -> Vec<Option<Expected>> {
         let corridors = Corridors::builtin();
         let from = corridors.junction(at);
         let region = |to: &Option<Junction>| {
             let lengths = corridors.lengths(&from, to.as_ref()?);
-            Some((self.distance.scaled(lengths), lengths.0))
+            Some(Expected { scaled: self.distance.scaled(lengths), km: lengths.0 })
         };
         self.junctions.iter().map(region).collect()
     }
@@ -153,7 +160,7 @@ impl Model {
     fn left_over(&self, pairs: &[Pair]) -> Vec<Observation> {
         let mut means: HashMap<Square, Vec<f64>> = HashMap::new();
         let mut left = Vec::with_capacity(pairs.len());
-        let mut last: Option<(Coordinates, Vec<Option<(f64, f64)>>)> = None;
+        let mut last: Option<(Coordinates, Vec<Option<Expected>>)> = None;
         for pair in pairs {
             let square = Self::square(pair.at);
             let means = means.entry(square).or_insert_with(|| {
@@ -166,9 +173,9 @@ impl Model {
             };
             let region = pair.region.index();
             let expected = expected.get(region).copied().flatten();
-            let Some(((expected, _), mean)) = expected.zip(means.get(region)) else { continue };
+            let Some((expected, mean)) = expected.zip(means.get(region)) else { continue };
             let deviation = Deviation {
-                off: pair.scaled - expected - mean,
+                off: pair.scaled - expected.scaled - mean,
                 variance: pair.summary.variance,
                 doubt: pair.summary.doubt,
             };

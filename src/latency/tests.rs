@@ -37,7 +37,7 @@ fn sample(client: u8, region: u16, ms: f64, source: u16) -> Sample {
     Sample {
         client: IpAddr::from([10, client, 0, 9]),
         region: RegionId(region),
-        rtt_us: (ms * 1e3) as i64,
+        rtt_us: i64::try_from(Duration::from_secs_f64(ms / 1e3).as_micros()).unwrap(),
         at: now(),
         source: SourceId(source),
     }

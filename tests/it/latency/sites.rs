@@ -6,6 +6,7 @@
 //! first region of its order, and the round trip that it really has there.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::Timestamp;
@@ -55,8 +56,8 @@ pub(crate) struct Setup {
     pub measured: Measured,
     /// Samples of each pair, each by a source of its own.
     pub repeats: u16,
-    /// The share of places that are not measured.
-    pub held_back: f64,
+    /// Of a hundred places, those that are not measured.
+    pub held_back: usize,
     /// Whether regions are measured to each other.
     pub vantages: bool,
 }
@@ -75,12 +76,12 @@ fn run(matrix: &Matrix, setup: Setup, seed: u64) -> [Got; 2] {
     let mut sites: Vec<usize> = (0..matrix.at.len()).collect();
     rng.shuffle(&mut sites);
     let (regions, places) = sites.split_at(11);
-    let held = (places.len() as f64 * setup.held_back) as usize;
+    let held = places.len() * setup.held_back / 100;
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let mut table = Table::new(regions.iter().map(|site| Some(matrix.at[*site])).collect(), seed);
     let mut sample = |site: usize, region: usize, source: u16, rtt_ms: f64| {
-        let rtt_us = (rtt_ms * 1e3) as i64;
-        let region = RegionId(region as u16);
+        let rtt_us = i64::try_from(Duration::from_secs_f64(rtt_ms / 1e3).as_micros()).unwrap();
+        let region = RegionId(u16::try_from(region).unwrap());
         let source = SourceId(source);
         let sample = Sample { client: client(site), region, rtt_us, at: now, source };
         table.take(&sample, Some(matrix.at[site]), now).unwrap();
@@ -130,7 +131,7 @@ fn run(matrix: &Matrix, setup: Setup, seed: u64) -> [Got; 2] {
 
 /// One /24 per site.
 fn client(site: usize) -> IpAddr {
-    IpAddr::from([10, site as u8, 7, 1])
+    IpAddr::from([10, u8::try_from(site).unwrap(), 7, 1])
 }
 
 fn site(prefix: ClientPrefix) -> usize {
@@ -145,7 +146,7 @@ fn mean(values: &[f64]) -> f64 {
 fn p95(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted[((sorted.len() - 1) as f64 * 0.95).round() as usize]
+    sorted[(sorted.len() - 1) * 95 / 100]
 }
 
 /// What many seeds come to.
