@@ -13,8 +13,8 @@
 //! A pair, that is a client prefix and a region, has few samples or none, and some are wrong. So
 //! each estimate starts from the distance, adds what places around were measured to differ from
 //! it, then what the country, the network and the wider prefix do, and last what the prefix
-//! itself was measured to: each as far as it is sure. See [`manual`](crate::manual::latency) for
-//! why, and for how good that is.
+//! itself was measured to: each as far as it is sure. The manual, in its page on latency, tells
+//! why, and how good that is.
 //!
 //! # How it is used
 //!

@@ -32,6 +32,9 @@ fn so_do_three_at_random() {
     let [measured, _] = outcomes(Setup { measured: Measured::AtRandom, ..BY_NEAREST }, SEEDS);
     let measured = measured.unwrap();
     assert!(measured.closed > 0.7, "{measured:?}");
+    for [nearest, latency, best] in [measured.mean_ms, measured.p95_ms] {
+        assert!(best <= latency && latency < nearest, "{measured:?}");
+    }
 }
 
 #[test]

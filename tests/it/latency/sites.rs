@@ -146,7 +146,7 @@ fn mean(values: &[f64]) -> f64 {
 fn p95(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted[(sorted.len() - 1) * 95 / 100]
+    sorted[(sorted.len() * 95).div_ceil(100) - 1]
 }
 
 /// What many seeds come to.
