@@ -25,7 +25,7 @@ use crate::model::RegionId;
 
 /// How much better a region must look than the nearest one, in standard deviations of the
 /// difference: where the client's own networks were measured, and where they were not. Chosen
-/// so that places without samples lost nothing, over all seeds and choices of regions.
+/// so that places without samples lost in one of 400 draws of regions; 1.5 lost in two.
 const SURE_MEASURED: f64 = 0.25;
 const SURE_INFERRED: f64 = 2.0;
 
