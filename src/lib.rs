@@ -58,6 +58,7 @@
 //! | 1 | [`wire`] | the DNS message format: one query in, one response out, no allocation |
 //! | 1 | [`geo`] | MMDB files, places, the operator's nets, the prefix map |
 //! | 1 | [`health`] | outcomes of probes, damped to opinions; what the opinions of all come to |
+//! | 1 | [`latency`] | round trips measured, and what they say of those that were not |
 //! | 2 | [`zone`] | master files, and RFC 1034 lookups in what they compile to |
 //! | 2 | [`steer`] | the five steps, and the trace that explains them |
 //! | 3 | [`config`] | TOML to raw to checked, with every mistake |
@@ -87,8 +88,8 @@
 //!
 //! # Not here
 //!
-//! This version has no latency table, no DNSSEC signing, no zone transfers, no encrypted
-//! transports. Where the configuration has keys for them, they are
+//! This version has a latency table that nothing feeds yet; no DNSSEC signing, no zone
+//! transfers, no encrypted transports. Where the configuration has keys for them, they are
 //! checked, and [`manual::configuration`] says that they do nothing yet.
 //!
 //! # Start with
@@ -107,6 +108,7 @@ pub mod control;
 pub mod engine;
 pub mod geo;
 pub mod health;
+pub mod latency;
 pub mod model;
 pub mod prober;
 pub mod responder;
@@ -133,6 +135,7 @@ pub mod manual {
     //! | [`zones`] | what master files may hold |
     //! | [`ecs`] | client subnets: whose address decides, and for whom an answer holds |
     //! | [`health`] | what is probed, what outcomes come to, what that does to answers |
+    //! | [`latency`] | how round trips are estimated, and how good that is |
     //! | [`operations`] | signals, reloading, exit codes, logs, room to plan for |
     //! | [`rfc7871`] | what the RFC of client subnets asks for, row by row, and how we know |
     //! | [`systemd`] | the unit, and restarts without a lost query |
@@ -188,6 +191,10 @@ pub mod manual {
 
     pub mod health {
         #![doc = include_str!("manual/health.md")]
+    }
+
+    pub mod latency {
+        #![doc = include_str!("manual/latency.md")]
     }
 
     pub mod operations {

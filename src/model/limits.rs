@@ -261,3 +261,19 @@ pub const NEWS: usize = 1024;
 /// Values of the cluster of which it is remembered what is wrong with them, so that it is told
 /// once; past that nothing more is told.
 pub const COMPLAINTS: usize = 64;
+
+/// Client prefixes of which round trips are kept; past that one that was silent for long is
+/// forgotten, and counted. With the index, 40 octets each.
+pub const LATENCY_PREFIXES: usize = 1_000_000;
+
+/// Pairs of client prefix and region of which round trips are kept; past that prefixes are
+/// forgotten. 48 octets each: 192 MB.
+pub const LATENCY_CELLS: usize = 4_000_000;
+
+/// Groups of clients, times regions, that the latency model weighs against each other; where
+/// there are more, neighbours are put together. Its work grows with the cube: 768 take seconds.
+pub const LATENCY_ANCHORS: usize = 768;
+
+/// Pairs of client prefix and region that the latency model is fitted to; of more, those of some
+/// prefixes. A million say all that a few numbers can learn.
+pub const LATENCY_FIT: usize = 1_000_000;

@@ -11,7 +11,7 @@ use crate::sources::Source;
 /// The rooms, lowest floor first. A room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["model", "tasks"],
-    &["geo", "health", "wire"],
+    &["geo", "health", "latency", "wire"],
     &["steer", "zone"],
     &["config"],
     &["snapshot"],
@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tasks", &["model"]),
     ("geo", &["model"]),
     ("health", &["model"]),
+    ("latency", &["model"]),
     ("wire", &["model"]),
     ("steer", &["geo", "model", "wire"]),
     ("zone", &["model"]),

@@ -14,6 +14,7 @@ mod deploy;
 mod engine;
 mod ground;
 mod lab;
+mod latency;
 mod layers;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
