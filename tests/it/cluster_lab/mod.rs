@@ -9,4 +9,5 @@ mod silence;
 mod vantages;
 
 /// Three failures in a row take seconds, which no pause of a busy machine takes.
-const MONITOR: &str = "interval = \"1s\"\ntimeout = \"900ms\"\nrise = 2\nfall = 3\nhold-down = \"0s\"";
+const MONITOR: &str =
+    "interval = \"1s\"\ntimeout = \"900ms\"\nrise = 2\nfall = 3\nhold-down = \"0s\"";

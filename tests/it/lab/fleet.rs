@@ -231,7 +231,7 @@ impl Fleet {
     /// The ends of the logs, for whoever must see why something went wrong.
     pub(crate) fn logs(&self) -> String {
         let mut text = String::new();
-        for node in [&Self::NAME_SERVERS[..], &Self::VANTAGES].concat() {
+        for node in [&Self::NATS[..], &Self::VANTAGES, &Self::NAME_SERVERS].concat() {
             let log = fs::read_to_string(self.file(node, "log")).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             let last = lines[lines.len().saturating_sub(40)..].join("\n");
@@ -262,8 +262,7 @@ impl Fleet {
         let mut command = self.places[place].command(program);
         command.current_dir(self.folder.path().join(place));
         command.env("NO_COLOR", "1").env("PATH", lab::path());
-        for name in
-            ["LISTEN_FDS", "MERIDIAN_TOKEN", "NOTIFY_SOCKET", "RUST_LOG", "STATE_DIRECTORY"]
+        for name in ["LISTEN_FDS", "MERIDIAN_TOKEN", "NOTIFY_SOCKET", "RUST_LOG", "STATE_DIRECTORY"]
         {
             command.env_remove(name);
         }
