@@ -55,12 +55,13 @@ fn go_silent(fleet: &mut Fleet) {
         assert!(cluster["since"].is_string(), "{cluster:#}");
         let ready = fleet.inside(node, || get("/readyz"));
         assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
+        assert!(ready.replace(' ', "").contains("\"contact\":\"lost\""), "{ready}");
     }
     fleet.kill("us");
     thread::sleep(SILENCE.saturating_sub(begun.elapsed()));
     for node in Fleet::NAME_SERVERS {
         assert_eq!(fleet.answer(node), Some(Fleet::US), "{node}\n{}", fleet.logs());
-        println!("{node} after {:.0?}: {}", begun.elapsed(), fleet.contact(node));
+        assert_eq!(fleet.contact(node), "alone", "{node} after {:?}", begun.elapsed());
     }
 }
 
