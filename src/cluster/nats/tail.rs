@@ -168,9 +168,9 @@ pub(super) async fn read(
         while let Some(Ok(message)) = contact.ask(&asked, batch.next()).await? {
             came = true;
             let Ok(info) = message.info() else { continue };
-            // What is replaced while it is read stays in the server's count of what is left, at
-            // times (2.9.10): by that alone a bucket that is always written to has no end. What
-            // came after the reading began comes by the watch.
+            // The server's count of what is left may stay above zero, as it did with three
+            // servers of 2.9.10: by that alone a bucket that is always written to has no end.
+            // What came after the reading began comes by the watch.
             left = if info.stream_sequence >= last { 0 } else { info.pending };
             entries.extend(sieve.entry(&message, &prefix));
             if left == 0 {
