@@ -9,6 +9,7 @@ mod asking;
 mod block;
 mod cli;
 mod cluster;
+mod cluster_lab;
 mod corpus;
 mod deploy;
 mod engine;

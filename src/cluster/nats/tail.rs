@@ -156,7 +156,8 @@ pub(super) async fn read(
         ..pull::Config::default()
     };
     let (asked, mut consumer) = (asked(place), make(contact, place, config).await?);
-    let (prefix, most) = (prefix(place), part(contact, place).await?);
+    let prefix = prefix(place);
+    let Extent { part: most, last } = extent(contact, place).await?;
     let mut left = consumer.cached_info().num_pending;
     while left > 0 {
         let count = usize::try_from(left.min(most)).unwrap_or(usize::MAX);
@@ -167,7 +168,10 @@ pub(super) async fn read(
         while let Some(Ok(message)) = contact.ask(&asked, batch.next()).await? {
             came = true;
             let Ok(info) = message.info() else { continue };
-            left = info.pending;
+            // The server's count of what is left may stay above zero, as it did with three
+            // servers of 2.9.10: by that alone a bucket that is always written to has no end.
+            // What came after the reading began comes by the watch.
+            left = if info.stream_sequence >= last { 0 } else { info.pending };
             entries.extend(sieve.entry(&message, &prefix));
             if left == 0 {
                 break;
@@ -204,8 +208,15 @@ async fn make<C: IntoConsumerConfig + FromConsumer>(
     Err(Fault::timeout(format!("a consumer of `{}`", place.bucket)))
 }
 
-/// How many messages make a part, by how large they are now.
-async fn part(contact: &Contact, place: &Place) -> Result<u64, Fault> {
+/// What is to be read.
+struct Extent {
+    /// How many messages make a part, by how large they are now.
+    part: u64,
+    /// The last message.
+    last: u64,
+}
+
+async fn extent(contact: &Contact, place: &Place) -> Result<Extent, Fault> {
     let api = format!("$JS.API.STREAM.INFO.KV_{}", place.bucket);
     let info = contact.ask(&api, place.stream.get_info()).await?;
     let Ok(info) = info else {
@@ -215,7 +226,8 @@ async fn part(contact: &Contact, place: &Place) -> Result<u64, Fault> {
         });
     };
     let average = info.state.bytes / info.state.messages.max(1);
-    Ok((PART_OCTETS / average.max(1)).clamp(1, PART))
+    let part = (PART_OCTETS / average.max(1)).clamp(1, PART);
+    Ok(Extent { part, last: info.state.last_sequence })
 }
 
 fn prefix(place: &Place) -> String {

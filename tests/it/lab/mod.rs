@@ -19,8 +19,14 @@
 //! [`Lab::build`].
 
 mod balancer;
+mod eavesdropper;
+mod fleet;
+mod load;
 mod namespace;
 
+pub(crate) use eavesdropper::Eavesdropper;
+pub(crate) use fleet::Fleet;
+pub(crate) use load::Load;
 pub(crate) use namespace::Namespace;
 pub(crate) use namespace::Process;
 
@@ -73,22 +79,9 @@ impl Lab {
     /// Three regions, one of each [`Kind`], that answer; `None`, with a message, where that
     /// can't be had.
     pub(crate) fn build() -> Option<Self> {
-        for (program, words) in
-            [("ip", "-V"), ("nginx", "-v"), ("haproxy", "-v"), ("python3", "-V"), ("dig", "-v")]
-        {
-            let mut command = Command::new(program);
-            let found = command.arg(words).stdout(Stdio::null()).stderr(Stdio::null()).status();
-            if found.is_err() {
-                println!("`{program}` is missing: nothing was tested; see tests/prerequisites.sh");
-                return None;
-            }
-        }
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("mdn{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let Some(meridian) = Namespace::make(&format!("{name}m")) else {
-            println!("network namespaces can't be made: nothing was tested; run it as root");
-            return None;
-        };
+        let programs =
+            [("ip", "-V"), ("nginx", "-v"), ("haproxy", "-v"), ("python3", "-V"), ("dig", "-v")];
+        let (name, meridian) = first_namespace(&programs)?;
         let mut lab = Self { regions: Vec::new(), meridian, folder: tempfile::tempdir().unwrap() };
         for (number, kind) in Kind::ALL.into_iter().enumerate() {
             let namespace = Namespace::make(&format!("{name}r{number}")).expect("one more");
@@ -182,14 +175,47 @@ impl Lab {
     }
 }
 
+/// A name that nobody else has, and the first namespace, whose name begins with it; `None`, with
+/// a message, where a program is missing or namespaces can't be made.
+fn first_namespace(programs: &[(&str, &str)]) -> Option<(String, Namespace)> {
+    for (program, words) in programs {
+        let mut command = Command::new(program);
+        let command = command.arg(words).env("PATH", path());
+        let found = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if found.is_err() {
+            println!("`{program}` is missing: nothing was tested; see tests/prerequisites.sh");
+            return None;
+        }
+    }
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("mdn{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let Some(first) = Namespace::make(&format!("{name}m")) else {
+        println!("network namespaces can't be made: nothing was tested; run it as root");
+        return None;
+    };
+    Some((name, first))
+}
+
+/// Where programs are: Debian installs servers where only root's PATH looks.
+fn path() -> String {
+    std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin"
+}
+
 /// Waits for something, which must come before the deadline; returns how long it took.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) -> Duration {
+    waited(is_so).unwrap_or_else(|| panic!("it does not happen: {what}"))
+}
+
+/// Waits for something; returns how long it took, if it came before the deadline.
+fn waited(mut is_so: impl FnMut() -> bool) -> Option<Duration> {
     let begun: Instant = now();
     while !is_so() {
-        assert!(begun.elapsed() < DEADLINE, "it does not happen: {what}");
+        if begun.elapsed() >= DEADLINE {
+            return None;
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
-    begun.elapsed()
+    Some(begun.elapsed())
 }
 
 /// A web server: 200 to everything.
@@ -210,6 +236,7 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+    request_queue_size = 128
     # The class would look up its own name, which takes seconds where nobody answers.
     def server_bind(self):
         import socketserver

@@ -2,10 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+
+use rustix::thread::LinkNameSpaceType;
+use rustix::thread::move_into_link_name_space;
 
 /// A namespace that goes away with this.
 pub(crate) struct Namespace(String);
@@ -34,6 +38,39 @@ impl Namespace {
         region.ip(&["address", "add", &format!("10.{net}.0.10/24"), "dev", "uplink"]);
         self.ip(&["link", "set", &here, "up"]);
         region.ip(&["link", "set", "uplink", "up"]);
+    }
+
+    /// Makes it a switch with an address of its own, for [`Namespace::plug`].
+    pub(crate) fn bridge(&self, address: &str) {
+        self.ip(&["link", "add", "bridge", "type", "bridge"]);
+        self.ip(&["address", "add", address, "dev", "bridge"]);
+        self.ip(&["link", "set", "bridge", "up"]);
+    }
+
+    /// A cable from the bridge here to another namespace, which gets these addresses.
+    pub(crate) fn plug(&self, other: &Self, name: &str, addresses: &[String]) {
+        let words = ["link", "add", name, "type", "veth", "peer", "name", "uplink"];
+        self.ip(&[&words[..], &["netns", &other.0]].concat());
+        self.ip(&["link", "set", name, "master", "bridge", "up"]);
+        for address in addresses {
+            other.ip(&["address", "add", address, "dev", "uplink"]);
+        }
+        other.ip(&["link", "set", "uplink", "up"]);
+    }
+
+    /// The way in, for threads.
+    pub(crate) fn door(&self) -> Door {
+        Door(File::open(format!("/run/netns/{}", self.0)).unwrap())
+    }
+
+    /// Does something in here, on a thread of its own. What it opens stays in here.
+    pub(crate) fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let door = self.door();
+        let work = || {
+            door.enter();
+            work()
+        };
+        std::thread::scope(|scope| scope.spawn(work).join().unwrap())
     }
 
     /// Runs `ip` on this namespace, which must succeed.
@@ -78,6 +115,16 @@ impl Drop for Namespace {
         let mut command = Command::new("ip");
         command.args(["netns", "delete", &self.0]).stdout(Stdio::null()).stderr(Stdio::null());
         drop(command.status());
+    }
+}
+
+/// The way into a namespace.
+pub(crate) struct Door(File);
+
+impl Door {
+    /// Moves the calling thread in, for good.
+    pub(crate) fn enter(&self) {
+        move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
     }
 }
 
