@@ -125,6 +125,7 @@ fn check(address: &str, verdict: Verdict) -> CheckStatus {
         successes_total: 10,
         failures_total: 5,
         flips_total: 2,
+        provisional: false,
         votes_up: usize::from(verdict == Verdict::Up),
         votes_down: usize::from(verdict == Verdict::Down),
         dissent: Vec::new(),

@@ -27,6 +27,9 @@ pub(super) struct CheckState {
     pub(super) down_in: Option<Duration>,
     /// Nobody can run the probe.
     pub(super) is_unable: bool,
+    /// It was decided by fewer than it takes, since nothing was known: until enough are heard it
+    /// is what those say who are, so that nodes that have heard the same say the same.
+    pub(super) is_provisional: bool,
     /// What each vantage group says, where it is for its own clients.
     pub(super) of_groups: Box<[Finding]>,
     pub(super) flips: u64,
@@ -36,7 +39,8 @@ impl CheckState {
     /// As it was before a restart.
     pub(super) fn restored(saved: &SavedCheck, groups: &[String]) -> Self {
         let SavedCheck { verdict, since, groups: own, .. } = saved;
-        let finding = |verdict| Finding { verdict, down_in: None, is_unable: false };
+        let finding =
+            |verdict| Finding { verdict, down_in: None, is_unable: false, is_enough: true };
         let of_group = |group| finding(own.get(group).copied().unwrap_or(*verdict));
         let is_any = !own.is_empty();
         let of_groups = groups.iter().filter(|_| is_any).map(of_group).collect();
@@ -86,15 +90,19 @@ impl Engine {
 
     fn count_one(&mut self, id: CheckId, now: Timestamp) {
         let Some(before) = self.checks.get(id.index()) else { return };
-        let Some(found) = self.finding(id, before.verdict) else { return };
-        let (of_groups, Finding { verdict, down_in, is_unable }) = (self.views(id, found), found);
+        let Some(found) = self.finding(id, before) else { return };
+        let (of_groups, Finding { verdict, down_in, is_unable, .. }) =
+            (self.views(id, found), found);
+        let is_first = before.verdict == Verdict::Unknown || before.is_provisional;
+        let is_provisional = is_first && verdict != Verdict::Unknown && !found.is_enough;
         let was = before.verdict;
         let is_new = (verdict, down_in, is_unable) != (was, before.down_in, before.is_unable)
             || of_groups != before.of_groups;
+        let Some(state) = self.checks.get_mut(id.index()) else { return };
+        state.is_provisional = is_provisional;
         if !is_new {
             return;
         }
-        let Some(state) = self.checks.get_mut(id.index()) else { return };
         (state.down_in, state.is_unable, state.of_groups) = (down_in, is_unable, of_groups);
         if verdict != was {
             state.flips += u64::from(verdict == Verdict::Down);

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use crate::engine::Contact;
 use crate::engine::Engine;
 use crate::engine::What;
+use crate::engine::checks::CheckState;
 use crate::health::CheckId;
 use crate::health::Finding;
 use crate::health::Hearing;
@@ -112,9 +113,18 @@ impl Engine {
     }
 
     /// What the votes on a check come to, as far as they may decide now.
-    pub(super) fn finding(&self, id: CheckId, before: Verdict) -> Option<Finding> {
+    pub(super) fn finding(&self, id: CheckId, state: &CheckState) -> Option<Finding> {
+        let before = state.verdict;
+        if before == Verdict::Unknown || state.is_provisional {
+            let found = self.panel.find(id, Verdict::Unknown)?;
+            let verdict = match found.verdict {
+                Verdict::Unknown => before,
+                Verdict::Up | Verdict::Down => found.verdict,
+            };
+            return Some(Finding { verdict, ..found });
+        }
         let found = self.panel.find(id, before)?;
-        if before == Verdict::Unknown || self.is_all_there_is() {
+        if self.is_all_there_is() {
             return Some(found);
         }
         let holds = Finding { verdict: before, ..found };

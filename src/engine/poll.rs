@@ -50,6 +50,7 @@ impl Engine {
             successes_total,
             failures_total,
             flips_total: state.flips,
+            provisional: state.is_provisional,
             votes_up: votes(Verdict::Up),
             votes_down: votes(Verdict::Down),
             dissent: self.dissent(id, state.verdict),

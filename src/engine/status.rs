@@ -218,6 +218,8 @@ pub struct CheckStatus {
     pub failures_total: u64,
     /// Flips to down since the node started.
     pub flips_total: u64,
+    /// Whether fewer vantages decided than it takes, since nothing was known before.
+    pub provisional: bool,
     /// Vantages that count and say up.
     pub votes_up: usize,
     /// Vantages that count and say down.

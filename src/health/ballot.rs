@@ -77,7 +77,7 @@ impl Ballot {
     /// is known, whoever is heard first says what it is.
     pub(super) fn verdict(&self, voting: &Voting, before: Verdict) -> Verdict {
         let whole = self.whole();
-        if whole.votes() == 0 || before != Verdict::Unknown && !self.is_enough(voting, whole) {
+        if whole.votes() == 0 || before != Verdict::Unknown && !self.is_enough(voting) {
             return before;
         }
         let is_up = match voting.of_groups {
@@ -106,9 +106,11 @@ impl Ballot {
         kth(own.collect(), voting.quorum)
     }
 
-    fn is_enough(&self, voting: &Voting, whole: Tally) -> bool {
+    /// Whether so many are heard as it takes for a verdict to change.
+    pub(super) fn is_enough(&self, voting: &Voting) -> bool {
+        let whole = self.whole();
         let is_heard = match (voting.min_vantages, voting.of_groups) {
-            (Some(least), _) => whole.votes() >= least.min(whole.able),
+            (Some(least), _) => whole.votes() >= least.min(whole.able).max(1),
             (None, None) => whole.speaks(),
             (None, Some(_)) => true,
         };

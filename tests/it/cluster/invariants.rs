@@ -54,9 +54,9 @@ impl Watch {
                 process.name
             );
         }
-        let flips = notices.iter().filter_map(|notice| match &notice.what {
-            What::Check { check, before, after, .. } => Some((check, *before, *after)),
-            _ => None,
+        let flips = notices.iter().filter_map(|notice| {
+            let What::Check { check, before, after, .. } = &notice.what else { return None };
+            Some((check, *before, *after))
         });
         let flips: Vec<_> = flips.filter(|(_, before, _)| *before != Verdict::Unknown).collect();
         if flips.is_empty() {
@@ -113,10 +113,12 @@ fn is_due(process: &Process, status: &Status, check: &str, after: Verdict) -> Re
     let plan = &process.plan;
     let at = plan.checks.all.iter().position(|c| c.key.as_str() == check).unwrap();
     let voting = plan.monitors[plan.checks.all[at].monitor.index()].voting;
+    let is_provisional = status.checks[at].provisional;
     match contact {
         // Its own vantage decides, if it is one: at once where one is enough.
         Contact::Alone if process.probes() => return Ok(()),
         Contact::Lost if process.probes() && voting.min_vantages == Some(1) => return Ok(()),
+        Contact::Lost | Contact::Alone | Contact::Rejoining if is_provisional => {}
         Contact::Lost | Contact::Alone | Contact::Rejoining => {
             return Err(format!("it is {contact:?}"));
         }
@@ -161,6 +163,8 @@ fn is_due(process: &Process, status: &Status, check: &str, after: Verdict) -> Re
         Quorum::Share(percent) => up * 100 > usize::from(percent) * (up + down),
         Quorum::Majority => up >= down,
     };
+    // Where nothing was known, and too few are heard as yet, it is what those say.
+    let enough = enough || is_provisional;
     let is_so = enough && is_up == (after == Verdict::Up);
     is_so.then_some(()).ok_or_else(|| format!("{up} up, {down} down, {groups:?}"))
 }

@@ -132,7 +132,7 @@ impl Process {
     /// Its clock.
     pub(super) fn local(&self, now: Timestamp) -> Timestamp {
         let gone = now.duration_since(start());
-        let drift = SignedDuration::from_micros(gone.as_millis() as i64 * self.drift_ppm / 1000);
+        let drift = SignedDuration::from_micros(gone.as_secs() * self.drift_ppm);
         now + self.skew + drift
     }
 

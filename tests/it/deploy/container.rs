@@ -120,7 +120,7 @@ impl Machine {
         let service = &self.compose.services[name];
         let address = format!("{}/{}", service.address(), self.compose.subnet().prefix_len());
         let port = format!("port{}", self.containers.len());
-        self.host.plug(BRIDGE, &port, &namespace, &address);
+        self.host.plug(BRIDGE, &port, &namespace, &[address]);
         for (key, value) in &service.sysctls {
             let set = format!("echo {value} > /proc/sys/{}", key.replace('.', "/"));
             let status = namespace.command("sh").args(["-c", &set]).status().unwrap();

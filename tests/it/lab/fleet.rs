@@ -36,6 +36,9 @@ use crate::lab::namespace::Door;
 use crate::lab::namespace::Namespace;
 use crate::lab::namespace::Process;
 
+/// The device that everything is plugged into.
+const BRIDGE: &str = "bridge";
+
 /// All of it.
 pub(crate) struct Fleet {
     // Processes go first, then what they are in.
@@ -60,7 +63,7 @@ impl Fleet {
     pub(crate) fn build(servers: usize, monitor: &str) -> Option<Self> {
         let programs = [("ip", "-V"), ("python3", "-V"), ("nats-server", "--version")];
         let (name, hub) = lab::first_namespace(&programs)?;
-        hub.bridge("10.9.0.1/16");
+        hub.bridge(BRIDGE, "10.9.0.1/16");
         let folder = tempfile::tempdir().unwrap();
         let (processes, places) = (BTreeMap::new(), BTreeMap::new());
         let mut fleet = Self { processes, places, hub, folder };
@@ -71,7 +74,7 @@ impl Fleet {
             let addresses = addresses(place);
             let with_length = |address: &Ipv4Addr| format!("{address}/16");
             let addresses: Vec<String> = addresses.iter().map(with_length).collect();
-            fleet.hub.plug(&namespace, place, &addresses);
+            fleet.hub.plug(BRIDGE, place, &namespace, &addresses);
             fleet.places.insert(place, namespace);
             fs::create_dir(fleet.file(place, "")).unwrap();
         }

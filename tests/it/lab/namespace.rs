@@ -41,17 +41,17 @@ impl Namespace {
     }
 
     /// Makes it a switch with an address of its own, for [`Namespace::plug`].
-    pub(crate) fn bridge(&self, address: &str) {
-        self.ip(&["link", "add", "bridge", "type", "bridge"]);
-        self.ip(&["address", "add", address, "dev", "bridge"]);
-        self.ip(&["link", "set", "bridge", "up"]);
+    pub(crate) fn bridge(&self, bridge: &str, address: &str) {
+        self.ip(&["link", "add", bridge, "type", "bridge"]);
+        self.ip(&["address", "add", address, "dev", bridge]);
+        self.ip(&["link", "set", bridge, "up"]);
     }
 
-    /// A cable from the bridge here to another namespace, which gets these addresses.
-    pub(crate) fn plug(&self, other: &Self, name: &str, addresses: &[String]) {
-        let words = ["link", "add", name, "type", "veth", "peer", "name", "uplink"];
+    /// A cable from a bridge in here to another namespace, which gets these addresses.
+    pub(crate) fn plug(&self, bridge: &str, port: &str, other: &Self, addresses: &[String]) {
+        let words = ["link", "add", port, "type", "veth", "peer", "name", "uplink"];
         self.ip(&[&words[..], &["netns", &other.0]].concat());
-        self.ip(&["link", "set", name, "master", "bridge", "up"]);
+        self.ip(&["link", "set", port, "master", bridge, "up"]);
         for address in addresses {
             other.ip(&["address", "add", address, "dev", "uplink"]);
         }
@@ -84,15 +84,6 @@ impl Namespace {
     pub(crate) fn can(&self, words: &[&str]) -> bool {
         let output = Command::new("ip").args(["-n", &self.0]).args(words).output();
         output.is_ok_and(|output| output.status.success())
-    }
-
-    /// A cable from a bridge in here to `other`, which gets this address.
-    pub(crate) fn plug(&self, bridge: &str, port: &str, other: &Self, address: &str) {
-        let words = ["link", "add", port, "type", "veth", "peer", "name", "uplink"];
-        self.ip(&[&words[..], &["netns", &other.0]].concat());
-        self.ip(&["link", "set", port, "master", bridge, "up"]);
-        other.ip(&["address", "add", address, "dev", "uplink"]);
-        other.ip(&["link", "set", "uplink", "up"]);
     }
 
     /// Whether nothing runs in here.
