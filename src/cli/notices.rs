@@ -22,10 +22,8 @@ pub(super) fn log(what: &What) {
         }
         // Told once the addresses have followed too.
         What::Reloaded { .. } => {}
-        What::Cluster { joined: true, .. } => tracing::info!("the others are heard again"),
-        What::Cluster { joined: false, why } => {
-            tracing::warn!(why, "nobody else is heard; answering from what is known");
-        }
+        // The link has said so.
+        What::Cluster { .. } => {}
         What::Vantage { vantage, hearing } => tracing::info!(vantage, ?hearing, "vantage"),
         What::Trouble { why } => tracing::warn!("{why}"),
         What::Certificate { check, ends } => {

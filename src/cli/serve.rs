@@ -66,10 +66,13 @@ pub(super) fn runtime() -> Option<Runtime> {
     }
 }
 
+/// What is logged unless `RUST_LOG` says otherwise. The link to the cluster says itself what the
+/// client of NATS says less clearly.
+const LOGGED: &str = "info,async_nats=off";
+
 /// Logs to standard error; `RUST_LOG` says what, `info` and above by default.
 pub(super) fn log() {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

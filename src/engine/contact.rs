@@ -202,7 +202,7 @@ impl Engine {
         let own = self.panel.own().and_then(|_| self.vantage.sightings().get(id.index()));
         let Some(own) = own else { return Some(holds) };
         // Both may have been set back to the same time.
-        let is_new = own.opinion().since() >= self.line.lost;
+        let is_new = own.opinion().since() >= self.line.since;
         let verdict = match own.vote() {
             Vote::Up { .. } if is_new => Verdict::Up,
             Vote::Down if is_new => Verdict::Down,

@@ -192,6 +192,10 @@ fn status() -> Status {
             "target": "www/eu-west", "state": "drained", "who": "ci", "why": "upgrade",
             "since": "2026-01-02T03:00:00Z", "until": null, "settled": "2026-01-02T03:00:30Z",
         }],
+        "cluster": {
+            "node": "ns1", "contact": "joined", "since": null, "why": "", "vantages": [],
+            "nodes": [],
+        },
     });
     serde_json::from_value(json).unwrap()
 }
