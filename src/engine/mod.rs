@@ -221,6 +221,7 @@ impl Engine {
         };
         if let Some(saved) = saved {
             engine.restore(saved);
+            drop(engine.admin.expire(now, &engine.plan, &engine.wiring));
         }
         engine.cast_all(now);
         engine.dirty_regions = engine.all_regions().collect();
@@ -299,7 +300,9 @@ impl Engine {
         self.nodes.set_back(now);
         self.troubles.set_back(now);
         self.started = self.started.min(now);
-        self.admin.expire(now, &self.plan, &self.wiring);
+        // What had ended by the clock as it was may be in force again.
+        drop(self.admin.expire(now, &self.plan, &self.wiring));
+        self.dirty.extend(0..self.services.len());
         let memories = self.services.iter_mut().flat_map(|known| &mut known.endpoints).flatten();
         for memory in memories {
             memory.ramp = memory.ramp.map(|since| since.min(now));
