@@ -106,3 +106,29 @@ async fn answered<T: Serialize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::Taken;
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_lost_without_a_word() {
+        let patience = Duration::from_secs(10);
+        let refused = async |asked: Result<oneshot::Receiver<Taken>, Unheard>| {
+            let problem = answered(patience, asked).await.unwrap_err();
+            assert_eq!(problem.status().as_u16(), 503);
+            assert!(problem.retry_after.is_some());
+            (problem.kind, problem.detail)
+        };
+        let (kind, detail) = refused(Err(Unheard::Overflow)).await;
+        assert_eq!(kind, Kind::Backlog);
+        assert_eq!(detail, "16 batches of samples wait already; nothing was taken");
+        assert_eq!(refused(Err(Unheard::Gone)).await.0, Kind::Node);
+        let (ended, answer) = oneshot::channel();
+        drop(ended);
+        assert_eq!(refused(Ok(answer)).await.0, Kind::Node);
+        let (_slow, answer) = oneshot::channel();
+        assert!(refused(Ok(answer)).await.1.contains("within 10 s"));
+    }
+}

@@ -127,3 +127,61 @@ impl Shelved {
 fn panicked() -> io::Error {
     io::Error::other("the thread that wrote it ended without a word")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::SourceId;
+    use crate::samples::Site;
+    use crate::samples::keeper::now;
+    use crate::store::Store;
+
+    fn ledger() -> Ledger {
+        Ledger::new(vec![Site { name: "us".into(), location: None }])
+    }
+
+    fn filled() -> Ledger {
+        let mut ledger = ledger();
+        let line = br#"{"client":"192.0.2.1","region":"us","rtt_ms":20}"#;
+        ledger.take(line, SourceId(1), Timestamp::now());
+        ledger
+    }
+
+    /// Has it written aside at `now`, and waits for the end of that.
+    fn write(shelved: &mut Shelved, now: Instant) -> bool {
+        shelved.write_if_due(&filled(), now);
+        let is_under_way = shelved.under_way.is_some();
+        while shelved.under_way.is_some() {
+            std::thread::sleep(Duration::from_millis(1));
+            shelved.write_if_due(&filled(), now);
+        }
+        is_under_way
+    }
+
+    #[test]
+    fn what_changed_is_written_aside_now_and_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let tasks = Tasks::new();
+        let (store, ..) = Store::open(folder.path(), &tasks);
+        let begin = now();
+        let shelf = store.shelf("latency.bin", 1024 * 1024);
+        let mut shelved = Shelved::new(shelf.clone(), tasks.clone(), begin);
+        assert!(!write(&mut shelved, begin + REST), "nothing changed");
+        shelved.changed();
+        assert!(!write(&mut shelved, begin), "it is too early");
+        assert!(write(&mut shelved, begin + REST));
+        let mut found = ledger();
+        shelved.restore(&mut found);
+        assert_eq!(found.counts().prefixes, 1);
+        shelved.changed();
+        assert!(!write(&mut shelved, begin + REST + REST / 2), "it was just written");
+        // What can't be written stays to be, and at the end too.
+        let mut small = Shelved::new(store.shelf("small.bin", 8), tasks.clone(), begin);
+        small.changed();
+        assert!(write(&mut small, begin + REST));
+        assert!(small.is_changed && small.is_failing);
+        small.close(&filled());
+        assert!(small.is_changed);
+        tasks.cancel();
+    }
+}
