@@ -63,13 +63,14 @@
 //! | 2 | [`steer`] | the five steps, and the trace that explains them |
 //! | 3 | [`config`] | TOML to raw to checked, with every mistake |
 //! | 4 | [`snapshot`] | the compiled world and its standing, published by one swap |
+//! | 4 | [`store`] | the state that outlives a restart: one text in one file, written aside |
 //! | 5 | [`responder`] | octets in, octets out |
 //! | 5 | [`engine`] | the single writer of all that changes: events in, effects out |
+//! | 5 | [`samples`] | round trips as they are reported: read, kept in the table, on disk |
 //! | 6 | [`cluster`] | what nodes share: opaque values by key, in this process or through NATS |
 //! | 6 | [`control`] | the HTTP API, metrics, hooks |
 //! | 6 | [`prober`] | probes on the network |
 //! | 6 | [`server`] | UDP workers, TCP, sockets from systemd; the only `unsafe` code |
-//! | 6 | [`store`] | the state that outlives a restart: one text in one file, written aside |
 //! | 7 | [`cli`] | subcommands; the only place that wires parts together |
 //! | – | [`manual`] | prose |
 //!
@@ -88,7 +89,7 @@
 //!
 //! # Not here
 //!
-//! This version has a latency table that nothing feeds yet; no DNSSEC signing, no zone
+//! This version has a latency table that is fed but orders nothing yet; no DNSSEC signing, no zone
 //! transfers, no encrypted transports. Where the configuration has keys for them, they are
 //! checked, and [`manual::configuration`] says that they do nothing yet.
 //!
@@ -112,6 +113,7 @@ pub mod latency;
 pub mod model;
 pub mod prober;
 pub mod responder;
+pub mod samples;
 pub mod server;
 pub mod snapshot;
 pub mod steer;

@@ -6,7 +6,6 @@ use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Client;
@@ -14,26 +13,33 @@ use reqwest::Method;
 use reqwest::RequestBuilder;
 use reqwest::StatusCode;
 use reqwest::Url;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::header::RETRY_AFTER;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Builder;
+use tokio::time::sleep;
 
 use crate::cli::Exit;
 use crate::cli::arguments::Configured;
 use crate::cli::arguments::live::Remote;
+use crate::cli::bearer;
 use crate::cli::chain;
 use crate::cli::output::fail;
 use crate::cli::output::plain;
-use crate::cli::state;
 use crate::config;
-use crate::config::Access;
-use crate::control::token;
 
 /// How long a node may take to be connected to.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long a request may take: longer than the node gives a reload.
 const REQUEST: Duration = Duration::from_secs(150);
+
+/// How often a page or a batch is sent that the node had no room for.
+const TRIES: usize = 10;
+
+/// The longest that a node is waited for, whatever it says.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why a command ends without having done what was asked.
 #[derive(Debug)]
@@ -110,11 +116,11 @@ impl Api {
             || base.host_str().is_some_and(|host| {
                 host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
             });
-        let token = match given(remote)? {
+        let token = match bearer::given(remote)? {
             Some(token) => Some(token),
             // Who may not read the file may look all the same.
             None if intent == Intent::Look && is_here => None,
-            None => found(&access, path, intent)?,
+            None => bearer::found(&access, path, intent)?,
         };
         let client = Client::builder().no_proxy().connect_timeout(CONNECT).timeout(REQUEST).build();
         let client = client.map_err(|error| Failure::Negative(chain(&error)))?;
@@ -136,15 +142,38 @@ impl Api {
         path: &str,
         query: &[(&str, String)],
     ) -> Result<T, Failure> {
-        let mut url = url(&self.base, path, None);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let json = self.send(self.client.get(url)).await?;
-        serde_json::from_value(json).map_err(|error| {
-            let address = self.address();
-            Failure::Negative(format!("{address} is no Meridian of this version: {error}"))
-        })
+        let json = self.send(self.read(path, query)).await?;
+        self.understood(json)
+    }
+
+    /// Reads one of many pages; whoever asks too often waits as long as the node says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Api::get`].
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        let json = self.send_patiently(self.read(path, query)).await?;
+        self.understood(json)
+    }
+
+    /// Reports lines of JSON that may be taken twice, as patiently.
+    ///
+    /// # Errors
+    ///
+    /// As [`Api::get`].
+    pub(super) async fn report<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        lines: String,
+    ) -> Result<T, Failure> {
+        let request = self.client.post(url(&self.base, path, None));
+        let request = request.header(CONTENT_TYPE, "application/x-ndjson").body(lines);
+        let json = self.send_patiently(request).await?;
+        self.understood(json)
     }
 
     /// Changes something. `tail` is a last part of the path, whatever is in it.
@@ -167,19 +196,67 @@ impl Api {
         .await
     }
 
+    fn read(&self, path: &str, query: &[(&str, String)]) -> RequestBuilder {
+        let mut url = url(&self.base, path, None);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.client.get(url)
+    }
+
+    /// An answer as it is expected.
+    ///
+    /// # Errors
+    ///
+    /// If it is none of this version.
+    pub(super) fn understood<T: DeserializeOwned>(&self, json: Value) -> Result<T, Failure> {
+        serde_json::from_value(json).map_err(|error| {
+            let address = self.address();
+            Failure::Negative(format!("{address} is no Meridian of this version: {error}"))
+        })
+    }
+
     async fn send(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        let (status, _, json) = self.answer(request).await?;
+        self.judged(status, json)
+    }
+
+    /// Sends it again while the node says when to.
+    async fn send_patiently(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        for _ in 0..TRIES {
+            let Some(again) = request.try_clone() else { break };
+            match self.answer(again).await? {
+                (_, Some(after), _) => sleep(after).await,
+                (status, None, json) => return self.judged(status, json),
+            }
+        }
+        self.send(request).await
+    }
+
+    /// What came back: the status, when to come again, and the body.
+    async fn answer(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(StatusCode, Option<Duration>, Value), Failure> {
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();
+        let after = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok());
+        let after = after.and_then(|after| after.parse().ok()).map(Duration::from_secs);
+        let after = after.map(|after| after.min(LONGEST_PAUSE));
         let octets = response.bytes().await.map_err(|error| self.unreachable(error))?;
-        let json: Value = serde_json::from_slice(&octets).unwrap_or_default();
+        Ok((status, after, serde_json::from_slice(&octets).unwrap_or_default()))
+    }
+
+    fn judged(&self, status: StatusCode, json: Value) -> Result<Value, Failure> {
         if status.is_success() {
-            return Ok(json);
+            Ok(json)
+        } else {
+            Err(Failure::Negative(self.refusal(status, &json)))
         }
-        Err(Failure::Negative(self.refusal(status, &json)))
     }
 
     fn unreachable(&self, error: reqwest::Error) -> Failure {
@@ -262,51 +339,6 @@ fn base(api: Option<&str>, listen: Option<SocketAddr>, config: &Path) -> Result<
     };
     let url = format!("http://{}", SocketAddr::new(address, listen.port()));
     Url::parse(&url).map_err(|error| usage(format!("{url}: {error}")))
-}
-
-/// The token that the command line or the environment has.
-fn given(remote: &Remote) -> Result<Option<String>, Failure> {
-    if let Some(path) = &remote.token_file {
-        let token = first_line(path);
-        return token.map(Some).map_err(Failure::Usage);
-    }
-    let token = std::env::var("MERIDIAN_TOKEN").ok();
-    Ok(token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()))
-}
-
-/// The token that the configuration leads to.
-fn found(access: &Access, path: &Path, intent: Intent) -> Result<Option<String>, Failure> {
-    let local = token::local_path(&state::folder(access.state.as_deref(), path));
-    // The unit's folder: the variable that names it is set for the node alone.
-    let of_unit = token::local_path(Path::new("/var/lib/meridian"));
-    let mut files: Vec<&PathBuf> = access.token_files.iter().chain([&local]).collect();
-    files.extend(access.state.is_none().then_some(&of_unit));
-    let mut problem = String::new();
-    for file in files {
-        match first_line(file) {
-            Ok(token) => return Ok(Some(token)),
-            Err(why) if problem.is_empty() => problem = why,
-            Err(_) => {}
-        }
-    }
-    if intent == Intent::Look {
-        // The node will say what it thinks of that.
-        return Ok(None);
-    }
-    Err(Failure::Negative(format!(
-        "no token to change anything with: {problem}; run it as the user that Meridian runs as, \
-         or give a token with `--token-file` or in MERIDIAN_TOKEN"
-    )))
-}
-
-fn first_line(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("failed to read `{}`: {error}", path.display()))?;
-    let token = text.lines().next().unwrap_or_default().trim();
-    if token.is_empty() {
-        return Err(format!("the first line of `{}` is empty, expected a token", path.display()));
-    }
-    Ok(token.to_owned())
 }
 
 #[cfg(test)]

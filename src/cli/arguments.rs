@@ -15,6 +15,7 @@ use ipnet::IpNet;
 
 use crate::cli::arguments::live::Drain;
 use crate::cli::arguments::live::Force;
+use crate::cli::arguments::live::Latency;
 use crate::cli::arguments::live::Reload;
 use crate::cli::arguments::live::Remote;
 use crate::cli::arguments::live::Status;
@@ -59,6 +60,9 @@ pub(super) enum Command {
     /// Ask the GeoIP databases and the operator's nets.
     #[command(subcommand)]
     Geo(Geo),
+    /// Tell a running node round trips of clients, and see what it knows of them.
+    #[command(subcommand)]
+    Latency(Latency),
     /// Print completions for a shell.
     Completions {
         /// Which shell.

@@ -11,6 +11,7 @@
 mod admin;
 mod api;
 mod arguments;
+mod bearer;
 mod check;
 mod clock;
 mod columns;
@@ -19,6 +20,7 @@ mod documents;
 mod explain;
 mod geo;
 mod identity;
+mod latency;
 mod node;
 mod notices;
 mod output;
@@ -79,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Force(options) => admin::force(&options),
         Command::Reload(options) => reload::run(&options),
         Command::Geo(command) => geo::run(&command),
+        Command::Latency(command) => latency::run(&command),
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { folder } => documents::man(folder.as_deref()),
     };

@@ -27,6 +27,7 @@ use crate::control::problem::Problem;
 use crate::control::room::Room;
 use crate::control::route::Route;
 use crate::control::route::To;
+use crate::control::samples;
 use crate::control::view;
 use crate::engine::AdminChange;
 use crate::engine::AdminDone;
@@ -74,9 +75,14 @@ pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload
         To::Events => events(room),
         To::Explain => explain(room, &asked).await,
         To::Healthz => Ok(payload::text("text/plain; charset=utf-8", "ok\n")),
+        To::Latency => {
+            let (prefix, after) = (asked.parameter("prefix"), asked.parameter("after"));
+            samples::show(&room.keeper, patience, prefix, after).await
+        }
+        To::LatencyPost => samples::take(&room.keeper, patience, &asked.who, asked.body).await,
         To::Metrics => {
             let status = room.desk.status(patience).await?;
-            let text = metrics::render(&status, &room.traffic.read());
+            let text = metrics::render(&status, &room.traffic.read(), &room.keeper.counts());
             Ok(payload::text(metrics::CONTENT_TYPE, text))
         }
         To::OpenApi => Ok(payload::text("application/json", OPENAPI)),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use http_body_util::Limited;
 use hyper::body::Body as _;
+use hyper::body::Bytes;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
@@ -81,7 +82,21 @@ impl Desk {
 ///
 /// 408, 413 and 422.
 pub(super) async fn body<T: DeserializeOwned>(body: Incoming) -> Result<Option<T>, Problem> {
-    let most = limits::API_BODY;
+    let octets = octets(body, limits::API_BODY).await?;
+    if octets.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_slice(&octets)
+        .map(Some)
+        .map_err(|error| Problem::new(Kind::Body, error.to_string()))
+}
+
+/// Reads a body of at most so many octets.
+///
+/// # Errors
+///
+/// 408 and 413.
+pub(super) async fn octets(body: Incoming, most: usize) -> Result<Bytes, Problem> {
     let too_long = || Problem::new(Kind::TooLong, format!("expected at most {most} octets"));
     if body.size_hint().lower() > most as u64 {
         return Err(too_long());
@@ -89,13 +104,7 @@ pub(super) async fn body<T: DeserializeOwned>(body: Incoming) -> Result<Option<T
     let read = timeout(BODY, Limited::new(body, most).collect()).await.map_err(|_| {
         Problem::new(Kind::Slow, format!("the body did not come within {} s", BODY.as_secs()))
     })?;
-    let octets = read.map_err(|_| too_long())?.to_bytes();
-    if octets.is_empty() {
-        return Ok(None);
-    }
-    serde_json::from_slice(&octets)
-        .map(Some)
-        .map_err(|error| Problem::new(Kind::Body, error.to_string()))
+    Ok(read.map_err(|_| too_long())?.to_bytes())
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   HTTP ─► http ─► rate, route, guard ─► answer ─► Desk ═Request═► node
-//!                                            ▲                       │
+//!                                          │ ▲                       │
+//!                       latency: Keeper ◄──┘ │                       │
 //!             status, page, metrics, JSON ◄──┴────── one reply ◄─────┤
 //!                                                                    │
 //!   event streams, hooks ◄════════════ Notice, to all ◄══════════════┘
@@ -44,6 +45,7 @@ mod rate;
 mod request;
 mod room;
 mod route;
+mod samples;
 #[cfg(test)]
 mod tests;
 pub mod token;
@@ -71,6 +73,7 @@ use crate::control::rate::Rates;
 use crate::control::room::Room;
 use crate::engine::Notice;
 use crate::model::limits;
+use crate::samples::Keeper;
 use crate::tasks::SpawnError;
 use crate::tasks::Tasks;
 
@@ -119,8 +122,8 @@ impl Control {
     /// Starts answering at `listener`, on the current runtime.
     ///
     /// What is asked goes to `requests`, whose capacity bounds what may wait; what happened
-    /// comes from `notices`. `tokens` are those of the configuration, and of
-    /// [`token::with_local`].
+    /// comes from `notices`; samples go to `keeper`. `tokens` are those of the configuration,
+    /// and of [`token::with_local`].
     ///
     /// # Errors
     ///
@@ -135,6 +138,7 @@ impl Control {
         requests: mpsc::Sender<Request>,
         notices: broadcast::Sender<Arc<Notice>>,
         traffic: TrafficSource,
+        keeper: Keeper,
         tasks: &Tasks,
     ) -> Result<Self, StartError> {
         let address = listener.local_addr().map_err(StartError::Serve)?;
@@ -144,6 +148,7 @@ impl Control {
             desk: Desk::new(requests),
             notices,
             traffic,
+            keeper,
             tokens: ArcSwap::from_pointee(tokens),
             rates: Mutex::new(Rates::default()),
             connections: Arc::new(Semaphore::new(limits::API_CONNECTIONS)),

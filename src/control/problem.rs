@@ -24,6 +24,8 @@ pub(super) struct Problem {
 /// A kind of problem.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
+    /// Too many batches of samples wait.
+    Backlog,
     /// The body is not what the route takes.
     Body,
     /// The configuration that was to be taken has errors.
@@ -59,7 +61,8 @@ pub(super) enum Kind {
 impl Kind {
     /// All kinds.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
+        Self::Backlog,
         Self::Body,
         Self::Configuration,
         Self::Host,
@@ -80,6 +83,7 @@ impl Kind {
     /// The last part of its `type`, its title and its status.
     pub(super) const fn facts(self) -> (&'static str, &'static str, StatusCode) {
         match self {
+            Self::Backlog => ("backlog", "Too much waits", StatusCode::SERVICE_UNAVAILABLE),
             Self::Body => ("body", "Unusable body", StatusCode::UNPROCESSABLE_ENTITY),
             Self::Configuration => {
                 ("configuration", "Configuration not taken", StatusCode::UNPROCESSABLE_ENTITY)

@@ -12,6 +12,7 @@ use crate::control::TrafficSource;
 use crate::control::desk::Desk;
 use crate::control::rate::Rates;
 use crate::engine::Notice;
+use crate::samples::Keeper;
 use crate::tasks::Tasks;
 
 /// One API.
@@ -20,6 +21,7 @@ pub(super) struct Room {
     pub(super) desk: Desk,
     pub(super) notices: broadcast::Sender<Arc<Notice>>,
     pub(super) traffic: TrafficSource,
+    pub(super) keeper: Keeper,
     /// Replaced at a reload.
     pub(super) tokens: ArcSwap<Vec<Token>>,
     pub(super) rates: Mutex<Rates>,

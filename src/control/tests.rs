@@ -1,6 +1,7 @@
 //! The API against a stand-in for the node, over real connections.
 
 mod description;
+mod samples;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ use crate::engine::What;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
 use crate::model::limits;
+use crate::samples::Keeper;
+use crate::samples::Site;
 use crate::tasks::Stopped;
 use crate::tasks::Tasks;
 
@@ -120,12 +123,15 @@ impl Stage {
             Token { name: "alice".into(), role, sha256: hash.as_ref().try_into().unwrap() }
         };
         let traffic = TrafficSource::new(Traffic::default);
+        let site = |name: &str| Site { name: name.to_owned(), location: None };
+        let sites = ["us-east", "eu-west"].map(site).to_vec();
         let control = Control::start(
             bind("127.0.0.1:0".parse().unwrap()).unwrap(),
             Role::ALL.map(token).to_vec(),
             sender,
             notices.clone(),
             traffic,
+            Keeper::start(sites, None, &tasks).unwrap(),
             &tasks,
         )
         .unwrap();

@@ -154,17 +154,20 @@ impl Table {
 
     /// What this node knows of the pairs that changed at or after `since`.
     pub fn aggregate(&self, since: Tick) -> Aggregate {
-        let mut cells = Vec::new();
-        for entry in self.entries.iter().filter(|entry| entry.used >= since) {
-            for cell in self.cells_of(entry) {
-                let words: Vec<_> =
-                    cell.words().filter(|word| word.tick() >= since).copied().collect();
-                if !words.is_empty() {
-                    cells.push(SharedCell { prefix: entry.prefix, region: cell.region, words });
-                }
-            }
-        }
-        Aggregate { cells }
+        Aggregate { cells: self.shared(since).collect() }
+    }
+
+    /// The same, pair by pair.
+    pub(super) fn shared(&self, since: Tick) -> impl Iterator<Item = SharedCell> + '_ {
+        let entries = self.entries.iter().filter(move |entry| entry.used >= since);
+        entries.flat_map(move |entry| {
+            self.cells_of(entry).filter_map(move |cell| {
+                let words = cell.words().filter(|word| word.tick() >= since);
+                let words: Vec<_> = words.copied().collect();
+                let (prefix, region) = (entry.prefix, cell.region);
+                (!words.is_empty()).then_some(SharedCell { prefix, region, words })
+            })
+        })
     }
 
     /// Forgets what is older than thirty days.

@@ -36,6 +36,11 @@ impl Tick {
         Duration::from_secs(u64::from(self.age(now)) * u64::from(Self::SECONDS))
     }
 
+    /// When the step begins.
+    pub fn begin(self) -> Timestamp {
+        Timestamp::from_second(i64::from(self.0) * i64::from(Self::SECONDS)).unwrap_or_default()
+    }
+
     /// The bare number; below 2^24.
     pub(super) const fn number(self) -> u32 {
         self.0

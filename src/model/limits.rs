@@ -277,3 +277,37 @@ pub const LATENCY_ANCHORS: usize = 768;
 /// Pairs of client prefix and region that the latency model is fitted to; of more, those of some
 /// prefixes. A million say all that a few numbers can learn.
 pub const LATENCY_FIT: usize = 1_000_000;
+
+/// Octets of a batch of latency samples; more is answered with 413. As many lines as a batch may
+/// have fit, at a hundred octets each.
+pub const LATENCY_BATCH: usize = 1024 * 1024;
+
+/// Lines of a batch of latency samples; more is answered with 413. They take some 20 ms, for
+/// which others wait.
+pub const LATENCY_LINES: usize = 10_000;
+
+/// Batches of latency samples, and questions about them, that may wait for the table; past that
+/// a batch is answered with 503 and none of it is taken. With [`LATENCY_BATCH`] 16 MiB.
+pub const LATENCY_QUEUE: usize = 16;
+
+/// Refused lines of a batch that are told of one by one; the rest is counted.
+pub const LATENCY_REFUSALS: usize = 100;
+
+/// Characters of what was found in a refused line that are told; the rest is cut off. A region's
+/// name fits.
+pub const LATENCY_FOUND: usize = 80;
+
+/// Prefixes on one page of what is known of round trips; the next page has the rest.
+pub const LATENCY_PAGE: usize = 1024;
+
+/// Pairs of prefix and region after which a page of what is known of round trips ends; with two
+/// hundred octets each it stays below 2 MiB.
+pub const LATENCY_PAGE_PAIRS: usize = 8192;
+
+/// Pairs of one part of the file of round trips; a part is what is in memory twice when it is
+/// written or read.
+pub const LATENCY_PART: usize = 4096;
+
+/// Octets of the file of round trips; one that has more is not read. [`LATENCY_CELLS`] pairs
+/// with five sources each take 276 MB.
+pub const LATENCY_FILE: usize = 320 * 1024 * 1024;

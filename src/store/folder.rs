@@ -18,18 +18,18 @@ use jiff::Timestamp;
 use crate::model::limits;
 
 /// The state.
-const STATE: &str = "state.json";
+pub(super) const STATE: &str = "state.json";
 
-/// The next state while it is written.
-const NEXT: &str = "state.json.new";
+/// What the names of files end with while they are written.
+const NEXT: &str = ".new";
 
-/// What the names of files begin with that could not be read.
-const BROKEN: &str = "state.json.broken-";
+/// What follows the name in those of files that could not be read.
+const BROKEN: &str = ".broken-";
 
 /// Held by the node that writes.
 const LOCK: &str = "lock";
 
-/// Files that could not be read, of which each may be as large as the state.
+/// Files of one name that could not be read, of which each may be as large as it may be.
 const MOST_BROKEN: usize = 3;
 
 /// A folder for the state of one node.
@@ -76,8 +76,26 @@ impl Folder {
 
     /// The text that was written last.
     pub(super) fn read(&self, warnings: &mut Vec<String>) -> Option<String> {
-        let path = self.directory.join(STATE);
-        let octets = match bounded(&path) {
+        let octets = self.read_file(STATE, limits::STATE, warnings)?;
+        match String::from_utf8(octets) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                warnings.push(self.set_aside(STATE, &format!("it is not text at offset {at}")));
+                None
+            }
+        }
+    }
+
+    /// What is in a file, if it has at most so many octets.
+    pub(super) fn read_file(
+        &self,
+        name: &str,
+        most: usize,
+        warnings: &mut Vec<String>,
+    ) -> Option<Vec<u8>> {
+        let path = self.directory.join(name);
+        let octets = match bounded(&path, most) {
             Ok(octets) => octets,
             // A folder that could not be made was a warning already.
             Err(error)
@@ -94,19 +112,12 @@ impl Folder {
                 return None;
             }
         };
-        if octets.len() > limits::STATE {
-            let most = limits::STATE / (1024 * 1024);
-            warnings.push(self.set_aside(&format!("it has more than {most} MiB")));
+        if octets.len() > most {
+            let most = most / (1024 * 1024);
+            warnings.push(self.set_aside(name, &format!("it has more than {most} MiB")));
             return None;
         }
-        match String::from_utf8(octets) {
-            Ok(text) => Some(text),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                warnings.push(self.set_aside(&format!("it is not text at offset {at}")));
-                None
-            }
-        }
+        Some(octets)
     }
 
     /// Replaces the state. Blocks on the disk.
@@ -115,6 +126,11 @@ impl Folder {
             let most = limits::STATE / (1024 * 1024);
             return Err(io::Error::other(format!("the state has more than {most} MiB")));
         }
+        replace(&self.ours()?, STATE, text.as_bytes())
+    }
+
+    /// Where files may be written, once nobody else does.
+    pub(super) fn ours(&mut self) -> io::Result<PathBuf> {
         if self.lock.is_none() {
             // The folder may have been taken away, or have been mended, since.
             DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
@@ -123,28 +139,20 @@ impl Folder {
                 NoLock::Failed(error) => error,
             })?;
         }
-        let next = self.directory.join(NEXT);
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&next)?;
-        file.write_all(text.as_bytes())?;
-        // The octets before the name: a name that is on disk must not point at nothing.
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&next, self.directory.join(STATE))?;
-        File::open(&self.directory)?.sync_all()
+        Ok(self.directory.clone())
     }
 
-    /// Renames the state to where nobody reads it by itself, and says what was done.
-    pub(super) fn set_aside(&self, reason: &str) -> String {
-        let state = self.directory.join(STATE);
-        let shown = state.display();
+    /// Renames a file to where nobody reads it by itself, and says what was done.
+    pub(super) fn set_aside(&self, name: &str, reason: &str) -> String {
+        let file = self.directory.join(name);
+        let shown = file.display();
         if self.lock.is_none() {
             return format!("`{shown}` is of no use: {reason}; it stays, since it isn't ours");
         }
-        let aside = self.directory.join(format!("{BROKEN}{}", stamp(Timestamp::now())));
-        match fs::rename(&state, &aside) {
+        let aside = self.directory.join(format!("{name}{BROKEN}{}", stamp(Timestamp::now())));
+        match fs::rename(&file, &aside) {
             Ok(()) => {
-                self.thin_out();
+                self.thin_out(name);
                 let aside = aside.display();
                 format!("`{shown}` is of no use: {reason}; it is kept as `{aside}`")
             }
@@ -154,11 +162,12 @@ impl Folder {
         }
     }
 
-    /// Removes all but the latest of the files that were set aside.
-    fn thin_out(&self) {
+    /// Removes all but the latest of the files of a name that were set aside.
+    fn thin_out(&self, name: &str) {
+        let begin = format!("{name}{BROKEN}");
         let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut broken: Vec<String> = names.filter(|name| name.starts_with(BROKEN)).collect();
+        let mut broken: Vec<String> = names.filter(|name| name.starts_with(&begin)).collect();
         broken.sort_unstable();
         for name in broken.iter().rev().skip(MOST_BROKEN) {
             // One that stays costs room only.
@@ -182,9 +191,22 @@ impl Folder {
     }
 }
 
+/// Replaces a file of a folder that is ours: whole or not at all. Blocks on the disk.
+pub(super) fn replace(directory: &Path, name: &str, octets: &[u8]) -> io::Result<()> {
+    let next = directory.join(format!("{name}{NEXT}"));
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+    file.write_all(octets)?;
+    // The octets before the name: a name that is on disk must not point at nothing.
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&next, directory.join(name))?;
+    File::open(directory)?.sync_all()
+}
+
 /// A file's octets, and no more than show that it is too large.
-fn bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let most = u64::try_from(limits::STATE).unwrap_or(u64::MAX);
+fn bounded(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let most = u64::try_from(most).unwrap_or(u64::MAX);
     let mut octets = Vec::new();
     File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut octets)?;
     Ok(octets)

@@ -1,4 +1,5 @@
-//! The state that outlives a restart: one text in one file, written behind the engine's back.
+//! The state that outlives a restart: one text in one file, written behind the engine's back;
+//! and shelves beside it, for what is large and has an owner with time to write.
 //!
 //! ```text
 //!   open ──► folder made, lock taken, state.json read ──► (Store, text, warnings)
@@ -20,7 +21,7 @@
 //!
 //! # Not here
 //!
-//! What the text says: `engine` makes and reads it.
+//! What the text says: `engine` makes and reads it. What is on shelves.
 //!
 //! # Start with
 //!
@@ -28,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 mod folder;
+mod shelf;
 mod writer;
 
 #[cfg(test)]
@@ -36,6 +38,8 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use shelf::Shelf;
 
 use crate::store::folder::Folder;
 use crate::store::writer::Pace;
@@ -87,6 +91,11 @@ impl Store {
     /// Puts a file that could not be read out of the way, where somebody can look at it; at
     /// most three are kept. Returns what an operator should know.
     pub fn set_aside(&self, reason: &str) -> String {
-        self.shared.folder().set_aside(reason)
+        self.shared.folder().set_aside(folder::STATE, reason)
+    }
+
+    /// A file of its own, of at most so many octets, in the same folder and under its lock.
+    pub fn shelf(&self, name: &'static str, most: usize) -> Shelf {
+        Shelf::new(Arc::clone(&self.shared), name, most)
     }
 }

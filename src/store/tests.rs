@@ -273,3 +273,22 @@ impl Drop for Disk {
         assert!(Self::command("umount", &["--lazy", self.0.to_str().unwrap()]));
     }
 }
+
+#[test]
+fn a_shelf_is_whole_bounded_and_nobody_elses() {
+    let ground = Ground::new();
+    let (store, ..) = ground.open();
+    let shelf = store.shelf("pairs.bin", 4);
+    assert_eq!(shelf.read(), (None, vec![]));
+    shelf.write(b"\xff\x00ab").unwrap();
+    assert!(shelf.write(b"abcde").is_err());
+    assert_eq!(shelf.read(), (Some(b"\xff\x00ab".to_vec()), vec![]));
+    ground.left("pairs.bin", b"abcde");
+    let (octets, warnings) = shelf.read();
+    assert_eq!((octets, warnings.len()), (None, 1), "{warnings:?}");
+    assert!(ground.broken()[0].starts_with("pairs.bin.broken-"), "{:?}", ground.broken());
+    let other = Tasks::new();
+    let (second, ..) = Store::open(&ground.directory(), &other);
+    assert!(second.shelf("pairs.bin", 4).write(b"x").is_err(), "the first node has the lock");
+    end(&other);
+}

@@ -18,6 +18,8 @@ use meridian::engine::AdminDone;
 use meridian::engine::AdminRefusal;
 use meridian::engine::Status;
 use meridian::model::AdminState;
+use meridian::samples::Keeper;
+use meridian::samples::Site;
 use meridian::tasks::Tasks;
 use serde_json::Value;
 use serde_json::json;
@@ -66,8 +68,11 @@ impl Node {
                 let (requests, asked) = mpsc::channel(16);
                 let (notices, _) = broadcast::channel(16);
                 let traffic = TrafficSource::new(Traffic::default);
-                let control =
-                    Control::start(listener, tokens, requests, notices, traffic, &of_thread);
+                let site = Site { name: "us-east".into(), location: None };
+                let keeper = Keeper::start(vec![site], None, &of_thread).unwrap();
+                let control = Control::start(
+                    listener, tokens, requests, notices, traffic, keeper, &of_thread,
+                );
                 assert_eq!(control.unwrap().address(), address);
                 tokio::select! {
                     () = answer(asked) => {}

@@ -29,6 +29,7 @@ mod properties;
 mod regions;
 mod resolver;
 mod rfc;
+mod round_trips;
 mod running;
 mod scenarios;
 mod scopes;

@@ -1,8 +1,10 @@
 //! Options of the commands that talk to a running node.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::Subcommand;
 use clap::ValueEnum;
 use jiff::Timestamp;
 
@@ -10,6 +12,8 @@ use crate::cli::arguments::Configured;
 use crate::config;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
+use crate::samples;
+use crate::samples::Reason;
 
 /// Which node, and by which token.
 #[derive(Args, Clone, Debug)]
@@ -125,6 +129,50 @@ pub(in crate::cli) struct Reload {
     pub(in crate::cli) configured: Configured,
     #[command(flatten)]
     pub(in crate::cli) remote: Remote,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Latency {
+    /// Show what was measured of the prefix of a client.
+    Show {
+        /// An address, or a prefix no wider than /24 (IPv4) or /48 (IPv6).
+        #[arg(value_parser = client)]
+        prefix: IpAddr,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        configured: Configured,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Report what is in a file; lines that can't be taken are named, the others are taken.
+    Import {
+        /// Comma-separated values: a header with client, region, rtt_ms and, if it likes, at
+        /// (RFC 3339); then a sample a line.
+        file: PathBuf,
+        #[command(flatten)]
+        configured: Configured,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Print all that was measured, as `import` takes it.
+    Export {
+        #[command(flatten)]
+        configured: Configured,
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
+
+fn client(text: &str) -> Result<IpAddr, String> {
+    samples::client(text).map_err(|reason| {
+        if reason == Reason::WideClient {
+            "expected a prefix no wider than /24 (IPv4) or /48 (IPv6)".to_owned()
+        } else {
+            "expected an address or a prefix".to_owned()
+        }
+    })
 }
 
 fn target(text: &str) -> Result<AdminTarget, String> {

@@ -40,6 +40,7 @@ use crate::cli::explain::Recipe;
 use crate::cli::identity::Identity;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::office::Office;
+use crate::cli::node::office::keep_samples;
 use crate::cli::node::office::open_store;
 pub(super) use crate::cli::node::prepared::Prepared;
 pub(super) use crate::cli::node::prepared::Read;
@@ -147,6 +148,7 @@ impl Node {
         let Prepared { plan, server, control, hooks, state, cluster, recipe, seen } = prepared;
         let folder = state::folder(state.as_deref(), path);
         let (store, saved) = open_store(&folder, &tasks);
+        let keeper = keep_samples(&plan.regions, &store, &tasks)?;
         let (report, mut reports) = mpsc::channel(REPORTS);
         // The first round is spread over a second at most.
         let of_monitor = |m: &Monitor| m.timeout + m.interval.min(Duration::from_secs(1));
@@ -169,7 +171,8 @@ impl Node {
         let subscriber = helm.publisher().subscribe();
         let server = Server::start(listeners, subscriber, settings, &tasks)
             .map_err(|error| chain(&error))?;
-        let (office, requests) = Office::open(&control, &hooks, folder, &helm, &server, &tasks)?;
+        let (office, requests) =
+            Office::open(&control, &hooks, folder, &helm, &server, keeper, &tasks)?;
         notify.store(server.listeners());
         notify.ready("answering");
         for address in server.listeners().addresses() {
@@ -311,6 +314,7 @@ impl Node {
         }
         self.prober.replace(probes(&plan));
         let handed = hand_over(&plan, &self.cluster);
+        self.office.set_regions(&plan.regions);
         self.helm.reconfigure(plan, handed);
         self.office.renew(&control, &hooks);
         self.recipe = recipe;

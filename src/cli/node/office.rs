@@ -19,7 +19,10 @@ use crate::control::Hooks;
 use crate::control::Request;
 use crate::control::token;
 use crate::engine::Saved;
+use crate::model::Region;
 use crate::model::limits;
+use crate::samples::Keeper;
+use crate::samples::Site;
 use crate::server::Server;
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -28,6 +31,7 @@ use crate::tasks::Tasks;
 pub(super) struct Office {
     control: Option<Control>,
     hooks: Hooks,
+    keeper: Keeper,
     /// Kept, so that the queue does not end where there is no API.
     _requests: mpsc::Sender<Request>,
     /// Of both: what they render or wait for keeps no answer from following.
@@ -43,11 +47,27 @@ pub(super) fn open_store(folder: &Path, tasks: &Tasks) -> (Store, Option<Saved>)
     let saved = text.and_then(|text| match Saved::read(&text) {
         Ok(saved) => Some(saved),
         Err(reason) => {
-            tracing::warn!("{}", store.set_aside(&reason));
+            // Not within the macro, which does nothing where nobody listens.
+            let warning = store.set_aside(&reason);
+            tracing::warn!("{warning}");
             None
         }
     });
     (store, saved)
+}
+
+/// Starts what keeps round trips, beside the state.
+///
+/// # Errors
+///
+/// One line, if there is no thread to be had.
+pub(super) fn keep_samples(
+    regions: &[Region],
+    store: &Store,
+    tasks: &Tasks,
+) -> Result<Keeper, String> {
+    let shelf = store.shelf("latency.bin", limits::LATENCY_FILE);
+    Keeper::start(Site::all(regions), Some(shelf), tasks).map_err(|error| chain(&error))
 }
 
 /// A runtime on a thread of its own, for as long as the node runs.
@@ -73,6 +93,7 @@ impl Office {
         folder: PathBuf,
         helm: &Helm,
         server: &Server,
+        keeper: Keeper,
         tasks: &Tasks,
     ) -> Result<(Self, mpsc::Receiver<Request>), String> {
         let (requests, receiver) = mpsc::channel(limits::REQUESTS);
@@ -81,8 +102,14 @@ impl Office {
         let hooks = Hooks::start(hooks, helm.notices().clone(), tasks).map_err(|e| chain(&e))?;
         let traffic = traffic::source(server, hooks.counts(), tasks);
         drop(entered);
-        let mut office =
-            Self { control: None, hooks, _requests: requests.clone(), runtime, folder };
+        let mut office = Self {
+            control: None,
+            hooks,
+            keeper: keeper.clone(),
+            _requests: requests.clone(),
+            runtime,
+            folder,
+        };
         let listener = match control.listen.map(control::bind) {
             None => return Ok((office, receiver)),
             Some(Ok(listener)) => listener,
@@ -95,7 +122,7 @@ impl Office {
         let notices = helm.notices().clone();
         let tokens = office.tokens(control);
         let entered = office.runtime.enter();
-        let started = Control::start(listener, tokens, requests, notices, traffic, tasks);
+        let started = Control::start(listener, tokens, requests, notices, traffic, keeper, tasks);
         let started = started.map_err(|error| chain(&error))?;
         tracing::info!(address = %started.address(), "control API");
         drop(entered);
@@ -106,6 +133,12 @@ impl Office {
     /// Where the API listens.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         self.control.as_ref().map(Control::address)
+    }
+
+    /// Takes what a reload says of regions. Before it is said that it was taken: samples that
+    /// come after that may name them.
+    pub(super) fn set_regions(&self, regions: &[Region]) {
+        self.keeper.set_sites(Site::all(regions));
     }
 
     /// Takes what a reload says of tokens and hooks.

@@ -53,6 +53,11 @@ families! {
     TCP_CLOSED = "meridian_tcp_closed" Counter None, "TCP connections that the server closed, by why.";
     // Hooks.
     HOOK_EVENTS = "meridian_hook_events" Counter None, "Events for hooks, by what became of them.";
+    // Samples.
+    LATENCY_SAMPLES = "meridian_latency_samples" Counter None, "Samples of round trips that were reported, taken or refused for a reason.";
+    LATENCY_OVERFLOWS = "meridian_latency_overflows" Counter None, "Batches of samples of which nothing was taken because too many waited.";
+    LATENCY_PREFIXES = "meridian_latency_prefixes" Gauge None, "Client prefixes of which round trips are kept.";
+    LATENCY_EVICTIONS = "meridian_latency_evictions" Counter None, "Client prefixes that were forgotten to make room for others.";
     // Services.
     REGION_UP = "meridian_region_up" Gauge None, "Whether a region is up, 1 or 0; absent if never probed.";
     SERVICE_STATE = "meridian_service_state" Gauge None, "What a service answers with: 1 for the state it is in.";

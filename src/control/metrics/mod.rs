@@ -18,17 +18,19 @@ use crate::health::Hearing;
 use crate::health::Verdict;
 use crate::model::AdminState;
 use crate::responder::Class;
+use crate::samples::Counts;
 
 /// The type of the body.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics at one moment.
-pub(super) fn render(status: &Status, traffic: &Traffic) -> String {
+pub(super) fn render(status: &Status, traffic: &Traffic, samples: &Counts) -> String {
     let mut text = f::Text::default();
     node(&mut text, status, traffic);
     responses(&mut text, traffic);
     transports(&mut text, traffic);
     hooks(&mut text, traffic);
+    latency(&mut text, samples);
     services(&mut text, status);
     cluster(&mut text, &status.cluster);
     checks(&mut text, status);
@@ -86,6 +88,17 @@ fn hooks(text: &mut f::Text, traffic: &Traffic) {
             events.sample(&[("hook", &hook.hook), ("outcome", outcome)], value);
         }
     }
+}
+
+fn latency(text: &mut f::Text, samples: &Counts) {
+    let mut outcomes = text.family(&f::LATENCY_SAMPLES);
+    outcomes.sample(&[("outcome", "taken")], samples.taken);
+    for (reason, count) in samples.by_reason() {
+        outcomes.sample(&[("outcome", reason.as_str())], count);
+    }
+    text.family(&f::LATENCY_OVERFLOWS).sample(&[], samples.overflows);
+    text.family(&f::LATENCY_PREFIXES).sample(&[], samples.prefixes);
+    text.family(&f::LATENCY_EVICTIONS).sample(&[], samples.evicted);
 }
 
 fn services(text: &mut f::Text, status: &Status) {
@@ -260,9 +273,13 @@ mod tests {
         Traffic { tcp_slow: 4, hooks: vec![hook], ..Traffic::default() }
     }
 
+    fn samples() -> Counts {
+        Counts { taken: 5, ..Counts::default() }
+    }
+
     #[test]
     fn a_scraper_can_read_it() {
-        let families = parse(&render(&fixture::status(), &traffic()));
+        let families = parse(&render(&fixture::status(), &traffic(), &samples()));
         let names: BTreeSet<&str> = families.keys().map(String::as_str).collect();
         let listed: BTreeSet<&str> = f::ALL.iter().map(|family| family.name).collect();
         assert_eq!(names, listed, "every family is shown, with samples or without");
@@ -284,6 +301,12 @@ mod tests {
             ),
             ("meridian_service_state", "meridian_service_state{service=\"www\",state=\"up\"}", 0.0),
             ("meridian_tcp_closed", "meridian_tcp_closed_total{why=\"slow\"}", 4.0),
+            ("meridian_latency_samples", "meridian_latency_samples_total{outcome=\"taken\"}", 5.0),
+            (
+                "meridian_latency_samples",
+                "meridian_latency_samples_total{outcome=\"unknown-region\"}",
+                0.0,
+            ),
             (
                 "meridian_hook_events",
                 "meridian_hook_events_total{hook=\"chat\",outcome=\"dropped\"}",
@@ -300,7 +323,7 @@ mod tests {
     fn what_operators_and_peers_wrote_stays_inside_its_quotes() {
         let mut status = fixture::status();
         status.regions[0].region = "a\"} 1\n# EOF\n\\".into();
-        let text = render(&status, &Traffic::default());
+        let text = render(&status, &Traffic::default(), &samples());
         parse(&text);
         assert!(text.contains(r#"meridian_region_up{region="a\"} 1\n# EOF\n\\"} 1"#), "{text}");
     }

@@ -7,6 +7,12 @@ use crate::control::answer::OPENAPI;
 use crate::control::fixture;
 use crate::control::route::ROUTES;
 use crate::control::view;
+use crate::samples::Known;
+use crate::samples::KnownPrefix;
+use crate::samples::Page;
+use crate::samples::Reason;
+use crate::samples::Refused;
+use crate::samples::Taken;
 
 /// `openapi.json` says of every route what the table says, and of no other.
 #[test]
@@ -85,6 +91,7 @@ fn the_schemas_fit_what_is_sent() {
             let kind = match value {
                 Value::Null => "null",
                 Value::Bool(_) => "boolean",
+                Value::Number(number) if number.is_f64() => "number",
                 Value::Number(_) => "integer",
                 Value::String(_) => "string",
                 Value::Array(_) | Value::Object(_) => "nested",
@@ -98,4 +105,22 @@ fn the_schemas_fit_what_is_sent() {
     fits(&document, &json!({ "$ref": "#/components/schemas/Status" }), &status, "status");
     let ready = view::readiness(&fixture::status());
     fits(&document, &json!({ "$ref": "#/components/schemas/Readiness" }), &ready, "ready");
+    let known = Known {
+        region: "eu".into(),
+        rtt_ms: 23.4,
+        spread: 0.5,
+        samples: 3,
+        sources: 2,
+        last: fixture::at("03:04:05"),
+        age_s: 240,
+    };
+    let prefix = "192.0.2.0/24".to_owned();
+    let prefixes = vec![KnownPrefix { prefix: prefix.clone(), regions: vec![known] }];
+    let page = serde_json::to_value(Page { prefixes, next: Some(prefix) }).unwrap();
+    fits(&document, &json!({ "$ref": "#/components/schemas/LatencyPage" }), &page, "page");
+    for reason in Reason::ALL {
+        let refused = vec![Refused { line: 1, reason, found: String::new() }];
+        let taken = serde_json::to_value(Taken { taken: 1, refused, refused_total: 1 }).unwrap();
+        fits(&document, &json!({ "$ref": "#/components/schemas/LatencyTaken" }), &taken, "taken");
+    }
 }

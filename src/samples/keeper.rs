@@ -1,0 +1,314 @@
+//! The keeper: one thread that owns the table, and a queue to it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::TrySendError;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::latency::SourceId;
+use crate::model::limits;
+use crate::samples::Counts;
+use crate::samples::Page;
+use crate::samples::Site;
+use crate::samples::Taken;
+use crate::samples::ledger::Ledger;
+use crate::samples::shelved::Shelved;
+use crate::store::Shelf;
+use crate::tasks::SpawnError;
+use crate::tasks::Tasks;
+
+/// How often the thread looks whether it should stop: nobody wakes it for that.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How often what is too old is forgotten: it counts for nothing long before.
+const EXPIRY: Duration = Duration::from_hours(1);
+
+/// The way to the table of a node; clones lead to the same.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    queue: SyncSender<Work>,
+    shared: Arc<Shared>,
+}
+
+/// Why the keeper was not asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unheard {
+    /// It is being stopped, or has ended in a panic.
+    Gone,
+    /// [`limits::LATENCY_QUEUE`] batches and questions wait already.
+    Overflow,
+}
+
+/// What is asked of the thread.
+#[derive(Debug)]
+enum Work {
+    Look(IpAddr, oneshot::Sender<Page>),
+    Page(Option<IpAddr>, oneshot::Sender<Page>),
+    Take(Vec<u8>, SourceId, oneshot::Sender<Taken>),
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// The regions of a configuration that was taken since; not in the queue, which may be full.
+    sites: Mutex<Option<Vec<Site>>>,
+    counts: Mutex<Counts>,
+    overflows: AtomicU64,
+}
+
+impl Keeper {
+    /// Starts the thread, which begins with what is on the shelf, if there is one.
+    ///
+    /// When `tasks` are told to stop it takes what waits, writes what it has, and ends.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] if there is no thread to be had.
+    pub fn start(
+        sites: Vec<Site>,
+        shelf: Option<Shelf>,
+        tasks: &Tasks,
+    ) -> Result<Self, SpawnError> {
+        let (queue, work) = sync_channel(limits::LATENCY_QUEUE);
+        let shared = Arc::new(Shared::default());
+        let mut thread = Thread {
+            ledger: Ledger::new(sites),
+            shelved: shelf.map(|shelf| Shelved::new(shelf, tasks.clone(), now())),
+            shared: Arc::clone(&shared),
+            expiry: now() + EXPIRY,
+        };
+        tasks.thread("latency", move |stop| thread.run(&work, stop))?;
+        Ok(Self { queue, shared })
+    }
+
+    /// Has a batch of lines taken, all of them from one source.
+    ///
+    /// # Errors
+    ///
+    /// [`Unheard`]: nothing of it was taken. The receiver fails if the keeper ends meanwhile.
+    pub fn take(
+        &self,
+        lines: Vec<u8>,
+        source: SourceId,
+    ) -> Result<oneshot::Receiver<Taken>, Unheard> {
+        let asked = self.ask(|reply| Work::Take(lines, source, reply));
+        if asked.as_ref().is_err_and(|why| *why == Unheard::Overflow) {
+            self.shared.overflows.fetch_add(1, Ordering::Relaxed);
+        }
+        asked
+    }
+
+    /// Asks what is known of the prefix of a client.
+    ///
+    /// # Errors
+    ///
+    /// [`Unheard`]. The receiver fails if the keeper ends meanwhile.
+    pub fn look(&self, client: IpAddr) -> Result<oneshot::Receiver<Page>, Unheard> {
+        self.ask(|reply| Work::Look(client, reply))
+    }
+
+    /// Asks what is known, page by page; `after` is the end of the page before.
+    ///
+    /// # Errors
+    ///
+    /// [`Unheard`]. The receiver fails if the keeper ends meanwhile.
+    pub fn page(&self, after: Option<IpAddr>) -> Result<oneshot::Receiver<Page>, Unheard> {
+        self.ask(|reply| Work::Page(after, reply))
+    }
+
+    /// Hands over the regions of another configuration: what is asked after this is answered
+    /// with them.
+    pub fn set_sites(&self, sites: Vec<Site>) {
+        *lock(&self.shared.sites) = Some(sites);
+    }
+
+    /// What became of samples.
+    pub fn counts(&self) -> Counts {
+        let overflows = self.shared.overflows.load(Ordering::Relaxed);
+        Counts { overflows, ..*lock(&self.shared.counts) }
+    }
+
+    fn ask<T>(
+        &self,
+        work: impl FnOnce(oneshot::Sender<T>) -> Work,
+    ) -> Result<oneshot::Receiver<T>, Unheard> {
+        let (reply, answer) = oneshot::channel();
+        match self.queue.try_send(work(reply)) {
+            Ok(()) => Ok(answer),
+            Err(TrySendError::Full(_)) => Err(Unheard::Overflow),
+            Err(TrySendError::Disconnected(_)) => Err(Unheard::Gone),
+        }
+    }
+}
+
+/// What the thread has.
+struct Thread {
+    ledger: Ledger,
+    shelved: Option<Shelved>,
+    shared: Arc<Shared>,
+    /// When to forget what is too old.
+    expiry: Instant,
+}
+
+impl Thread {
+    fn run(&mut self, queue: &Receiver<Work>, stop: &CancellationToken) {
+        if let Some(shelved) = &mut self.shelved {
+            shelved.restore(&mut self.ledger);
+        }
+        self.count();
+        while !stop.is_cancelled() {
+            match queue.recv_timeout(LOOK) {
+                Ok(work) => self.answer(work),
+                Err(RecvTimeoutError::Timeout) => self.follow(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if now() >= self.expiry {
+                self.expiry = now() + EXPIRY;
+                self.ledger.expire(Timestamp::now());
+                self.changed();
+            }
+            if let Some(shelved) = &mut self.shelved {
+                shelved.write_if_due(&self.ledger, now());
+            }
+        }
+        while let Ok(work) = queue.try_recv() {
+            self.answer(work);
+        }
+        if let Some(shelved) = &mut self.shelved {
+            shelved.close(&self.ledger);
+        }
+    }
+
+    /// Answers; whoever asked may have gone.
+    fn answer(&mut self, work: Work) {
+        self.follow();
+        let now = Timestamp::now();
+        match work {
+            Work::Look(client, reply) => drop(reply.send(self.ledger.look(client, now))),
+            Work::Page(after, reply) => drop(reply.send(self.ledger.page(after, now))),
+            Work::Take(lines, source, reply) => {
+                let taken = self.ledger.take(&lines, source, now);
+                if taken.taken > 0 {
+                    self.changed();
+                }
+                self.count();
+                drop(reply.send(taken));
+            }
+        }
+    }
+
+    /// Takes another configuration's regions, if there are any.
+    fn follow(&mut self) {
+        let sites = lock(&self.shared.sites).take();
+        if sites.is_some_and(|sites| self.ledger.renumber(sites, Timestamp::now())) {
+            self.changed();
+        }
+    }
+
+    fn changed(&mut self) {
+        self.shelved.iter_mut().for_each(Shelved::changed);
+        self.count();
+    }
+
+    fn count(&self) {
+        *lock(&self.shared.counts) = self.ledger.counts();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the pace of a thread, and no sample's time")]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::Store;
+
+    const LINE: &[u8] = br#"{"client":"192.0.2.1","region":"us","rtt_ms":20}"#;
+
+    fn sites(names: &[&str]) -> Vec<Site> {
+        names.iter().map(|name| Site { name: (*name).to_owned(), location: None }).collect()
+    }
+
+    fn open(folder: &Path, names: &[&str]) -> (Keeper, Tasks) {
+        let tasks = Tasks::new();
+        let (store, ..) = Store::open(folder, &tasks);
+        let shelf = store.shelf("latency.bin", limits::LATENCY_FILE);
+        (Keeper::start(sites(names), Some(shelf), &tasks).unwrap(), tasks)
+    }
+
+    fn end(tasks: &Tasks) {
+        tasks.cancel();
+        while tasks.running() > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn regions(keeper: &Keeper) -> Vec<String> {
+        let page = keeper.page(None).unwrap().blocking_recv().unwrap();
+        let regions = page.prefixes.into_iter().flat_map(|prefix| prefix.regions);
+        regions.map(|region| region.region).collect()
+    }
+
+    #[test]
+    fn what_was_taken_is_there_after_a_restart_and_under_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (keeper, tasks) = open(folder.path(), &["us", "eu"]);
+        let taken = keeper.take(LINE.to_vec(), SourceId(1)).unwrap().blocking_recv().unwrap();
+        assert_eq!(taken.taken, 1);
+        assert_eq!((keeper.counts().taken, keeper.counts().prefixes), (1, 1));
+        end(&tasks);
+        assert_eq!(keeper.look([192, 0, 2, 1].into()).unwrap_err(), Unheard::Gone);
+        let (keeper, tasks) = open(folder.path(), &["eu", "us"]);
+        assert_eq!(regions(&keeper), ["us"]);
+        keeper.set_sites(sites(&["us"]));
+        assert_eq!(regions(&keeper), ["us"]);
+        keeper.set_sites(sites(&["eu"]));
+        assert!(regions(&keeper).is_empty(), "a region that is gone");
+        end(&tasks);
+    }
+
+    #[test]
+    fn a_file_that_is_damaged_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("latency.bin"), b"MRDN-RTT\x01 and so on").unwrap();
+        let (keeper, tasks) = open(folder.path(), &["us"]);
+        assert!(regions(&keeper).is_empty());
+        end(&tasks);
+        let entries = fs::read_dir(folder.path()).unwrap();
+        let mut names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names: Vec<String> = names.by_ref().collect();
+        assert!(names.iter().any(|name| name.starts_with("latency.bin.broken-")), "{names:?}");
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_counts() {
+        let (queue, _work) = sync_channel(1);
+        let keeper = Keeper { queue, shared: Arc::default() };
+        let waiting = keeper.take(Vec::new(), SourceId(1));
+        assert!(waiting.is_ok());
+        assert_eq!(keeper.take(Vec::new(), SourceId(1)).unwrap_err(), Unheard::Overflow);
+        assert_eq!(keeper.counts().overflows, 1);
+    }
+}
