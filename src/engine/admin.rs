@@ -73,13 +73,18 @@ impl AdminStates {
 
     /// Takes an order. Of those that took a state away only so many are remembered.
     pub(super) fn put(&mut self, order: AdminOrder, plan: &Plan, wiring: &Wiring) {
-        self.keep(order);
+        self.keep(order, false);
         self.resolve(plan, wiring);
     }
 
     /// The same for many, which [`AdminStates::resolve`] is to follow.
-    pub(super) fn keep(&mut self, order: AdminOrder) {
-        self.ended.remove(&order.status.target);
+    pub(super) fn keep(&mut self, order: AdminOrder, is_over: bool) {
+        let target = order.status.target.clone();
+        if is_over {
+            self.ended.insert(target);
+        } else {
+            self.ended.remove(&target);
+        }
         self.orders.insert(order.status.target.clone(), order);
         if self.orders.len() > 2 * limits::ADMIN_STATES {
             let past = self.orders.values().filter(|order| !self.is_set(order));

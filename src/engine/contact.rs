@@ -39,6 +39,8 @@ pub(super) struct Line {
     pub(super) why: String,
     /// Since when nobody was heard for longer than a moment.
     lost: Option<Timestamp>,
+    /// Since when verdicts have held: when votes decided last.
+    held: Option<Timestamp>,
 }
 
 impl Line {
@@ -52,6 +54,7 @@ impl Line {
     pub(super) fn set_back(&mut self, now: Timestamp) {
         self.since = self.since.map(|since| since.min(now));
         self.lost = self.lost.map(|lost| lost.min(now));
+        self.held = self.held.map(|held| held.min(now));
     }
 
     /// Since when nobody is heard, if that is lost `now`: a link that comes and goes is lost
@@ -115,7 +118,8 @@ impl Engine {
     /// What the votes on a check come to, as far as they may decide now.
     pub(super) fn finding(&self, id: CheckId, state: &CheckState) -> Option<Finding> {
         let before = state.verdict;
-        if before == Verdict::Unknown || state.is_provisional {
+        let is_alone = self.line.contact == Contact::Alone;
+        if before == Verdict::Unknown || state.is_provisional && !is_alone {
             let found = self.panel.find(id, Verdict::Unknown)?;
             let verdict = match found.verdict {
                 Verdict::Unknown => before,
@@ -127,7 +131,12 @@ impl Engine {
         if self.is_all_there_is() {
             return Some(found);
         }
-        let holds = Finding { verdict: before, ..found };
+        // What holds against a majority flips as soon as that may decide.
+        let down_in = match (before, found.verdict) {
+            (Verdict::Up, Verdict::Down) => Some(Duration::ZERO),
+            _ => found.down_in,
+        };
+        let holds = Finding { verdict: before, down_in, ..found };
         match self.line.contact {
             Contact::Alone => self.own_finding(id, holds),
             Contact::Lost if self.is_enough(id) => self.own_finding(id, holds),
@@ -181,7 +190,11 @@ impl Engine {
                 self.line.lost
             }
         };
-        self.line = Line { contact, since: Some(now), why, lost };
+        let held = match (contact, self.line.contact) {
+            (Contact::Lost, Contact::Starting | Contact::Joined) => Some(now),
+            _ => self.line.held,
+        };
+        self.line = Line { contact, since: Some(now), why, lost, held };
         self.panel.touch_all();
     }
 
@@ -202,7 +215,7 @@ impl Engine {
         let own = self.panel.own().and_then(|_| self.vantage.sightings().get(id.index()));
         let Some(own) = own else { return Some(holds) };
         // Both may have been set back to the same time.
-        let is_new = own.opinion().since() >= self.line.since;
+        let is_new = own.opinion().since() >= self.line.held;
         let verdict = match own.vote() {
             Vote::Up { .. } if is_new => Verdict::Up,
             Vote::Down if is_new => Verdict::Down,

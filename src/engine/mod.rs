@@ -339,6 +339,11 @@ impl Engine {
         self.last_tick = now;
         self.keep_calendar(now);
         self.dirty.extend(self.ramping.iter().map(|id| id.service));
+        self.end_orders(now);
+    }
+
+    /// Lets go of what is ordered until now.
+    fn end_orders(&mut self, now: Timestamp) {
         for ended in self.admin.expire(now, &self.plan, &self.wiring) {
             let services = admin::concerned(&ended.target, &self.plan, &self.wiring);
             self.dirty.extend(services.unwrap_or_default());

@@ -95,22 +95,28 @@ impl Engine {
         let stored: BTreeSet<_> = orders.iter().map(|order| order.status.target.clone()).collect();
         let lacking = self.admin.orders().filter(|own| !stored.contains(&own.status.target));
         self.effects.orders.extend(lacking.cloned());
-        orders.into_iter().for_each(|order| self.take_order(order, now));
+        for order in orders {
+            let known = self.admin.order(&order.status.target).cloned();
+            // What is not taken is not to stay in place of a better one. Only here: who gave it
+            // puts it back, and once a minute is often enough for that.
+            if self.fits(&order, known.as_ref(), now).is_err() {
+                self.effects.orders.extend(known);
+            }
+            self.take_order(order, now);
+        }
         self.follow_orders(now);
     }
 
     /// Orders were taken: finds what they are about, and which of them are over.
     fn follow_orders(&mut self, now: Timestamp) {
         self.admin.resolve(&self.plan, &self.wiring);
-        drop(self.admin.expire(now, &self.plan, &self.wiring));
+        self.end_orders(now);
     }
 
     fn take_order(&mut self, mut order: AdminOrder, now: Timestamp) {
         let target = order.status.target.clone();
         let known = self.admin.order(&target).cloned();
         if let Err(why) = self.fits(&order, known.as_ref(), now) {
-            // What is not taken is not to stay in the store either, in place of a better one.
-            self.effects.orders.extend(known);
             why.into_iter().for_each(|why| self.trouble(why, now));
             return;
         }
@@ -129,13 +135,13 @@ impl Engine {
         let before = self.admin.get(&target);
         let services = admin::concerned(&target, &self.plan, &self.wiring).unwrap_or_default();
         let AdminStatus { state, who, why, stamp, until, .. } = order.status.clone();
-        self.admin.keep(order);
+        let is_over = until.is_some_and(|until| until <= now);
+        self.admin.keep(order, is_over);
         if state == AdminState::Auto {
             self.let_back(&target, &services);
         }
         self.dirty.extend(services);
         self.effects.save = true;
-        let is_over = until.is_some_and(|until| until <= now);
         if before != state && !is_over {
             let who = format!("{who} on {}", stamp.node);
             self.tell(now, What::Admin { target, state, who, why });

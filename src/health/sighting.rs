@@ -149,12 +149,13 @@ impl Sighting {
     }
 
     /// What it votes: nothing by what another process saw before, and nothing while it can't
-    /// look. The verdict that stands holds meanwhile.
+    /// look. The verdict that stands holds meanwhile. A heartbeat is not looked for: what was
+    /// remembered of it counts until silence says otherwise.
     pub fn vote(&self) -> Vote {
         match (self.opinion.verdict(), &self.unable) {
             (_, Some(_)) => Vote::Unable,
             (Verdict::Unknown, None) => Vote::Unknown,
-            _ if self.last.is_none() => Vote::Unknown,
+            _ if self.last.is_none() && !self.is_pushed => Vote::Unknown,
             (Verdict::Down, None) => Vote::Down,
             (Verdict::Up, None) => Vote::Up { failures: self.opinion.failures() },
         }

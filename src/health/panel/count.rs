@@ -33,7 +33,11 @@ impl Panel {
         let verdict = ballot.verdict(&item.voting, before);
         let down_in = (verdict == Verdict::Up).then(|| {
             let left = self.left(id, item.fall);
-            let probes = ballot.down_after(&item.voting, &left);
+            // Where nobody has looked since it started, as if all had just done.
+            let probes = match left.is_empty() {
+                true => Some(item.fall),
+                false => ballot.down_after(&item.voting, &left),
+            };
             probes.map(|probes| item.interval.saturating_mul(u32::from(probes.max(1))))
         });
         let mut heard = self.of(id).filter(|(seat, _)| seat.hearing == Hearing::Heard);
@@ -87,8 +91,11 @@ impl Panel {
 
     fn ballot(&self, id: CheckId) -> Ballot {
         // What a vantage does not have yet is not what it is not to have.
+        let own = self.own.and_then(|own| self.seats.get(own.index()));
+        let is_own = |seat: &Seat| own.is_some_and(|own| own.name == seat.name);
         let vote = |seat: &Seat, vote| match vote {
-            Vote::Absent if seat.is_settling => Vote::Unknown,
+            // The own vantage has every check, and says so to the others.
+            Vote::Absent if seat.is_settling || is_own(seat) => Vote::Unknown,
             Vote::Absent | Vote::Unknown | Vote::Unable | Vote::Down | Vote::Up { .. } => vote,
         };
         let votes = self.of(id).map(|(seat, of)| (seat.group, seat.counts(), vote(seat, of)));

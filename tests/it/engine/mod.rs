@@ -2,6 +2,7 @@
 
 mod chaos;
 mod operators;
+mod others;
 mod verdicts;
 
 use std::net::IpAddr;

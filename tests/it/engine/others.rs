@@ -1,0 +1,115 @@
+//! What comes of other nodes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use meridian::engine::AdminChange;
+use meridian::engine::AdminOrder;
+use meridian::engine::Event;
+use meridian::engine::Saved;
+use meridian::health::Exception;
+use meridian::health::Opinions;
+use meridian::health::Outcome;
+use meridian::health::Report;
+use meridian::health::Roll;
+use meridian::health::Verdict;
+use meridian::health::Vote;
+use meridian::model::AdminState;
+use meridian::model::Probe;
+use meridian::model::Quorum;
+use meridian::model::Vantages;
+
+use crate::engine::EU;
+use crate::engine::Rig;
+
+fn drain(until: Option<jiff::Timestamp>) -> AdminChange {
+    AdminChange {
+        target: "eu".parse().unwrap(),
+        state: AdminState::Drained,
+        who: "ada".into(),
+        why: "a test".into(),
+        until,
+        force: false,
+    }
+}
+
+/// The end of an order that a reading comes upon before the clock does.
+#[test]
+fn an_order_that_ends_while_others_are_read_ends_for_clients_too() {
+    let mut rig = Rig::up(|_| {});
+    let until = rig.now + Duration::from_secs(60);
+    rig.engine.change(drain(Some(until)), rig.now).unwrap();
+    rig.publish();
+    assert_ne!(rig.first(EU).0, "203.0.113.2");
+    rig.now = until;
+    rig.engine.step(Event::Read(Vec::new(), BTreeSet::new()), rig.now);
+    rig.publish();
+    assert_eq!(rig.first(EU).0, "203.0.113.2");
+}
+
+/// Two nodes that can't agree on the time do not write over each other without end.
+#[test]
+fn what_is_refused_is_replaced_by_a_reading_and_not_by_each_word() {
+    let mut rig = Rig::up(|_| {});
+    rig.engine.change(drain(None), rig.now).unwrap();
+    let ours = rig.engine.effects(rig.now).orders.remove(0);
+    let mut ahead: AdminOrder = ours.clone();
+    ahead.status.state = AdminState::Auto;
+    ahead.status.stamp.ms += 2 * 24 * 3_600_000;
+    ahead.status.stamp.node = "ns2".into();
+    rig.engine.step(Event::Order(Box::new(ahead.clone())), rig.now);
+    assert_eq!(rig.engine.effects(rig.now).orders, []);
+    rig.engine.step(Event::Read(vec![ahead], BTreeSet::new()), rig.now);
+    assert_eq!(rig.engine.effects(rig.now).orders, [ours]);
+    assert_eq!(rig.engine.status(rig.now).admin.len(), 1);
+}
+
+/// A heartbeat that reaches one node, and that node starts again before the next.
+#[test]
+fn who_receives_a_heartbeat_remembers_it_over_a_restart() {
+    let tweak = |plan: &mut meridian::engine::Plan| {
+        plan.monitors[0].probe = Probe::Push;
+        plan.monitors[0].voting.quorum = Quorum::Count(1);
+        plan.monitors[0].voting.min_vantages = Some(1);
+        let mut vantages = Vantages::alone("ns1");
+        let mut other = Vantages::alone("ns2").all.remove(0);
+        other.group = meridian::model::VantageGroupId(1);
+        vantages.all.push(other);
+        vantages.groups.push("ns2".into());
+        plan.vantages = vantages;
+    };
+    let mut rig = Rig::new(tweak);
+    rig.probe_all(&[]);
+    let saved = Saved::read(&rig.engine.saved().text()).unwrap();
+    let mut after = Rig::restored(rig.plan.clone(), Some(saved));
+    let silent = |at| Exception { at, vote: Vote::Down, since: None, reason: "silent".into() };
+    let len = u32::try_from(rig.plan.checks.all.len()).unwrap();
+    let said = Opinions {
+        vantage: "ns2".into(),
+        instance: 2,
+        sequence: 1,
+        at: after.now,
+        heartbeat: Duration::from_secs(10),
+        roll: Roll::of(&rig.plan.checks.all).digest(),
+        len,
+        exceptions: (0..len).map(silent).collect(),
+    };
+    after.engine.step(Event::Opinions(Box::new(said), Duration::ZERO), after.now);
+    after.publish();
+    let verdicts = |rig: &Rig| {
+        let status = rig.engine.status(rig.now);
+        status.checks.iter().map(|check| check.verdict).collect::<Vec<_>>()
+    };
+    assert!(verdicts(&after).iter().all(|verdict| *verdict == Verdict::Up));
+    // Silence counts against it all the same.
+    for _ in 0..3 {
+        for check in after.plan.checks.all.clone() {
+            let outcome = Outcome::Failure("silent".into());
+            let took = Duration::ZERO;
+            let report = Report { check: check.key, outcome, took, certificate_ends: None };
+            after.engine.step(Event::Report(report), after.now);
+        }
+    }
+    after.publish();
+    assert!(verdicts(&after).iter().all(|verdict| *verdict == Verdict::Down));
+}
