@@ -98,12 +98,13 @@ fn measure(
             regions: policy.regions.iter().copied().collect(),
             whole_order: false,
             partition,
+            orders: None,
         })
         .collect();
     let mut times = Vec::new();
     let mut maps: Vec<SteeringMap> = Vec::new();
     for _ in 0..5 {
-        let atlas = Atlas::new(vec![Arc::clone(database)], Nets::default(), &prefixes);
+        let atlas = Atlas::new(vec![Arc::clone(database)], Nets::default(), &prefixes, &[]);
         let start = on_cpu();
         maps = compile(&atlas, regions, &plans, &prefixes).expect("the database is sound");
         times.push(on_cpu() - start);

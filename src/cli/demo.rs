@@ -17,6 +17,7 @@ use crate::cli::Exit;
 use crate::cli::arguments::Demo;
 use crate::cli::chain;
 use crate::cli::identity::Identity;
+use crate::cli::node::Learned;
 use crate::cli::node::Node;
 use crate::cli::node::listen;
 use crate::cli::node::prepare;
@@ -46,7 +47,9 @@ pub(super) fn run(options: &Demo) -> Exit {
     };
     let path = folder.0.join("meridian.toml");
     let identity = Identity::new(Some("demo".to_owned()));
-    let Ok(prepared) = prepare(&path, &Look::new(), &identity) else { return Exit::Usage };
+    let Ok(prepared) = prepare(&path, &Look::new(), &identity, Learned::OnDisk, true) else {
+        return Exit::Usage;
+    };
     serve::serve(async || {
         let listeners = listen(&prepared)?;
         let tasks = Tasks::new();

@@ -41,12 +41,17 @@ fn with_atlas(from: &Databases, show: impl FnOnce(&Atlas) -> Exit) -> Exit {
             report(&loaded.diagnostics, &loaded.sources);
         }
         return loaded.config.map_or(Exit::Usage, |config| {
-            show(&snapshot::atlas(&config.databases, &config.nets, &config.policies))
+            show(&snapshot::atlas(
+                &config.databases,
+                &config.nets,
+                &config.policies,
+                &config.orders,
+            ))
         });
     }
     let open = |path: &PathBuf| Database::open(path).map(Arc::new);
     match from.database.iter().map(open).collect() {
-        Ok(databases) => show(&Atlas::new(databases, Nets::default(), &[])),
+        Ok(databases) => show(&Atlas::new(databases, Nets::default(), &[], &[])),
         Err(error) => {
             fail(&chain(&error));
             Exit::Usage
@@ -246,7 +251,7 @@ mod tests {
             ("dbip/country.mmdb", false),
         ] {
             let database = Database::from_bytes(octets.to_vec(), label).unwrap();
-            let atlas = Atlas::new(vec![Arc::new(database)], Nets::default(), &[]);
+            let atlas = Atlas::new(vec![Arc::new(database)], Nets::default(), &[], &[]);
             let located = atlas.locate(address).unwrap();
             assert_eq!(credit(&located).is_some(), credited, "{label}");
             let text = located_text(&atlas, address, &located);

@@ -8,6 +8,7 @@ use crate::cli::Exit;
 use crate::cli::arguments::Serve;
 use crate::cli::color;
 use crate::cli::identity::Identity;
+use crate::cli::node::Learned;
 use crate::cli::node::Node;
 use crate::cli::node::listen;
 use crate::cli::node::prepare;
@@ -21,7 +22,9 @@ pub(super) fn run(options: &Serve) -> Exit {
     log();
     let path = &options.configured.config;
     let identity = Identity::new(options.node.clone());
-    let Ok(prepared) = prepare(path, &Look::new(), &identity) else { return Exit::Usage };
+    let Ok(prepared) = prepare(path, &Look::new(), &identity, Learned::OnDisk, true) else {
+        return Exit::Usage;
+    };
     serve(async || {
         let listeners = listen(&prepared)?;
         Node::start(path, identity, prepared, listeners, Tasks::new()).await

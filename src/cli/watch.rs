@@ -32,6 +32,11 @@ impl Watched {
         Self { seen, pending: None }
     }
 
+    /// Whether these are the files, as they were.
+    pub(super) fn is_as(&self, look: &Look) -> bool {
+        self.seen == *look
+    }
+
     /// How the files are now.
     pub(super) fn look(&self) -> Look {
         look(self.seen.keys().cloned())

@@ -5,6 +5,7 @@
 //! caller drops the result if anything was an error.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -110,6 +111,7 @@ pub(super) fn check(
         hooks: hook::check(raw.hooks, problems),
         zones: gathered.zones.into_iter().map(|z| (z.apex.value, z.records)).collect(),
         databases: gathered.databases,
+        orders: Arc::default(),
         nets: raw.nets.tagged.into_iter().map(|(net, tag)| (net, tag.value)).collect(),
         regions,
         policies: policies.into_iter().map(|checked| checked.policy).collect(),
@@ -118,6 +120,7 @@ pub(super) fn check(
         maintenance,
         cluster: raw.cluster.map(|at| at.value.cluster),
         vantages,
+        latency: raw.latency.map(|at| at.value).unwrap_or_default(),
         state: raw.state.and_then(|at| at.value),
         places,
     }

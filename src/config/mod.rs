@@ -38,6 +38,7 @@ mod files;
 mod gather;
 mod geography;
 mod hook;
+mod latency;
 mod maintenance;
 mod monitor;
 mod monitors;
@@ -69,6 +70,7 @@ pub use cluster::{Cluster, Login};
 pub use codes::CODES;
 pub use control::{Access, Control, Role, Token};
 pub use hook::{Hook, HookAction, HookEvent};
+pub use latency::Latency;
 pub use render::{Format, render};
 pub use server::Server;
 pub use state::state_directory;
@@ -88,6 +90,7 @@ use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::geo::Database;
 use crate::health::Checks;
+use crate::latency::Orders;
 use crate::model::Code;
 use crate::model::Diagnostic;
 use crate::model::Maintenance;
@@ -116,6 +119,8 @@ pub struct Config {
     pub zones: Vec<(Name, Vec<Record>)>,
     /// The GeoIP databases, in the order of the file.
     pub databases: Vec<Arc<Database>>,
+    /// What was measured of round trips; none as files are read, since a node learns it.
+    pub orders: Arc<Orders>,
     /// The operator's networks and their tags.
     pub nets: Vec<(IpNet, String)>,
     /// Regions in the order of the files; `RegionId` is a position in here.
@@ -128,6 +133,8 @@ pub struct Config {
     pub monitors: Vec<Monitor>,
     /// Planned times without clients, in the order of the files.
     pub maintenance: Vec<Maintenance>,
+    /// What measured round trips do.
+    pub latency: Latency,
     /// Where state is kept, if `[state]` says so; [`state_directory`] knows where otherwise.
     pub state: Option<PathBuf>,
     /// With whom it shares what it knows; `None`: it is alone.

@@ -12,6 +12,8 @@ use crate::config::geography;
 use crate::config::geography::Nets;
 use crate::config::hook;
 use crate::config::hook::Hook;
+use crate::config::latency;
+use crate::config::latency::Latency;
 use crate::config::maintenance;
 use crate::config::monitor;
 use crate::config::monitor::Votes;
@@ -59,6 +61,7 @@ pub(super) struct Raw {
     pub(super) policies: Vec<policy::Written>,
     pub(super) services: Vec<service::Written>,
     pub(super) maintenance: Vec<maintenance::Written>,
+    pub(super) latency: Option<At<Latency>>,
     pub(super) state: Option<At<Option<PathBuf>>>,
     /// Patterns of files to include, in the main file only.
     pub(super) include: Vec<At<PathBuf>>,
@@ -99,6 +102,10 @@ impl Raw {
         if let Some(section) = root.section("state") {
             let span = section.name.span;
             once(&root, &mut self.state, At { value: state::read(section), span }, "state");
+        }
+        if let Some(section) = root.section("latency") {
+            let span = section.name.span;
+            once(&root, &mut self.latency, At { value: latency::read(section), span }, "latency");
         }
         if let Some(section) = root.section("cluster") {
             let span = section.name.span;

@@ -49,6 +49,7 @@ mod troubles;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -89,6 +90,7 @@ pub use crate::health::Verdict;
 use crate::health::Vote;
 use crate::model::AdminState;
 use crate::model::RegionId;
+use crate::snapshot::World;
 use crate::steer::ServiceStanding;
 
 /// What happens to an engine.
@@ -115,6 +117,8 @@ pub enum Event {
     Trouble(String),
     /// Another configuration was taken; what is known of what stays is kept.
     Reconfigured(Box<Plan>),
+    /// The maps of the same configuration were compiled again.
+    Remapped(Arc<World>),
     /// Time passed.
     Tick,
 }
@@ -245,8 +249,16 @@ impl Engine {
             Event::Card(card, age) => self.heard_of(*card, age, now),
             Event::Trouble(why) => self.trouble(why, now),
             Event::Reconfigured(plan) => self.reconfigure(*plan, now),
+            Event::Remapped(world) => self.remap(world),
             Event::Tick => self.tick(now),
         }
+    }
+
+    /// Takes maps that rank otherwise: services may be tied, and parted by groups, otherwise.
+    fn remap(&mut self, world: Arc<World>) {
+        self.plan.world = world;
+        self.wiring = Wiring::new(&self.plan);
+        self.dirty.extend(0..self.services.len());
     }
 
     /// What there is to tell since the last call. Made apart from the effects, so that answers

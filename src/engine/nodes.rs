@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::engine::Contact;
 use crate::engine::Engine;
 use crate::engine::NodeStatus;
 use crate::health::Unreadable;
@@ -136,6 +137,16 @@ impl Engine {
             quietest.iter().for_each(|name| drop(others.remove(name)));
         }
         others.insert(card.node.clone(), (card, heard));
+    }
+
+    /// Whether this node decides what one alone decides for all: of the nodes that answer and were
+    /// heard of lately it is the first by name. Nobody decides who can't be heard.
+    pub fn is_first(&self, now: Timestamp) -> bool {
+        let name = &self.plan.node.name;
+        let is_there = |heard: Timestamp| now < heard + 3 * CARD;
+        let others = self.nodes.others.values();
+        let mut earlier = others.filter(|(card, _)| card.answers && card.node < *name);
+        self.line.contact == Contact::Joined && earlier.all(|(_, heard)| !is_there(*heard))
     }
 
     pub(super) fn nodes(&self) -> Vec<NodeStatus> {

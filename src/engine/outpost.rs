@@ -83,6 +83,7 @@ impl Outpost {
             Event::Read(_, rolls) => self.vantage.put_back(&rolls, now),
             Event::Trouble(why) => self.trouble(why, now),
             Event::Reconfigured(_)
+            | Event::Remapped(_)
             | Event::Tick
             | Event::Roll(_)
             | Event::Order(_)

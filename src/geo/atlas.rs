@@ -4,6 +4,7 @@
 //!   databases ──┐                        ┌─► walk:   every network, in order
 //!   nets ───────┼─► Atlas ───────────────┤
 //!   rules' nets ┤   (merge per network)  └─► locate: one address
+//!   measured ───┤
 //!   countries ──┘
 //! ```
 //!
@@ -37,7 +38,7 @@ use crate::model::Family;
 use crate::model::Place;
 use crate::model::limits;
 
-/// Databases, the operator's nets, and the prefixes that rules name.
+/// Databases, the operator's nets, the prefixes that rules name, and blocks that were measured.
 #[derive(Debug)]
 pub struct Atlas {
     pub(super) databases: Vec<Arc<Database>>,
@@ -84,15 +85,21 @@ pub(super) enum Situation {
 }
 
 impl Atlas {
-    /// Puts the sources together. `prefixes` are what rules name; overlays tell
-    /// them by their positions in this list, which should have each once.
+    /// Puts the sources together. `prefixes` are what rules name, `measured` are blocks in which
+    /// round trips were measured; overlays tell them by their positions in these lists, which
+    /// should have each once.
     ///
     /// # Panics
     ///
     /// With more databases than [`limits::DATABASES`].
-    pub fn new(databases: Vec<Arc<Database>>, nets: Nets, prefixes: &[IpNet]) -> Self {
+    pub fn new(
+        databases: Vec<Arc<Database>>,
+        nets: Nets,
+        prefixes: &[IpNet],
+        measured: &[IpNet],
+    ) -> Self {
         assert!(databases.len() <= limits::DATABASES, "the configuration was checked");
-        let overlays = OverlayTrie::new(&nets, prefixes);
+        let overlays = OverlayTrie::new(&nets, prefixes, measured);
         Self { databases, overlays, countries: Countries::builtin(), nets }
     }
 

@@ -1,5 +1,5 @@
-//! What lies over the databases: the operator's nets, the prefixes that rules
-//! name, special-purpose blocks and blocks of IPv6 that carry IPv4.
+//! What lies over the databases: the operator's nets, the prefixes that rules name, blocks that
+//! were measured, special-purpose blocks and blocks of IPv6 that carry IPv4.
 //!
 //! ```text
 //!   prefixes with marks ─ sort ─► one trie per family ─ leaf ─► Patch { overlay, ground }
@@ -7,7 +7,8 @@
 //!
 //! # Invariants
 //!
-//! - A leaf's patch has the marks of every prefix that covers it.
+//! - A leaf's patch has the marks of every prefix that covers it; of blocks that were measured,
+//!   that of the closest.
 //! - A prefix inside a block that carries IPv4 lies over the IPv4 network it
 //!   stands for; the block itself is one leaf.
 
@@ -38,11 +39,12 @@ impl OverlayId {
     }
 }
 
-/// The tags and the rules' prefixes that cover a network.
+/// The tags, the rules' prefixes and the measured block that cover a network.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Overlay {
     tags: Box<[TagId]>,
     prefixes: Box<[u32]>,
+    measured: Option<u32>,
 }
 
 impl Overlay {
@@ -54,6 +56,12 @@ impl Overlay {
     /// The prefixes, ascending, as positions in the list that the atlas was given.
     pub fn prefixes(&self) -> &[u32] {
         &self.prefixes
+    }
+
+    /// The closest of the measured blocks that hold it, by its position in the list that the
+    /// atlas was given.
+    pub const fn measured(&self) -> Option<u32> {
+        self.measured
     }
 
     /// Whether a tag is among them. O(log n).
@@ -68,7 +76,7 @@ impl Overlay {
 
     /// Whether nothing covers the network.
     pub fn is_empty(&self) -> bool {
-        self.tags.is_empty() && self.prefixes.is_empty()
+        self.tags.is_empty() && self.prefixes.is_empty() && self.measured.is_none()
     }
 }
 
@@ -106,12 +114,13 @@ pub(super) struct OverlayTrie {
 }
 
 impl OverlayTrie {
-    /// Lays the nets and prefixes over the special-purpose blocks.
-    pub(super) fn new(nets: &Nets, prefixes: &[IpNet]) -> Self {
+    /// Lays the nets, prefixes and measured blocks over the special-purpose blocks.
+    pub(super) fn new(nets: &Nets, prefixes: &[IpNet], measured: &[IpNet]) -> Self {
         let mut marks = Vec::new();
         let tags = nets.iter().map(|(net, tag)| (net, Mark::Tag(tag)));
         let numbers = (0_u32..).zip(prefixes).map(|(n, net)| (*net, Mark::Prefix(n)));
-        for (net, mark) in tags.chain(numbers) {
+        let blocks = (0_u32..).zip(measured).map(|(n, net)| (*net, Mark::Measured(n)));
+        for (net, mark) in tags.chain(numbers).chain(blocks) {
             let network = Network::from(net);
             marks.push((Carrier::unpack(network).unwrap_or(network), mark));
         }
@@ -200,6 +209,7 @@ impl OverlayTrie {
 #[derive(Clone, Copy, Debug)]
 enum Mark {
     Ground(Ground),
+    Measured(u32),
     Prefix(u32),
     Tag(TagId),
 }
@@ -252,10 +262,12 @@ impl Builder {
     fn leaf(&mut self, marks: &[Mark]) -> OverlayCursor {
         let mut tags = Vec::new();
         let mut prefixes = Vec::new();
+        let mut measured = None;
         let mut ground = Ground::Global;
         for mark in marks {
             match *mark {
                 Mark::Ground(closer) => ground = closer,
+                Mark::Measured(block) => measured = Some(block),
                 Mark::Prefix(prefix) => prefixes.push(prefix),
                 Mark::Tag(tag) => tags.push(tag),
             }
@@ -263,7 +275,7 @@ impl Builder {
         tags.sort_unstable();
         tags.dedup();
         prefixes.sort_unstable();
-        let overlay = Overlay { tags: tags.into(), prefixes: prefixes.into() };
+        let overlay = Overlay { tags: tags.into(), prefixes: prefixes.into(), measured };
         let fresh = OverlayId(u32::try_from(self.overlays.len()).expect("one per leaf at most"));
         let overlay = *self.overlays.entry(overlay).or_insert(fresh);
         let patch = Patch { overlay, ground };
@@ -306,7 +318,7 @@ mod tests {
             nets.insert(net(prefix), tag);
         }
         let prefixes = [net("10.1.2.0/24"), net("0.0.0.0/0"), net("10.1.2.3/32")];
-        let trie = OverlayTrie::new(&nets, &prefixes);
+        let trie = OverlayTrie::new(&nets, &prefixes, &[]);
         let special = Ground::Special;
         let cases: &[(&str, &[&str], &[u32], Ground)] = &[
             ("10.9.9.9", &["corp"], &[1], special),
@@ -335,8 +347,25 @@ mod tests {
     }
 
     #[test]
+    fn of_measured_blocks_the_closest_holds() {
+        let blocks = [net("192.0.0.0/20"), net("8.8.0.0/20"), net("8.8.8.0/24")];
+        let trie = OverlayTrie::new(&Nets::default(), &[], &blocks);
+        for (address, measured) in [
+            ("8.8.8.8", Some(2)),
+            ("8.8.9.8", Some(1)),
+            ("8.8.16.8", None),
+            ("192.0.2.1", Some(0)),
+            ("192.0.9.1", Some(0)),
+        ] {
+            let network = Network::from(address.parse::<IpAddr>().unwrap());
+            let (patch, _) = trie.descend(network.family(), network.start());
+            assert_eq!(trie.overlay(patch.overlay).measured(), measured, "{address}");
+        }
+    }
+
+    #[test]
     fn a_trie_of_the_special_blocks_alone_has_one_overlay() {
-        let trie = OverlayTrie::new(&Nets::default(), &[]);
+        let trie = OverlayTrie::new(&Nets::default(), &[], &[]);
         assert_eq!(trie.overlays().len(), 1);
         assert_eq!(trie.overlays()[0], Overlay::default());
     }

@@ -29,6 +29,7 @@ use crate::geo::search_tree::Cursor;
 use crate::geo::search_tree::SearchTree;
 use crate::geo::search_tree::TreeError;
 use crate::model::Family;
+use crate::model::Place;
 
 /// How often a node may be visited on average. Vendors share subtrees for
 /// blocks that carry IPv4, which the walk leaves out; a tree has one visit a node.
@@ -71,6 +72,32 @@ impl Atlas {
             3 | 4 => Walk::<4, _>::run(self, visitor),
             _ => Walk::<8, _>::run(self, visitor),
         }
+    }
+}
+
+impl Atlas {
+    /// The places of all networks, each once. Takes as long as a walk.
+    ///
+    /// # Errors
+    ///
+    /// If a database is damaged.
+    pub fn places(&self) -> Result<Vec<Place>, DatabaseError> {
+        let mut seen: Vec<bool> = Vec::new();
+        let mut places = Vec::new();
+        self.walk(&mut |loci: &Loci, _: Network, id: LocusId| {
+            if seen.len() <= id.index() {
+                seen.resize(id.index() + 1, false);
+            }
+            let Some(slot) = seen.get_mut(id.index()).filter(|slot| !**slot) else { return };
+            *slot = true;
+            match loci.locus(id) {
+                Locus::Claimed { place, .. } | Locus::Known { place, .. } => {
+                    places.push(*loci.place(place));
+                }
+                Locus::AskResolver | Locus::Carried(_) => {}
+            }
+        })?;
+        Ok(places)
     }
 }
 

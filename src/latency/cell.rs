@@ -176,7 +176,7 @@ impl Cell {
         // each sample of one a little less. Those that contradict each other are as good as one.
         let (agree, each) =
             if spread > REACH { (1, 1) } else { (sources.min(4), samples / u32::from(sources)) };
-        let doubt = 0.1_f64.powi(i32::from(agree)) / f64::from(each.clamp(1, 100));
+        let doubt = 0.1_f64.powi(i32::from(agree)) / f64::from(each.clamp(1, 255));
         Some(Summary {
             ln_us,
             variance: (NOISE.powi(2) + spread.powi(2)) / weights.max(0.05),

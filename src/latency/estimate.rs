@@ -16,7 +16,7 @@ use crate::latency::field::Forecast;
 use crate::latency::levels::Group;
 use crate::latency::light_us;
 use crate::latency::model::Expected;
-use crate::latency::model::Square;
+use crate::latency::model::Spot;
 use crate::latency::model::scaled;
 use crate::latency::trust::Deviation;
 use crate::latency::trust::shrunk;
@@ -32,7 +32,7 @@ const SURE_INFERRED: f64 = 2.0;
 /// And by how many milliseconds at the least: nobody notices one.
 const WORTH_MS: f64 = 1.0;
 
-/// Anchors without which nothing is inferred for others than the measured: the distance model
+/// Anchors without which nothing is inferred for places where nobody was measured: the distance model
 /// alone has taken three numbers from them.
 const ANCHORS: usize = 20;
 
@@ -72,9 +72,7 @@ pub struct Estimate {
 impl Estimate {
     /// The chance that the truth is within a quarter of it.
     pub fn confidence(&self) -> f64 {
-        let x = 1.25_f64.ln() / (self.spread.max(1e-6) * std::f64::consts::SQRT_2);
-        // The error function, to four digits.
-        (x * (1.128 + 0.1009 * x * x)).tanh()
+        confidence(self.spread)
     }
 
     /// The mean of what the round trip may be: what regions are ordered by.
@@ -89,7 +87,7 @@ pub struct Estimator<'a> {
     table: &'a Table,
     model: &'a Model,
     now: Tick,
-    forecasts: HashMap<Square, Option<Forecast>>,
+    forecasts: HashMap<Spot, Option<Forecast>>,
 }
 
 /// What is made of one subject.
@@ -97,7 +95,7 @@ struct Assessment {
     estimates: Vec<Estimate>,
     /// Variances of what each estimate does not share with the others, by region.
     apart: Vec<f64>,
-    square: Square,
+    spot: Spot,
     measured: bool,
 }
 
@@ -123,8 +121,9 @@ impl<'a> Estimator<'a> {
     /// measured says otherwise, and says it surely. Empty for a subject without coordinates.
     pub fn order(&mut self, subject: &Subject, wanted: impl Fn(RegionId) -> bool) -> Vec<Estimate> {
         let Some(made) = self.assess(subject) else { return Vec::new() };
-        let forecast = self.forecasts.get(&made.square).and_then(Option::as_ref);
-        let is_informed = made.measured || self.model.anchors() >= ANCHORS;
+        let forecast = self.forecasts.get(&made.spot).and_then(Option::as_ref);
+        let is_near = made.measured || matches!(made.spot, Spot::Measured(_));
+        let is_informed = is_near || self.model.anchors() >= ANCHORS;
         let sure = if made.measured { SURE_MEASURED } else { SURE_INFERRED };
         let mut left: Vec<Estimate> =
             made.estimates.into_iter().filter(|estimate| wanted(estimate.region)).collect();
@@ -150,12 +149,12 @@ impl<'a> Estimator<'a> {
     fn assess(&mut self, subject: &Subject) -> Option<Assessment> {
         let at = subject.place.coordinates?;
         let model = self.model;
-        let square = Model::square(at);
-        if self.forecasts.len() >= KEPT && !self.forecasts.contains_key(&square) {
+        let spot = model.spot(at);
+        if self.forecasts.len() >= KEPT && !self.forecasts.contains_key(&spot) {
             self.forecasts.clear();
         }
         let forecast =
-            self.forecasts.entry(square).or_insert_with(|| model.forecast(square)).as_ref()?;
+            self.forecasts.entry(spot).or_insert_with(|| model.forecast(spot)).as_ref()?;
         let expected = model.expected(at);
         let measured: Vec<(RegionId, Summary)> = subject
             .prefix
@@ -182,7 +181,7 @@ impl<'a> Estimator<'a> {
             }
         }
         let estimates = drafts.iter().map(|draft| draft.finish(self.now)).collect();
-        Some(Assessment { estimates, apart, square, measured: is_own })
+        Some(Assessment { estimates, apart, spot, measured: is_own })
     }
 }
 
@@ -297,6 +296,13 @@ fn add_own(drafts: &mut [Draft], measured: &[(RegionId, Summary)]) {
             draft.count = summary.samples;
         }
     }
+}
+
+/// The chance that the truth is within a quarter of an estimate of this spread.
+pub(super) fn confidence(spread: f64) -> f64 {
+    let x = 1.25_f64.ln() / (spread.max(1e-6) * std::f64::consts::SQRT_2);
+    // The error function, to four digits.
+    (x * (1.128 + 0.1009 * x * x)).tanh()
 }
 
 /// The variance of the difference between two regions.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::latency::ClassId;
+use crate::latency::Area;
 
-/// Which share of classes is sent to an alternative, and for how long at a time.
+/// Which share of areas is sent to an alternative, and for how long at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exploration {
-    /// The share of time in which a class goes to its alternative, 0 to 1.
+    /// The share of time in which an area goes to its alternative, 0 to 1.
     pub share: f64,
     /// How long one turn lasts: a few lifetimes of an answer, else no resolver asks in it.
     pub turn: Duration,
@@ -21,17 +21,17 @@ impl Default for Exploration {
 }
 
 impl Exploration {
-    /// Whether a class goes to an alternative in the turn that `since_epoch` is in, and if so,
+    /// Whether an area goes to an alternative in the turn that `since_epoch` is in, and if so,
     /// which: the second of its order is 1, up to `alternatives`. Equal arguments give equal
     /// results, on every node.
     pub fn alternative(
         &self,
-        class: ClassId,
+        area: &Area,
         since_epoch: Duration,
         alternatives: u16,
     ) -> Option<u16> {
         let turn = since_epoch.as_secs() / self.turn.as_secs().max(1);
-        let draw = mixed(class.0 ^ mixed(turn));
+        let draw = mixed(area.number() ^ mixed(turn));
         let [low, high] = [draw & u64::from(u32::MAX), draw >> 32];
         let fraction = f64::from(u32::try_from(low).unwrap_or(u32::MAX)) / 2.0_f64.powi(32);
         let is_sent = alternatives > 0 && fraction < self.share;
@@ -51,28 +51,37 @@ fn mixed(word: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Coordinates;
+    use crate::model::Place;
+
+    /// One of 50,000.
+    fn area(n: i32) -> Area {
+        let coordinates =
+            Coordinates::new(f64::from(n % 250) / 2.0 - 60.0, f64::from(n / 250) / 2.0 - 90.0);
+        Area::of(&Place { coordinates, ..Place::default() }).unwrap()
+    }
 
     #[test]
-    fn a_share_of_classes_is_sent_each_turn_and_each_class_a_share_of_turns() {
+    fn a_share_of_areas_is_sent_each_turn_and_each_area_a_share_of_turns() {
         let exploration = Exploration { share: 0.02, ..Exploration::default() };
         let at = |turn: u64| Duration::from_secs(1_800_000_000 + 300 * turn);
-        let sent = |class: u64, turn: u64| exploration.alternative(ClassId(class), at(turn), 3);
-        let classes: Vec<u16> = (0..50_000).filter_map(|class| sent(class, 7)).collect();
-        assert!((900..1100).contains(&classes.len()), "{}", classes.len());
+        let sent = |n: i32, turn: u64| exploration.alternative(&area(n), at(turn), 3);
+        let areas: Vec<u16> = (0..50_000).filter_map(|n| sent(n, 7)).collect();
+        assert!((900..1100).contains(&areas.len()), "{}", areas.len());
         for which in 1..=3 {
-            let count = classes.iter().filter(|one| **one == which).count();
+            let count = areas.iter().filter(|one| **one == which).count();
             assert!((270..400).contains(&count), "{which}: {count}");
         }
         let turns = (0..50_000).filter(|turn| sent(42, *turn).is_some()).count();
         assert!((900..1100).contains(&turns), "{turns}");
         // A turn is one decision.
-        assert_eq!(sent(42, 7), exploration.alternative(ClassId(42), at(7), 3));
-        assert_eq!(exploration.alternative(ClassId(42), at(7), 0), None);
+        assert_eq!(sent(42, 7), exploration.alternative(&area(42), at(7), 3));
+        assert_eq!(exploration.alternative(&area(42), at(7), 0), None);
     }
 
     #[test]
     fn it_is_off_unless_asked_for() {
         let off = Exploration::default();
-        assert!((0..10_000).all(|n| off.alternative(ClassId(n), Duration::ZERO, 3).is_none()));
+        assert!((0..10_000).all(|n| off.alternative(&area(n), Duration::ZERO, 3).is_none()));
     }
 }

@@ -6,6 +6,9 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::latency::ClientPrefix;
 use crate::latency::Tick;
 use crate::latency::WidePrefix;
@@ -14,7 +17,7 @@ use crate::latency::trust::shrunk;
 use crate::model::Place;
 
 /// By what an estimate was made: the narrowest group that has samples of the region.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub enum Level {
     /// The client's own /24 or /48.
     Prefix,

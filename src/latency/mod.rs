@@ -7,7 +7,7 @@
 //!     │                     Aggregate ◄─► other nodes         ▼
 //!     └─ old prefixes leave                    Estimator: estimates, orders
 //!                                                             │
-//!                                  published before ─► Choices::publish ─► Choices
+//!                                     published before ─► Orders::learn ─► Orders
 //! ```
 //!
 //! A pair, that is a client prefix and a region, has few samples or none, and some are wrong. So
@@ -18,11 +18,11 @@
 //!
 //! # How it is used
 //!
-//! Whoever gets samples locates their clients and calls [`Table::take`]; nodes exchange
-//! [`Table::aggregate`] and [`Table::merge`]. Now and then one node fits a [`Model`], has an
-//! [`Estimator`] order the regions for each class of clients, and gives these orders to
-//! [`Choices::publish`]; all nodes compile what comes out into their prefix maps. Queries see the
-//! map only. `explain` asks an [`Estimator`] for [`Estimate`]s.
+//! Whoever gets samples calls [`Table::take`]; nodes exchange [`Table::aggregate`] and
+//! [`Table::merge`]. Now and then one node fits a [`Model`] and has [`Orders::learn`] order the
+//! regions for each area on the map, and for blocks that were measured to differ from theirs; all
+//! nodes compile these orders into their prefix maps. Queries see the map only. `explain` shows
+//! what an order was made of.
 //!
 //! # Invariants
 //!
@@ -42,21 +42,22 @@
 //!
 //! # Start with
 //!
-//! [`Table::take`], then [`Model::fit`], then [`Estimator::order`].
+//! [`Table::take`], then [`Model::fit`], then [`Orders::learn`].
 #![forbid(unsafe_code)]
 
 mod aggregate;
 mod cell;
-mod choices;
 mod corridors;
 mod distance;
 mod estimate;
 mod exploration;
 mod field;
+mod learn;
 mod levels;
 mod look;
 mod matrix;
 mod model;
+mod orders;
 mod prefix;
 mod sample;
 mod table;
@@ -67,17 +68,21 @@ mod trust;
 mod tests;
 
 pub use aggregate::Aggregate;
-pub use choices::Choices;
-pub use choices::ClassId;
-pub use choices::Margin;
 pub use distance::DistanceModel;
 pub use estimate::Estimate;
 pub use estimate::Estimator;
 pub use estimate::Subject;
 pub use exploration::Exploration;
+pub use learn::Rules;
 pub use levels::Level;
 pub use look::Measured;
 pub use model::Model;
+pub use orders::Area;
+pub use orders::Block;
+pub use orders::Margin;
+pub use orders::Order;
+pub use orders::Orders;
+pub use orders::Rated;
 pub use prefix::ClientPrefix;
 pub use prefix::WidePrefix;
 pub use sample::Refusal;

@@ -10,6 +10,8 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
 
 use crate::latency::ClientPrefix;
 use crate::latency::DistanceModel;
@@ -37,9 +39,13 @@ use crate::model::limits;
 /// Variance of what prefixes at one place differ by: 6 %, added to what each was measured to.
 const WITHIN: f64 = 0.0036;
 
-/// Degrees of the squares in which clients share a forecast, and the finest in which they share
-/// an anchor: at the equator 55 km, far less than the field reaches.
+/// Degrees of the squares in which clients share an order, and the finest in which they share an
+/// anchor: at the equator 55 km, far less than the field reaches.
 const GRAIN: f64 = 0.5;
+
+/// Degrees of the squares in which clients share a forecast where nobody was measured: a forecast
+/// takes milliseconds, and the globe has 30,000 squares with clients but 3,000 of these.
+const COARSE: f64 = 2.0;
 
 /// Everything that was learnt, at one moment. Not changed by what comes later: fit another.
 #[derive(Debug)]
@@ -52,21 +58,38 @@ pub struct Model {
     sites: HashMap<Square, Coordinates>,
 }
 
-/// A square of [`GRAIN`] degrees, or of a multiple.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct Square(i32, i32);
+/// A square of [`GRAIN`] degrees, or of a multiple: latitude, then longitude, in steps.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub(super) struct Square(i16, i16);
 
 impl Square {
-    pub(super) fn of(at: Coordinates, degrees: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "degrees are few")]
-        let step = |degree: f64| (degree / degrees).floor() as i32;
+    /// The one of [`GRAIN`] degrees that a place is in.
+    pub(super) fn of_place(at: Coordinates) -> Self {
+        Self::of(at, GRAIN)
+    }
+
+    fn of(at: Coordinates, degrees: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 360 steps each way")]
+        let step = |degree: f64| (degree / degrees).floor() as i16;
         Self(step(at.lat()), step(at.lon()))
     }
 
-    fn center(self) -> Option<Coordinates> {
-        let middle = |step: i32| (f64::from(step) + 0.5) * GRAIN;
-        Coordinates::new(middle(self.0).min(90.0), middle(self.1).min(180.0))
+    /// Both steps in one number.
+    pub(super) fn number(self) -> u32 {
+        u32::from(self.0.cast_unsigned()) << 16 | u32::from(self.1.cast_unsigned())
     }
+
+    fn center(self, degrees: f64) -> Option<Coordinates> {
+        let middle = |step: i16| (f64::from(step) + 0.5) * degrees;
+        Coordinates::new(middle(self.0).clamp(-90.0, 90.0), middle(self.1).clamp(-180.0, 180.0))
+    }
+}
+
+/// Whose forecast a place shares: that of its square, or of a coarse one.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Spot {
+    Measured(Square),
+    Coarse(Square),
 }
 
 /// What the distance model says of one route.
@@ -142,18 +165,37 @@ impl Model {
         self.junctions.iter().map(region).collect()
     }
 
-    /// The square whose forecast a place shares.
-    pub(super) fn square(at: Coordinates) -> Square {
-        Square::of(at, GRAIN)
+    /// Whose forecast a place shares.
+    pub(super) fn spot(&self, at: Coordinates) -> Spot {
+        let square = Square::of_place(at);
+        match self.sites.contains_key(&square) {
+            true => Spot::Measured(square),
+            false => Spot::Coarse(Square::of(at, COARSE)),
+        }
     }
 
-    /// The forecast of a square.
-    pub(super) fn forecast(&self, square: Square) -> Option<Forecast> {
-        Some(self.field.forecast(self.stand_in(square)?))
+    /// The forecast of a spot.
+    pub(super) fn forecast(&self, spot: Spot) -> Option<Forecast> {
+        let at = match spot {
+            Spot::Measured(square) => self.stand_in(square),
+            Spot::Coarse(square) => square.center(COARSE),
+        };
+        Some(self.field.forecast(at?))
     }
 
-    fn stand_in(&self, square: Square) -> Option<Coordinates> {
-        self.sites.get(&square).copied().or_else(|| square.center())
+    /// The place that stands for a square: of an anchor there, or its middle.
+    pub(super) fn stand_in(&self, square: Square) -> Option<Coordinates> {
+        self.sites.get(&square).copied().or_else(|| square.center(GRAIN))
+    }
+
+    /// Whether clients of a square were measured.
+    pub(super) fn is_measured(&self, square: Square) -> bool {
+        self.sites.contains_key(&square)
+    }
+
+    /// Whether clients of a group were measured.
+    pub(super) fn knows(&self, group: Group) -> bool {
+        self.levels.common(group).is_some()
     }
 
     /// What distance and field leave over of each pair.
@@ -162,7 +204,7 @@ impl Model {
         let mut left = Vec::with_capacity(pairs.len());
         let mut last: Option<(Coordinates, Vec<Option<Expected>>)> = None;
         for pair in pairs {
-            let square = Self::square(pair.at);
+            let square = Square::of_place(pair.at);
             let means = means.entry(square).or_insert_with(|| {
                 self.stand_in(square).map(|at| self.field.means(at)).unwrap_or_default()
             });
@@ -249,7 +291,8 @@ fn anchor(region: RegionId, pairs: &[&Pair]) -> Option<Anchor> {
     let doubt = if pairs.len() == 1 {
         first.summary.doubt
     } else if 2 * close > pairs.len() {
-        0.1 / members
+        let doubts: f64 = pairs.iter().map(|pair| pair.summary.doubt).sum();
+        doubts / members.powi(2)
     } else {
         0.1
     };

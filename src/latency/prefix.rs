@@ -55,6 +55,18 @@ impl ClientPrefix {
         WidePrefix(if self.0 & Self::V6 == 0 { self.0 >> 4 } else { self.0 >> 8 | Self::V6 })
     }
 
+    /// Those that share the wider one, from the lowest on.
+    pub(super) fn neighbours(self) -> impl Iterator<Item = Self> {
+        let first = self.first_neighbour();
+        let bits = if self.0 & Self::V6 == 0 { 4 } else { 8 };
+        (0..1_u64 << bits).map(move |n| Self(first.0 | n))
+    }
+
+    /// The lowest of those that share the wider one.
+    pub(super) const fn first_neighbour(self) -> Self {
+        Self(if self.0 & Self::V6 == 0 { self.0 & !0xf } else { self.0 & !0xff })
+    }
+
     /// A number that takes some of all prefixes, evenly.
     pub(super) fn spread(self) -> usize {
         usize::try_from(self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).unwrap_or_default()

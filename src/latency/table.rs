@@ -37,7 +37,7 @@ const LOOKED_AT: usize = 8;
 
 /// Round trips per client prefix and region, bounded by [`limits::LATENCY_PREFIXES`] and
 /// [`limits::LATENCY_CELLS`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table {
     regions: Vec<Option<Coordinates>>,
     index: HashMap<ClientPrefix, u32, Seed>,

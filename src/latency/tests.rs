@@ -203,35 +203,106 @@ fn past_its_bound_the_table_forgets_the_oldest() {
     assert_eq!(table.prefixes(), 0);
 }
 
+/// What is published after what was, for one prefix in Paris.
+fn learned(table: &Table, before: &Orders, rules: &Rules) -> Orders {
+    let model = Model::fit(table, |_| paris(), now());
+    Orders::learn(table, &model, [paris()], |_| paris(), before, rules, now())
+}
+
+/// The first region of the prefix that was measured, as a map has it.
+fn first(orders: &Orders) -> u16 {
+    let own = orders.blocks().find(|(net, _)| net.to_string() == "10.1.0.0/24");
+    let order = own.map(|(_, order)| order).or_else(|| orders.of_place(&paris()));
+    order.unwrap().rated()[0].region().0
+}
+
+fn measure(table: &mut Table, prefix: u8, frankfurt: f64, dublin: f64) {
+    for source in 0..5 {
+        for _ in 0..40 {
+            table.take(&sample(prefix, 2, frankfurt, source), None, now()).unwrap();
+            table.take(&sample(prefix, 1, dublin, source), None, now()).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_region_overtakes_by_the_margin_only() {
+    let (mut table, rules) = (table(), Rules::default());
+    measure(&mut table, 1, 30.0, 32.0);
+    let mut orders = learned(&table, &Orders::default(), &rules);
+    assert_eq!(first(&orders), 2);
+    measure(&mut table, 1, 33.0, 30.0);
+    let next = learned(&table, &orders, &rules);
+    assert_eq!(first(&next), 2);
+    assert!(next.steers_like(&orders), "nor is the map made again");
+    orders = next;
+    measure(&mut table, 1, 50.0, 30.0);
+    let next = learned(&table, &orders, &rules);
+    assert_eq!(first(&next), 1);
+    assert!(!next.steers_like(&orders));
+    let octets = postcard::to_stdvec(&next).unwrap();
+    assert_eq!(postcard::from_bytes::<Orders>(&octets).unwrap(), next);
+}
+
+#[test]
+fn a_block_has_an_order_of_its_own_where_that_beats_its_areas() {
     let mut table = table();
-    let mut choices = Choices::default();
-    let class = ClassId(5);
-    let publish = |table: &Table, choices: &mut Choices| {
-        let model = Model::fit(table, |_| paris(), now());
-        let wanted = Estimator::new(table, &model, now()).order(&subject(1, paris()), |_| true);
-        let changed = choices.publish(class, &wanted, &Margin::default());
-        (changed, choices.order(class).unwrap().next().unwrap().0)
-    };
-    let measure = |table: &mut Table, frankfurt: f64, dublin: f64| {
-        for source in 0..5 {
-            for _ in 0..40 {
-                table.take(&sample(1, 2, frankfurt, source), None, now()).unwrap();
-                table.take(&sample(1, 1, dublin, source), None, now()).unwrap();
-            }
-        }
-    };
-    measure(&mut table, 30.0, 32.0);
-    assert_eq!(publish(&table, &mut choices), (true, 2));
-    measure(&mut table, 33.0, 30.0);
-    assert_eq!(publish(&table, &mut choices), (false, 2));
-    measure(&mut table, 50.0, 30.0);
-    assert_eq!(publish(&table, &mut choices), (true, 1));
-    let text = serde_json::to_string(&choices).unwrap();
-    assert_eq!(serde_json::from_str::<Choices>(&text).unwrap(), choices);
-    choices.retain(|_| false);
-    assert!(choices.is_empty());
+    for prefix in [1, 2, 3, 80, 81, 82] {
+        measure(&mut table, prefix, 20.0, 40.0);
+    }
+    measure(&mut table, 9, 60.0, 20.0);
+    let orders = learned(&table, &Orders::default(), &Rules::default());
+    let area = orders.of_place(&paris()).unwrap();
+    assert_eq!(area.rated()[0].region().0, 2, "the area goes with the most");
+    let blocks: Vec<(String, u16)> = orders
+        .blocks()
+        .map(|(net, order)| (net.to_string(), order.rated()[0].region().0))
+        .collect();
+    assert_eq!(blocks, [("10.9.0.0/24".to_owned(), 1)]);
+}
+
+#[test]
+fn what_many_of_a_place_agree_on_holds_for_all_of_it() {
+    let mut table = table();
+    for prefix in 0..40 {
+        measure(&mut table, prefix, 60.0, 20.0);
+    }
+    let orders = learned(&table, &Orders::default(), &Rules::default());
+    let area = orders.of_place(&paris()).unwrap();
+    assert_eq!(area.rated()[0].region().0, 1);
+    assert_eq!(orders.blocks().count(), 0, "nor has any of them one of its own");
+}
+
+#[test]
+fn without_samples_nobody_has_an_order() {
+    let orders = learned(&table(), &Orders::default(), &Rules::default());
+    assert!(orders.is_empty());
+}
+
+#[test]
+fn who_has_no_place_has_the_order_that_was_measured() {
+    let mut table = table();
+    measure(&mut table, 1, 60.0, 20.0);
+    let nowhere = |_| Place::default();
+    let model = Model::fit(&table, nowhere, now());
+    let rules = Rules::default();
+    let orders = Orders::learn(&table, &model, [], nowhere, &Orders::default(), &rules, now());
+    let (net, order) = orders.blocks().next().unwrap();
+    let regions: Vec<u16> = order.rated().iter().map(|rated| rated.region().0).collect();
+    assert_eq!((net.to_string().as_str(), &regions[..]), ("10.1.0.0/24", &[1, 2][..]));
+    assert_eq!(order.rated()[0].rtt().as_millis(), 20);
+}
+
+#[test]
+fn who_explores_comes_back_to_what_was_published() {
+    let mut table = table();
+    measure(&mut table, 1, 20.0, 40.0);
+    let exploration = Exploration { share: 1.0, ..Exploration::default() };
+    let explore = Rules { exploration, ..Rules::default() };
+    let orders = learned(&table, &Orders::default(), &explore);
+    assert_ne!(first(&orders), 2);
+    assert!(orders.of_place(&paris()).unwrap().is_exploring());
+    assert_eq!(first(&learned(&table, &orders, &Rules::default())), 2);
 }
 
 proptest! {

@@ -36,6 +36,12 @@ impl Tick {
         Duration::from_secs(u64::from(self.age(now)) * u64::from(Self::SECONDS))
     }
 
+    /// The step so long before.
+    pub(super) fn before(self, age: Duration) -> Self {
+        let steps = age.as_secs() / u64::from(Self::SECONDS);
+        Self(self.0.saturating_sub(u32::try_from(steps).unwrap_or(u32::MAX)))
+    }
+
     /// When the step begins.
     pub fn begin(self) -> Timestamp {
         Timestamp::from_second(i64::from(self.0) * i64::from(Self::SECONDS)).unwrap_or_default()

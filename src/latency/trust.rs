@@ -13,13 +13,19 @@ const WRONG: f64 = 2.56;
 const SURPRISES: f64 = 0.01;
 const SURPRISE: f64 = 0.49;
 
+/// And those that may be off as far as what is wrong: a tunnel, a satellite, a place that a
+/// database has on the wrong continent. A lone source must have said it hundreds of times.
+const WONDERS: f64 = 0.001;
+
 /// The chance that something is right which is `error` off what was expected, where `variance`
 /// was expected; `doubt` is the chance that it is wrong before it is looked at.
 pub(super) fn trust(error: f64, variance: f64, doubt: f64) -> f64 {
     let density = |variance: f64| (-0.5 * error * error / variance).exp() / variance.sqrt();
-    let right = (1.0 - SURPRISES) * density(variance) + SURPRISES * density(variance + SURPRISE);
+    let far = density(variance + WRONG);
+    let usual = (1.0 - SURPRISES - WONDERS) * density(variance);
+    let right = usual + SURPRISES * density(variance + SURPRISE) + WONDERS * far;
     let right = (1.0 - doubt) * right;
-    let wrong = doubt * density(variance + WRONG);
+    let wrong = doubt * far;
     right / (right + wrong).max(f64::MIN_POSITIVE)
 }
 
@@ -66,6 +72,11 @@ mod tests {
         assert!(trust(0.1, 0.03, 0.1) > 0.97);
         assert!(trust(off, 0.03, 0.1) < 0.2);
         assert!(trust(off, 0.03, 0.001) > 0.7);
+        // Fifty times as long as expected: a few hundred samples, or three sources.
+        let far = 50.0_f64.ln();
+        assert!(trust(far, 0.03, 0.1) < 0.05);
+        assert!(trust(far, 0.03, 0.1 / 255.0) > 0.6);
+        assert!(trust(far, 0.03, 0.001 / 10.0) > 0.8);
     }
 
     #[test]

@@ -278,6 +278,21 @@ pub const LATENCY_ANCHORS: usize = 768;
 /// prefixes. A million say all that a few numbers can learn.
 pub const LATENCY_FIT: usize = 1_000_000;
 
+/// Areas, with networks in them, that have an order of their own by round trips; a City database
+/// has 60,000. With eleven regions some 250 octets each: 64 MB.
+pub const LATENCY_AREAS: usize = 262_144;
+
+/// Blocks of addresses that have an order of their own by round trips; of more, those that gain
+/// most. As much each as an area.
+pub const LATENCY_BLOCKS: usize = 131_072;
+
+/// Regions of one order by round trips; those behind are ordered by the next criterion.
+pub const LATENCY_RATED: usize = 16;
+
+/// Octets of the file of orders by round trips; one that has more is not read. As many areas and
+/// blocks as there may be take 60 MB.
+pub const LATENCY_ORDERS_FILE: usize = 128 * 1024 * 1024;
+
 /// Octets of a batch of latency samples; more is answered with 413. As many lines as a batch may
 /// have fit, at a hundred octets each.
 pub const LATENCY_BATCH: usize = 1024 * 1024;

@@ -1,6 +1,9 @@
 //! What became of samples, as one scrape sees it.
 
+use std::time::Duration;
+
 use crate::samples::Reason;
+use crate::samples::Sizes;
 
 /// Numbers since the start, but for the prefixes that are held now.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -13,6 +16,10 @@ pub struct Counts {
     pub evicted: u64,
     /// Batches of which nothing was taken, for want of room in the queue.
     pub overflows: u64,
+    /// The orders that hold.
+    pub orders: Sizes,
+    /// How long this node took to learn them; zero if another did.
+    pub learning: Duration,
     /// Lines that were refused, in the order of [`Reason::ALL`].
     pub refused: [u64; Reason::ALL.len()],
 }

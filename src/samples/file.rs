@@ -1,7 +1,8 @@
-//! `latency.bin`: a table as octets.
+//! `latency.bin` and `orders.bin`: a table, and the orders that were made of it, as octets.
 //!
 //! ```text
 //!   "MRDN-RTT"  1  names of the regions  pairs  pairs  …  SHA-256 of all before
+//!   "MRDN-ORD"  1  names of the regions  orders           the same
 //!   magic       │  └──── frames: length (u32, big-endian), postcard ────┘
 //!               └ version
 //! ```
@@ -10,9 +11,24 @@ use ring::digest;
 use ring::digest::SHA256;
 use ring::digest::SHA256_OUTPUT_LEN;
 
-use crate::latency::Aggregate;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-const MAGIC: &[u8] = b"MRDN-RTT";
+/// What a file holds, by its first octets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Orders,
+    Table,
+}
+
+impl Kind {
+    const fn magic(self) -> &'static [u8] {
+        match self {
+            Self::Orders => b"MRDN-ORD",
+            Self::Table => b"MRDN-RTT",
+        }
+    }
+}
 
 /// The one version there is; another is not read.
 const VERSION: u8 = 1;
@@ -26,8 +42,12 @@ pub(super) struct File<'f> {
 }
 
 /// Writes it.
-pub(super) fn encode(names: &[&str], parts: impl Iterator<Item = Aggregate>) -> Vec<u8> {
-    let mut out = MAGIC.to_vec();
+pub(super) fn encode<P: Serialize>(
+    kind: Kind,
+    names: &[&str],
+    parts: impl Iterator<Item = P>,
+) -> Vec<u8> {
+    let mut out = kind.magic().to_vec();
     out.push(VERSION);
     frame(&mut out, postcard::to_stdvec(names));
     for part in parts {
@@ -46,13 +66,14 @@ fn frame(out: &mut Vec<u8>, frame: postcard::Result<Vec<u8>>) {
 }
 
 impl<'f> File<'f> {
-    /// Reads what is ahead of the pairs.
+    /// Reads what is ahead of the parts.
     ///
     /// # Errors
     ///
     /// What is wrong, for a person.
-    pub(super) fn read(octets: &'f [u8]) -> Result<Self, String> {
-        let rest = octets.strip_prefix(MAGIC).ok_or("it does not begin as such a file does")?;
+    pub(super) fn read(kind: Kind, octets: &'f [u8]) -> Result<Self, String> {
+        let magic = kind.magic();
+        let rest = octets.strip_prefix(magic).ok_or("it does not begin as such a file does")?;
         let (version, _) = rest.split_first().ok_or("it ends early")?;
         if *version != VERSION {
             return Err(format!("it has version {version}, expected {VERSION}"));
@@ -62,18 +83,18 @@ impl<'f> File<'f> {
         if digest::digest(&SHA256, whole).as_ref() != digest {
             return Err("it is damaged: its digest is another".to_owned());
         }
-        let rest = whole.get(MAGIC.len() + 1..).ok_or("it ends early")?;
+        let rest = whole.get(magic.len() + 1..).ok_or("it ends early")?;
         let (names, rest) = next(rest)?;
         let names = postcard::from_bytes(names).map_err(|error| error.to_string())?;
         Ok(Self { names, rest })
     }
 
-    /// The next pairs; `None` at the end.
+    /// The next part; `None` at the end.
     ///
     /// # Errors
     ///
     /// What is wrong, for a person.
-    pub(super) fn part(&mut self) -> Result<Option<Aggregate>, String> {
+    pub(super) fn part<P: DeserializeOwned>(&mut self) -> Result<Option<P>, String> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -93,25 +114,28 @@ fn next(octets: &[u8]) -> Result<(&[u8], &[u8]), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latency::Aggregate;
 
     #[test]
     fn what_is_cut_or_changed_is_noticed() {
-        let whole = encode(&["us", "eu"], std::iter::repeat_n(Aggregate::default(), 2));
-        let mut file = File::read(&whole).unwrap();
+        let whole =
+            encode(Kind::Table, &["us", "eu"], std::iter::repeat_n(Aggregate::default(), 2));
+        assert!(File::read(Kind::Orders, &whole).is_err(), "it is of another kind");
+        let mut file = File::read(Kind::Table, &whole).unwrap();
         assert_eq!(file.names, ["us", "eu"]);
         assert_eq!(file.part(), Ok(Some(Aggregate::default())));
         assert_eq!(file.part(), Ok(Some(Aggregate::default())));
-        assert_eq!(file.part(), Ok(None));
+        assert_eq!(file.part::<Aggregate>(), Ok(None));
         for length in 0..whole.len() {
-            assert!(File::read(&whole[..length]).is_err(), "{length}");
+            assert!(File::read(Kind::Table, &whole[..length]).is_err(), "{length}");
         }
         for at in 0..whole.len() {
             let mut other = whole.clone();
             other[at] ^= 4;
-            assert!(File::read(&other).is_err(), "{at}");
+            assert!(File::read(Kind::Table, &other).is_err(), "{at}");
         }
         let mut later = whole;
-        later[MAGIC.len()] = 2;
-        assert!(File::read(&later).unwrap_err().contains("version 2, expected 1"));
+        later[Kind::Table.magic().len()] = 2;
+        assert!(File::read(Kind::Table, &later).unwrap_err().contains("version 2, expected 1"));
     }
 }

@@ -22,8 +22,10 @@ use tokio_util::sync::CancellationToken;
 use crate::latency::SourceId;
 use crate::model::limits;
 use crate::samples::Counts;
+use crate::samples::Lesson;
 use crate::samples::Page;
 use crate::samples::Site;
+use crate::samples::Sizes;
 use crate::samples::Taken;
 use crate::samples::ledger::Ledger;
 use crate::samples::shelved::Shelved;
@@ -56,6 +58,7 @@ pub enum Unheard {
 /// What is asked of the thread.
 #[derive(Debug)]
 enum Work {
+    Copy(oneshot::Sender<Lesson>),
     Look(IpAddr, oneshot::Sender<Page>),
     Page(Option<IpAddr>, oneshot::Sender<Page>),
     Take(Vec<u8>, SourceId, oneshot::Sender<Taken>),
@@ -66,6 +69,7 @@ struct Shared {
     /// The regions of a configuration that was taken since; not in the queue, which may be full.
     sites: Mutex<Option<Vec<Site>>>,
     counts: Mutex<Counts>,
+    learnt: Mutex<(Sizes, Duration)>,
     overflows: AtomicU64,
 }
 
@@ -129,16 +133,32 @@ impl Keeper {
         self.ask(|reply| Work::Page(after, reply))
     }
 
+    /// Asks for a copy of the table, to learn from it. It takes as much memory as the table, and
+    /// of a million prefixes a tenth of a second, in which no sample is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`Unheard`]. The receiver fails if the keeper ends meanwhile.
+    pub fn lesson(&self) -> Result<oneshot::Receiver<Lesson>, Unheard> {
+        self.ask(Work::Copy)
+    }
+
     /// Hands over the regions of another configuration: what is asked after this is answered
     /// with them.
     pub fn set_sites(&self, sites: Vec<Site>) {
         *lock(&self.shared.sites) = Some(sites);
     }
 
+    /// Notes what was learnt, and how long that took here, for whoever asks for the counts.
+    pub fn note(&self, orders: Sizes, took: Option<Duration>) {
+        *lock(&self.shared.learnt) = (orders, took.unwrap_or_default());
+    }
+
     /// What became of samples.
     pub fn counts(&self) -> Counts {
         let overflows = self.shared.overflows.load(Ordering::Relaxed);
-        Counts { overflows, ..*lock(&self.shared.counts) }
+        let (orders, learning) = *lock(&self.shared.learnt);
+        Counts { overflows, orders, learning, ..*lock(&self.shared.counts) }
     }
 
     fn ask<T>(
@@ -197,6 +217,7 @@ impl Thread {
         self.follow();
         let now = Timestamp::now();
         match work {
+            Work::Copy(reply) => drop(reply.send(self.ledger.copy())),
             Work::Look(client, reply) => drop(reply.send(self.ledger.look(client, now))),
             Work::Page(after, reply) => drop(reply.send(self.ledger.page(after, now))),
             Work::Take(lines, source, reply) => {

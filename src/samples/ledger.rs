@@ -20,6 +20,7 @@ use crate::model::limits;
 use crate::samples::Counts;
 use crate::samples::Known;
 use crate::samples::KnownPrefix;
+use crate::samples::Lesson;
 use crate::samples::Page;
 use crate::samples::Reason;
 use crate::samples::Refused;
@@ -27,6 +28,7 @@ use crate::samples::Site;
 use crate::samples::Taken;
 use crate::samples::file;
 use crate::samples::file::File;
+use crate::samples::file::Kind;
 use crate::samples::line::Flaw;
 use crate::samples::line::Line;
 
@@ -162,7 +164,7 @@ impl Ledger {
 
     /// All of it as a file.
     pub(super) fn encode(&self) -> Vec<u8> {
-        file::encode(&self.names(), self.table.parts(limits::LATENCY_PART))
+        file::encode(Kind::Table, &self.names(), self.table.parts(limits::LATENCY_PART))
     }
 
     /// Takes what a file holds; regions that are gone, and what is too old, are left out.
@@ -171,13 +173,19 @@ impl Ledger {
     ///
     /// What is wrong with the file; nothing of it is taken.
     pub(super) fn restore(&mut self, octets: &[u8], now: Timestamp) -> Result<(), String> {
-        let mut file = File::read(octets)?;
+        let mut file = File::read(Kind::Table, octets)?;
         let names = file.names.clone();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         while let Some(part) = file.part().inspect_err(|_| self.table = empty(&self.sites))? {
             self.merge(&names, part, now);
         }
         Ok(())
+    }
+
+    /// A copy, to learn from while this one goes on.
+    pub(super) fn copy(&self) -> Lesson {
+        let regions = self.sites.iter().map(|site| site.name.clone()).collect();
+        Lesson::new(self.table.clone(), regions, self.counts.taken)
     }
 
     fn names(&self) -> Vec<&str> {

@@ -5,6 +5,8 @@
 //!   looks ───┼─► Keeper ══queue══► Ledger ─────────┤             │
 //!   pages ───┘   (full: said)  │   (one thread)     └─► Counts    ▼
 //!   reload ──► Sites ──────────┘                        latency.bin, aside
+//!
+//!   copy of the table ─► Lesson ─► Published ─► maps, orders.bin, other nodes
 //! ```
 //!
 //! # Invariants
@@ -31,7 +33,9 @@ mod file;
 mod keeper;
 mod known;
 mod ledger;
+mod lesson;
 mod line;
+mod published;
 mod reason;
 mod shelved;
 mod site;
@@ -44,7 +48,10 @@ pub use known::KnownPrefix;
 pub use known::Page;
 pub use known::Refused;
 pub use known::Taken;
+pub use lesson::Lesson;
 pub use line::client;
+pub use published::Published;
+pub use published::Sizes;
 pub use reason::Reason;
 pub use site::Site;
 

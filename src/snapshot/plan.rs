@@ -42,7 +42,8 @@ impl<'a> Plans<'a> {
                 let n = n_maps.entry(kin).or_default();
                 let whole_order = *n == limits::MAPS_PER_POLICY;
                 *n += 1;
-                plans.maps.push(MapPlan { policy, regions: set, whole_order, partition });
+                let orders = Some(&*config.orders);
+                plans.maps.push(MapPlan { policy, regions: set, whole_order, partition, orders });
                 let at = plans.maps.len() - 1;
                 if whole_order {
                     overflow.insert(kin, at);

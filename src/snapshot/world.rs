@@ -10,6 +10,7 @@ use crate::geo::Atlas;
 use crate::geo::Database;
 use crate::geo::DatabaseError;
 use crate::geo::Nets;
+use crate::latency::Orders;
 use crate::model::Code;
 use crate::model::Diagnostic;
 use crate::model::Family;
@@ -102,7 +103,7 @@ impl World {
     ///
     /// If a database is damaged.
     pub fn build(config: Config) -> Result<(Self, Vec<Diagnostic>), BuildError> {
-        let atlas = atlas(&config.databases, &config.nets, &config.policies);
+        let atlas = atlas(&config.databases, &config.nets, &config.policies, &config.orders);
         let prefixes = rule_prefixes(&config.policies);
         let partition = Partition::new(&config.vantages);
         let plans = Plans::new(&config, partition.as_ref());
@@ -172,14 +173,20 @@ impl World {
     }
 }
 
-/// What is known of networks by these databases, nets of the operator's with their tags, and
-/// rules.
-pub fn atlas(databases: &[Arc<Database>], nets: &[(IpNet, String)], policies: &[Policy]) -> Atlas {
+/// What is known of networks by these databases, nets of the operator's with their tags, rules,
+/// and blocks that were measured.
+pub fn atlas(
+    databases: &[Arc<Database>],
+    nets: &[(IpNet, String)],
+    policies: &[Policy],
+    orders: &Orders,
+) -> Atlas {
     let mut tagged = Nets::default();
     for (net, tag) in nets {
         tagged.insert(*net, tag);
     }
-    Atlas::new(databases.to_vec(), tagged, &rule_prefixes(policies))
+    let measured: Vec<IpNet> = orders.blocks().map(|(net, _)| net).collect();
+    Atlas::new(databases.to_vec(), tagged, &rule_prefixes(policies), &measured)
 }
 
 fn tenths(duration: Duration) -> u16 {

@@ -18,6 +18,7 @@ use crate::geo::PrefixMap6;
 use crate::geo::PrefixMap6Builder;
 use crate::geo::PrefixMapBuilder;
 use crate::geo::Visitor;
+use crate::latency::Orders;
 use crate::model::Asn;
 use crate::model::Continent;
 use crate::model::Country;
@@ -47,6 +48,8 @@ pub struct MapPlan<'a> {
     /// Tells clients apart by the vantage group nearest to them too, since what is up may differ
     /// from group to group.
     pub partition: Option<&'a Partition>,
+    /// What was measured, for policies that rank by it.
+    pub orders: Option<&'a Orders>,
 }
 
 /// A policy, compiled: what each client's order of preference is.
@@ -192,12 +195,9 @@ impl<'a> MapBuilder<'a> {
 
     fn rank(&mut self, place: &Place, overlay_id: OverlayId, overlay: &Overlay) -> LabelId {
         let key = (place.continent, place.country, place.subdivision, place.asn, overlay_id);
-        let ranker = &self.ranker;
-        let rule = *self
-            .rules
-            .entry(key)
-            .or_insert_with(|| ranker.matching_rule(&Whereabouts { place, overlay }));
-        self.ranker.rank(place, rule);
+        let (ranker, client) = (&self.ranker, Whereabouts { place, overlay });
+        let rule = *self.rules.entry(key).or_insert_with(|| ranker.matching_rule(&client));
+        self.ranker.rank(&client, rule);
         let group = self.partition.and_then(|partition| partition.group_of(place));
         self.labels.intern(&self.ranker, group)
     }

@@ -14,6 +14,9 @@ use crate::geo::ChordSquared;
 use crate::geo::Nets;
 use crate::geo::Overlay;
 use crate::geo::UnitVector;
+use crate::latency::Order;
+use crate::latency::Orders;
+use crate::latency::Rated;
 use crate::model::Place;
 use crate::model::Policy;
 use crate::model::Rank;
@@ -30,6 +33,8 @@ use crate::steer::rule::RuleNets;
 pub enum RankReason {
     /// A rule of the policy lists it, by position from 0.
     Rule(usize),
+    /// By what was measured.
+    Latency(Rated),
     /// By distance, in kilometres; the bias is applied.
     Nearest(f64),
     /// By the policy's order of regions.
@@ -42,6 +47,7 @@ pub enum RankReason {
 #[derive(Debug)]
 pub struct Ranker<'a> {
     policy: &'a Policy,
+    orders: Option<&'a Orders>,
     /// How many regions of the computed order make the head.
     depth: usize,
     /// What the overlay knows of each rule.
@@ -90,6 +96,7 @@ impl<'a> Ranker<'a> {
         let depth = if plan.whole_order { 0 } else { usize::from(policy.depth) };
         Self {
             policy,
+            orders: plan.orders.filter(|_| policy.rank.contains(&Rank::Latency)),
             depth: if depth == 0 { usize::MAX } else { depth },
             rules: policy.rules.iter().map(|rule| RuleNets::new(rule, nets, prefixes)).collect(),
             chords_will_do: unbiased && policy.tie.distance_km == 0.0,
@@ -103,10 +110,12 @@ impl<'a> Ranker<'a> {
         }
     }
 
-    /// Whether the operator says something of clients under this overlay: it is in a net, or
-    /// a rule of this policy names it. Rules of other policies say nothing here.
+    /// Whether something is known of clients under this overlay: it is in a net, it was measured,
+    /// or a rule of this policy names it. Rules of other policies say nothing here.
     pub fn claims(&self, overlay: &Overlay) -> bool {
-        !overlay.tags().is_empty() || self.rules.iter().any(|nets| nets.covers(overlay))
+        !overlay.tags().is_empty()
+            || self.orders.is_some() && overlay.measured().is_some()
+            || self.rules.iter().any(|nets| nets.covers(overlay))
     }
 
     /// The policy's first rule that matches.
@@ -118,9 +127,8 @@ impl<'a> Ranker<'a> {
             .position(|(rule, nets)| nets.matches(rule, client))
     }
 
-    /// Ranks a client's place; `rule` is what [`Ranker::matching_rule`] says of it.
-    /// Returns the head.
-    pub fn rank(&mut self, place: &Place, rule: Option<usize>) -> &[Step] {
+    /// Ranks for a client; `rule` is what [`Ranker::matching_rule`] says of it. Returns the head.
+    pub fn rank(&mut self, client: &Whereabouts<'_>, rule: Option<usize>) -> &[Step] {
         self.steps.clear();
         self.reasons.clear();
         self.placed = RegionSet::EMPTY;
@@ -128,8 +136,8 @@ impl<'a> Ranker<'a> {
         for rank in &self.policy.rank {
             let head_ends = match rank {
                 Rank::Rules => self.by_rule(rule),
-                Rank::Latency => false,
-                Rank::Nearest => self.by_distance(place),
+                Rank::Latency => self.by_latency(client),
+                Rank::Nearest => self.by_distance(client.place),
                 Rank::Priority => self.by_priority(),
                 Rank::Equal => self.as_equals(),
             };
@@ -212,6 +220,32 @@ impl<'a> Ranker<'a> {
         self.tier.extend(rest.map(|m| (m.region, 0.0)));
         self.push_tier(|_| RankReason::Equal);
         true
+    }
+
+    /// In the order that was measured or inferred; tiers are what is within `tie` of their first.
+    fn by_latency(&mut self, client: &Whereabouts<'_>) -> bool {
+        let of_block = |orders: &'a Orders| orders.block(client.overlay.measured()?);
+        let orders = self.orders;
+        let order = orders.and_then(|o| of_block(o).or_else(|| o.of_place(client.place)));
+        let rated = order.map_or(&[][..], Order::rated).iter();
+        let is_open = |rated: &&Rated| {
+            !self.placed.contains(rated.region()) && self.member(rated.region()).is_some()
+        };
+        let open: Vec<&Rated> = rated.filter(is_open).collect();
+        let mut rest = &open[..];
+        let mut taken = 0;
+        while let Some(first) = rest.first().filter(|_| taken < self.depth) {
+            let reach = first.rtt() + self.policy.tie.rtt;
+            let ties = rest.iter().take_while(|rated| rated.rtt() <= reach).count().max(1);
+            let (tier, behind) = rest.split_at(ties);
+            let mut tier = tier.to_vec();
+            tier.sort_unstable_by_key(|rated| rated.region());
+            for (at, rated) in tier.into_iter().enumerate() {
+                self.push(rated.region(), at == 0, RankReason::Latency(*rated));
+            }
+            (rest, taken) = (behind, taken + ties);
+        }
+        taken >= self.depth
     }
 
     fn by_distance(&mut self, place: &Place) -> bool {
@@ -314,13 +348,14 @@ mod tests {
 
     fn plan(policy: &Policy) -> MapPlan<'_> {
         let regions = (0..4).map(RegionId).collect();
-        MapPlan { policy, regions, whole_order: false, partition: None }
+        MapPlan { policy, regions, whole_order: false, partition: None, orders: None }
     }
 
     /// Ranks Paris; tiers are separated by `|`.
     fn ranked(policy: &Policy, regions: &[Region], place: &Place, rule: Option<usize>) -> String {
         let mut ranker = Ranker::new(&plan(policy), regions, &Nets::default(), &[]);
-        let mut steps = ranker.rank(place, rule).to_vec();
+        let client = Whereabouts { place, overlay: &Overlay::default() };
+        let mut steps = ranker.rank(&client, rule).to_vec();
         ranker.append_tail(&mut steps);
         let mut text = String::new();
         for step in steps {

@@ -220,7 +220,7 @@ fn holds_on(database: &Path, networks: usize) {
     let config = ground.config();
     let regions = config.regions.iter().map(|region| region.location.unwrap()).collect();
     let oracle = Oracle {
-        atlas: snapshot::atlas(&config.databases, &config.nets, &config.policies),
+        atlas: snapshot::atlas(&config.databases, &config.nets, &config.policies, &config.orders),
         regions,
     };
     let mut rng = Rng::with_seed(0x7871);

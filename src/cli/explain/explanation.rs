@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::cli::chain;
 use crate::cli::explain::asked;
 use crate::cli::explain::ground::Ground;
+use crate::cli::explain::reason;
 use crate::cli::geo::credit;
 use crate::cli::recorder::Recorder;
 use crate::control::Explain;
@@ -231,14 +233,17 @@ fn rank(
         return Vec::new();
     };
     let steps = compiled.labels().steps(found.label);
+    let now = Timestamp::now();
     let reasons = ground.policies.get(scope.policy).map(|policy| {
         let (regions, whole_order) = (scope.regions, scope.whole_order);
-        let plan = MapPlan { policy, regions, whole_order, partition: None };
+        let orders = Some(&*ground.orders);
+        let plan = MapPlan { policy, regions, whole_order, partition: None, orders };
         let prefixes = rule_prefixes(&ground.policies);
         let mut ranker = Ranker::new(&plan, &ground.regions, ground.atlas.nets(), &prefixes);
         let place = if located.ask_resolver { Default::default() } else { located.place };
-        let rule = ranker.matching_rule(&Whereabouts { place: &place, overlay: located.overlay });
-        let agrees = steps.starts_with(ranker.rank(&place, rule));
+        let client = Whereabouts { place: &place, overlay: located.overlay };
+        let rule = ranker.matching_rule(&client);
+        let agrees = steps.starts_with(ranker.rank(&client, rule));
         let reasons = if agrees { ranker.reasons().to_vec() } else { Vec::new() };
         (reasons, agrees)
     });
@@ -247,7 +252,7 @@ fn rank(
     let ranked = |(at, step): (usize, &crate::steer::Step)| {
         tier += usize::from(step.opens_tier);
         let reason = match reasons.get(at) {
-            Some(reason) => text_of(*reason),
+            Some(reason) => reason::text_of(*reason, now),
             None if agrees => "beyond the depth: by distance from the first".to_owned(),
             None => "by what covers most of the client's prefix".to_owned(),
         };
@@ -258,15 +263,6 @@ fn rank(
         Ranked { region: name(ground, step.region), tier, reason, distance_km }
     };
     steps.iter().enumerate().map(ranked).collect()
-}
-
-fn text_of(reason: RankReason) -> String {
-    match reason {
-        RankReason::Rule(at) => format!("rule {}", at + 1),
-        RankReason::Nearest(km) => format!("nearest, {km:.0} km"),
-        RankReason::Priority => "priority".to_owned(),
-        RankReason::Equal => "equal".to_owned(),
-    }
 }
 
 fn admit(ground: &Ground, recorder: &Recorder) -> Vec<Admitted> {

@@ -9,6 +9,7 @@ use crate::cli::chain;
 use crate::config::Config;
 use crate::geo::Atlas;
 use crate::geo::Database;
+use crate::latency::Orders;
 use crate::model::Policy;
 use crate::model::Region;
 use crate::model::Service;
@@ -17,6 +18,7 @@ use crate::snapshot::atlas;
 /// With the databases in memory.
 pub(in crate::cli) struct Ground {
     pub(super) atlas: Atlas,
+    pub(super) orders: Arc<Orders>,
     pub(super) regions: Vec<Region>,
     pub(super) policies: Vec<Policy>,
     pub(super) services: Vec<Service>,
@@ -25,9 +27,11 @@ pub(in crate::cli) struct Ground {
 }
 
 /// What a node keeps of it: the databases by their paths, since no query needs them.
+#[derive(Clone)]
 pub(in crate::cli) struct Recipe {
     databases: Vec<PathBuf>,
     nets: Vec<(IpNet, String)>,
+    orders: Arc<Orders>,
     regions: Vec<Region>,
     policies: Vec<Policy>,
     services: Vec<Service>,
@@ -37,7 +41,8 @@ pub(in crate::cli) struct Recipe {
 impl Ground {
     pub(super) fn of(config: &Config) -> Self {
         Self {
-            atlas: atlas(&config.databases, &config.nets, &config.policies),
+            atlas: atlas(&config.databases, &config.nets, &config.policies, &config.orders),
+            orders: Arc::clone(&config.orders),
             regions: config.regions.clone(),
             policies: config.policies.clone(),
             services: config.services.clone(),
@@ -51,11 +56,34 @@ impl Recipe {
         Self {
             databases: config.databases.iter().map(|d| PathBuf::from(d.label())).collect(),
             nets: config.nets.clone(),
+            orders: Arc::clone(&config.orders),
             regions: config.regions.clone(),
             policies: config.policies.clone(),
             services: config.services.clone(),
             vantage_groups: config.vantages.groups.clone(),
         }
+    }
+
+    /// Reads the databases again, for what is known of places. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// One line, if one of them can't be read any more.
+    pub(in crate::cli) fn atlas(&self) -> Result<Atlas, String> {
+        let open = |path: &PathBuf| Database::open(path).map(Arc::new);
+        let databases: Result<Vec<_>, _> = self.databases.iter().map(open).collect();
+        let databases = databases.map_err(|error| chain(&error))?;
+        Ok(atlas(&databases, &self.nets, &self.policies, &self.orders))
+    }
+
+    /// The same with other orders, which steer as those it has.
+    pub(in crate::cli) fn with_orders(&self, orders: Orders) -> Self {
+        Self { orders: Arc::new(orders), ..self.clone() }
+    }
+
+    /// The names of the regions, by position.
+    pub(in crate::cli) fn region_names(&self) -> Vec<&str> {
+        self.regions.iter().map(|region| region.name.as_str()).collect()
     }
 
     /// Reads the databases again. Blocks.
@@ -64,11 +92,9 @@ impl Recipe {
     ///
     /// One line, if one of them can't be read any more.
     pub(super) fn follow(&self) -> Result<Ground, String> {
-        let open = |path: &PathBuf| Database::open(path).map(Arc::new);
-        let databases: Result<Vec<_>, _> = self.databases.iter().map(open).collect();
-        let databases = databases.map_err(|error| chain(&error))?;
         Ok(Ground {
-            atlas: atlas(&databases, &self.nets, &self.policies),
+            atlas: self.atlas()?,
+            orders: Arc::clone(&self.orders),
             regions: self.regions.clone(),
             policies: self.policies.clone(),
             services: self.services.clone(),

@@ -15,6 +15,7 @@ mod asked;
 mod explanation;
 mod ground;
 mod live;
+mod reason;
 mod table;
 
 use std::net::IpAddr;

@@ -34,6 +34,7 @@ use crate::health::Report;
 use crate::snapshot::Publisher;
 use crate::snapshot::Snapshot;
 use crate::snapshot::Standing;
+use crate::snapshot::World;
 use crate::store::Store;
 
 /// How old a status may be.
@@ -126,6 +127,12 @@ impl Helm {
         self.engine.generation()
     }
 
+    /// Whether this node learns for all.
+    pub(super) fn is_first(&mut self) -> bool {
+        let now = self.now();
+        self.engine.is_first(now)
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         self.engine.is_settled()
     }
@@ -190,6 +197,19 @@ impl Helm {
         share(&self.link, &mut effects);
         let standings = effects.standings.into_values();
         self.snapshot.standing = Arc::new(Standing::new(standings));
+        self.publisher.publish(self.snapshot.clone());
+        self.follow(effects.save, now);
+    }
+
+    /// Takes maps that rank otherwise, for the same configuration, by one swap.
+    pub(super) fn remap(&mut self, world: Arc<World>) {
+        let now = self.now();
+        self.snapshot.world = Arc::clone(&world);
+        self.engine.step(Event::Remapped(world), now);
+        let mut effects = self.engine.effects(now);
+        share(&self.link, &mut effects);
+        let standings = std::mem::take(&mut effects.standings);
+        self.snapshot.standing = Arc::new(self.snapshot.standing.with(standings));
         self.publisher.publish(self.snapshot.clone());
         self.follow(effects.save, now);
     }

@@ -14,8 +14,10 @@
 //! takes long. Compiling, files and whoever reads events have threads or tasks of their own.
 
 mod helm;
+mod learning;
 mod office;
 mod prepared;
+mod reloading;
 mod requests;
 mod targets;
 
@@ -29,7 +31,6 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio::time::MissedTickBehavior;
 use tokio::time::interval;
@@ -39,16 +40,20 @@ use crate::cli::chain;
 use crate::cli::explain::Recipe;
 use crate::cli::identity::Identity;
 use crate::cli::node::helm::Helm;
+use crate::cli::node::learning::Learning;
 use crate::cli::node::office::Office;
 use crate::cli::node::office::keep_samples;
 use crate::cli::node::office::open_store;
+pub(super) use crate::cli::node::prepared::Learned;
+use crate::cli::node::prepared::ORDERS;
 pub(super) use crate::cli::node::prepared::Prepared;
 pub(super) use crate::cli::node::prepared::Read;
-use crate::cli::node::prepared::Refused;
 pub(super) use crate::cli::node::prepared::any_error;
 pub(super) use crate::cli::node::prepared::prepare;
 pub(super) use crate::cli::node::prepared::read;
 pub(super) use crate::cli::node::prepared::report;
+use crate::cli::node::reloading::Reloading;
+use crate::cli::node::reloading::loaded;
 use crate::cli::node::targets::hand_over;
 use crate::cli::node::targets::probes;
 use crate::cli::node::targets::warn_of_no_vote;
@@ -56,7 +61,6 @@ use crate::cli::signals::Signals;
 use crate::cli::signals::received;
 use crate::cli::signals::told_to;
 use crate::cli::state;
-use crate::cli::watch::Look;
 use crate::cli::watch::Watched;
 use crate::cluster::Link;
 use crate::cluster::News;
@@ -102,6 +106,7 @@ pub(super) struct Node {
     server: Server,
     prober: Prober,
     office: Office,
+    learning: Learning,
     recipe: Arc<Recipe>,
     reports: mpsc::Receiver<Report>,
     news: mpsc::Receiver<News>,
@@ -115,19 +120,12 @@ pub(super) struct Node {
     notify: Notify,
     watched: Watched,
     reloading: Option<Reloading>,
+    /// Whether what is on disk can't be taken, so that compiling it again is of no use.
+    is_refused: bool,
+    /// What was learnt of round trips ranks otherwise than the maps do.
+    is_remap_due: bool,
     /// Freed memory is to be returned to the system at the next look.
     is_trim_due: bool,
-}
-
-/// A configuration that is being loaded and compiled.
-struct Reloading {
-    prepared: oneshot::Receiver<Result<Prepared, Refused>>,
-    /// How the known files were when it began.
-    before: Look,
-    /// Who waits for it.
-    waiting: Vec<oneshot::Sender<Result<u64, serde_json::Value>>>,
-    /// Something changed since it began: once more.
-    again: bool,
 }
 
 impl Node {
@@ -145,10 +143,23 @@ impl Node {
         tasks: Tasks,
     ) -> Result<Self, String> {
         let notify = Notify::from_environment();
-        let Prepared { plan, server, control, hooks, state, cluster, recipe, seen } = prepared;
+        let Prepared {
+            plan,
+            server,
+            control,
+            hooks,
+            state,
+            cluster,
+            latency,
+            published,
+            recipe,
+            seen,
+        } = prepared;
         let folder = state::folder(state.as_deref(), path);
         let (store, saved) = open_store(&folder, &tasks);
         let keeper = keep_samples(&plan.regions, &store, &tasks)?;
+        let shelf = store.shelf(ORDERS, limits::LATENCY_ORDERS_FILE);
+        let learning = Learning::new(published, latency, keeper.clone(), shelf);
         let (report, mut reports) = mpsc::channel(REPORTS);
         // The first round is spread over a second at most.
         let of_monitor = |m: &Monitor| m.timeout + m.interval.min(Duration::from_secs(1));
@@ -186,6 +197,7 @@ impl Node {
             server,
             prober,
             office,
+            learning,
             recipe,
             reports,
             news,
@@ -197,6 +209,8 @@ impl Node {
             notify,
             watched: Watched::new(seen),
             reloading: None,
+            is_refused: false,
+            is_remap_due: false,
             is_trim_due: false,
         })
     }
@@ -227,6 +241,7 @@ impl Node {
                 }
                 Some(request) = self.requests.recv() => self.answer(request),
                 prepared = loaded(&mut self.reloading) => self.loaded(prepared).await,
+                learnt = self.learning.ended() => self.learnt(learnt),
                 () = until(due) => self.helm.tick(),
             }
         }
@@ -250,91 +265,10 @@ impl Node {
         if self.watched.changed() {
             self.reload(None);
         }
-    }
-
-    /// Begins to load and compile aside.
-    fn reload(&mut self, waiting: Option<oneshot::Sender<Result<u64, serde_json::Value>>>) {
-        if let Some(reloading) = &mut self.reloading {
-            reloading.again = true;
-            reloading.waiting.extend(waiting);
-            return;
+        if self.helm.is_first() {
+            self.learning.look(&self.recipe, &self.tasks);
         }
-        self.notify.reloading();
-        let (path, before) = (self.path.clone(), self.watched.look());
-        let known = before.clone();
-        let identity = self.identity.clone();
-        let load = move || prepare(&path, &known, &identity);
-        match server::in_background(&self.tasks, "reload", load) {
-            Ok(prepared) => {
-                let waiting = waiting.into_iter().collect();
-                self.reloading = Some(Reloading { prepared, before, waiting, again: false });
-            }
-            Err(error) => {
-                tracing::error!("{}", chain(&error));
-                self.notify.ready("answering");
-            }
-        }
-    }
-
-    /// Takes what was loaded. On any error all stays as it is.
-    async fn loaded(&mut self, prepared: Result<Prepared, Refused>) {
-        let Some(Reloading { before, waiting, again, .. }) = self.reloading.take() else { return };
-        let outcome = match prepared {
-            Ok(prepared) => Ok(self.take(prepared).await),
-            Err(Refused { mut seen, problems }) => {
-                // What was reported once is not reported again until a file changes: one
-                // that was known, or one that only the refused configuration names.
-                seen.extend(before);
-                self.watched = Watched::new(seen);
-                tracing::error!("the configuration was not taken; the one before stays");
-                Err(problems)
-            }
-        };
-        self.notify.ready("answering");
-        if again {
-            // They asked after it had begun, and wait for what they saw then.
-            self.reload(None);
-            if let Some(reloading) = &mut self.reloading {
-                reloading.waiting = waiting;
-                return;
-            }
-        }
-        for waiting in waiting {
-            // Whoever asked may have gone.
-            drop(waiting.send(outcome.clone()));
-        }
-    }
-
-    /// Publishes by one swap, then follows with addresses. Returns how often it did.
-    async fn take(&mut self, prepared: Prepared) -> u64 {
-        let Prepared { mut plan, server, control, hooks, cluster, recipe, seen, .. } = prepared;
-        if cluster != self.cluster || plan.node != self.me {
-            tracing::warn!("what changed in [cluster] is taken when the node starts again");
-            plan.node = self.me.clone();
-        }
-        self.prober.replace(probes(&plan));
-        let handed = hand_over(&plan, &self.cluster);
-        self.office.set_regions(&plan.regions);
-        self.helm.reconfigure(plan, handed);
-        self.office.renew(&control, &hooks);
-        self.recipe = recipe;
-        self.watched = Watched::new(seen);
-        match self.server.relisten(&server.listen).await {
-            Ok(changes) => {
-                for address in changes.removed {
-                    self.notify.forget(address);
-                }
-                self.notify.store(self.server.listeners());
-            }
-            Err(error) => tracing::error!(
-                "{}; the addresses stay as they were, all else is new",
-                chain(&error)
-            ),
-        }
-        self.is_trim_due = true;
-        let generation = self.helm.generation();
-        tracing::info!(generation, "reloaded");
-        generation
+        self.remap_if_due();
     }
 }
 
@@ -357,17 +291,6 @@ async fn first_round(
                 return;
             }
         }
-    }
-}
-
-/// What is being loaded, once it is; never, if nothing is.
-async fn loaded(reloading: &mut Option<Reloading>) -> Result<Prepared, Refused> {
-    match reloading {
-        // A loader that ended without a word panicked, which was logged.
-        Some(reloading) => {
-            (&mut reloading.prepared).await.unwrap_or_else(|_| Err(Refused::unsaid()))
-        }
-        None => std::future::pending().await,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::cli::color;
 use crate::cli::explain::Recipe;
 use crate::cli::identity::Identity;
 use crate::cli::output::complain;
+use crate::cli::state;
 use crate::cli::watch;
 use crate::cli::watch::Look;
 use crate::config;
@@ -19,7 +20,11 @@ use crate::engine::Plan;
 use crate::model::Diagnostic;
 use crate::model::Severity;
 use crate::model::Sources;
+use crate::samples::Published;
 use crate::snapshot::World;
+
+/// The file of the state directory in which orders are kept.
+pub(super) const ORDERS: &str = "orders.bin";
 
 /// A configuration, compiled, with what the node needs besides.
 pub(in crate::cli) struct Prepared {
@@ -35,6 +40,10 @@ pub(in crate::cli) struct Prepared {
     pub(super) state: Option<PathBuf>,
     /// With whom all is shared.
     pub(super) cluster: config::Cluster,
+    /// What measured round trips do.
+    pub(super) latency: config::Latency,
+    /// The orders that the maps were compiled by.
+    pub(super) published: Arc<Published>,
     /// What explanations ask again.
     pub(super) recipe: Arc<Recipe>,
     /// How the files were that it was read from.
@@ -71,8 +80,17 @@ pub(in crate::cli) fn read(path: &Path, before: &Look) -> Read {
     Read { config, diagnostics, sources, seen }
 }
 
-/// Loads and compiles. What is wrong goes to standard error, and is returned if it can't be
-/// used.
+/// What is known of round trips when a configuration is compiled.
+#[derive(Clone)]
+pub(in crate::cli) enum Learned {
+    /// What was published last is in the state directory: the node starts.
+    OnDisk,
+    /// This.
+    Now(Arc<Published>),
+}
+
+/// Loads and compiles. What is wrong goes to standard error, if it is to be told, and is returned
+/// if it can't be used.
 ///
 /// `before` is how the files that are known were before: what changes while they are read
 /// is a change. Of others the first look is right after they were read.
@@ -80,22 +98,52 @@ pub(in crate::cli) fn prepare(
     path: &Path,
     before: &Look,
     identity: &Identity,
+    learned: Learned,
+    tell: bool,
 ) -> Result<Prepared, Refused> {
     let Read { config, diagnostics, sources, seen } = read(path, before);
-    report(&diagnostics, &sources);
-    let Some(config) = config else {
+    if tell {
+        report(&diagnostics, &sources);
+    }
+    let Some(mut config) = config else {
         return Err(Refused { seen, problems: json(&diagnostics, &sources) });
     };
+    let published = match learned {
+        Learned::OnDisk => Arc::new(on_disk(&state::folder(config.state.as_deref(), path))),
+        Learned::Now(published) => published,
+    };
+    let names: Vec<&str> = config.regions.iter().map(|region| region.name.as_str()).collect();
+    config.orders = Arc::new(published.orders_for(&names));
     match compile(config, seen.clone(), identity) {
         Ok((prepared, warnings)) => {
-            report(&warnings, &sources);
-            Ok(prepared)
+            if tell {
+                report(&warnings, &sources);
+            }
+            Ok(Prepared { published, ..prepared })
         }
         Err(problem) => {
-            report(std::slice::from_ref(&problem), &sources);
+            if tell {
+                report(std::slice::from_ref(&problem), &sources);
+            }
             Err(Refused { seen, problems: json(&[problem], &sources) })
         }
     }
+}
+
+/// The orders that were published when the node stopped.
+fn on_disk(folder: &Path) -> Published {
+    let octets = match std::fs::read(folder.join(ORDERS)) {
+        Ok(octets) => octets,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Published::default(),
+        Err(error) => {
+            tracing::warn!("can't read `{ORDERS}` in the state directory: {error}");
+            return Published::default();
+        }
+    };
+    Published::decode(&octets).unwrap_or_else(|problem| {
+        tracing::warn!("`{ORDERS}` in the state directory is not used: {problem}");
+        Published::default()
+    })
 }
 
 fn compile(
@@ -109,7 +157,7 @@ fn compile(
     let (maintenance, control) = (config.maintenance.clone(), config.control.clone());
     let (server, hooks, state) =
         (config.server.clone(), config.hooks.clone(), config.state.clone());
-    let min_regions = control.min_regions;
+    let (min_regions, latency) = (control.min_regions, config.latency);
     let (vantages, cluster) = (config.vantages.clone(), config.cluster.clone());
     let cluster = cluster.unwrap_or_default();
     let node =
@@ -127,7 +175,10 @@ fn compile(
         vantages,
         node,
     };
-    Ok((Prepared { plan, server, control, hooks, state, cluster, recipe, seen }, warnings))
+    let published = Arc::default();
+    let prepared =
+        Prepared { plan, server, control, hooks, state, cluster, latency, published, recipe, seen };
+    Ok((prepared, warnings))
 }
 
 impl Refused {

@@ -70,7 +70,7 @@ fn assert_located(atlas: &Atlas, loci: &Loci, network: Network, locus: Locus) {
 
 #[test]
 fn an_atlas_without_sources_shows_the_special_blocks_alone() {
-    let atlas = Atlas::new(Vec::new(), Nets::default(), &[]);
+    let atlas = Atlas::new(Vec::new(), Nets::default(), &[], &[]);
     let (shown, loci) = collect(&atlas).unwrap();
     assert_partition(&shown);
     assert_eq!(loci.n_places(), 1);
@@ -95,7 +95,7 @@ fn a_special_block_is_located_where_somebody_knows_better() {
     );
     let mut nets = Nets::default();
     nets.insert(net("192.168.1.0/24"), "office");
-    let atlas = Atlas::new(vec![database], nets, &[net("fd00::/8")]);
+    let atlas = Atlas::new(vec![database], nets, &[net("fd00::/8")], &[]);
     let cases = [
         ("100.64.0.1", false),
         ("100.96.0.1", true),
@@ -136,7 +136,7 @@ fn the_first_database_that_has_a_part_gives_it_and_one_that_disagrees_gives_no_f
             .insert("2.0.0.0/9", place("FR", "IDF"))
             .insert("2600::/16", place("US", "CA")),
     );
-    let atlas = Atlas::new(vec![countries, cities], Nets::default(), &[]);
+    let atlas = Atlas::new(vec![countries, cities], Nets::default(), &[], &[]);
     let cases = [
         ("1.1.1.1", "DE", Some("DE-BE"), 64_496, true),
         ("1.128.1.1", "DE", None, 64_496, false),
@@ -167,7 +167,7 @@ fn equal_places_of_different_records_share_a_locus() {
             .insert("3.0.0.0/8", with_note(2))
             .insert("5.0.0.0/8", country("SE")),
     );
-    let atlas = Atlas::new(vec![database], Nets::default(), &[]);
+    let atlas = Atlas::new(vec![database], Nets::default(), &[], &[]);
     let (shown, _) = collect(&atlas).unwrap();
     let of = |text: &str| {
         shown.iter().find(|(network, _)| *network == Network::from(net(text))).unwrap().1
@@ -198,7 +198,7 @@ fn a_damaged_tree_ends_the_walk_with_an_error() {
     ];
     for (name, file, expected) in cases {
         let database = Arc::new(Database::from_bytes(file, "geo.mmdb").unwrap());
-        let atlas = Atlas::new(vec![database], Nets::default(), &[]);
+        let atlas = Atlas::new(vec![database], Nets::default(), &[], &[]);
         let diagnostic = collect(&atlas).unwrap_err().diagnostic();
         assert_eq!(diagnostic.code.to_string(), "geoip-damaged", "{name}");
         assert!(diagnostic.message.contains(expected), "{name}: {}", diagnostic.message);
@@ -222,7 +222,7 @@ fn a_damaged_record_ends_the_walk_with_an_error() {
             file.splice(22..24, *b"\x20\x00");
         }
         let database = Arc::new(Database::from_bytes(file.clone(), "geo.mmdb").unwrap());
-        let atlas = Atlas::new(vec![database], Nets::default(), &[]);
+        let atlas = Atlas::new(vec![database], Nets::default(), &[], &[]);
         let error = collect(&atlas).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
@@ -269,7 +269,7 @@ fn atlas() -> impl Strategy<Value = Atlas> {
     (databases, nets, prefixes).prop_map(|(databases, tagged, prefixes)| {
         let mut nets = Nets::default();
         tagged.iter().for_each(|(net, tag)| nets.insert(*net, tag));
-        Atlas::new(databases.into_iter().map(open).collect(), nets, &prefixes)
+        Atlas::new(databases.into_iter().map(open).collect(), nets, &prefixes, &[])
     })
 }
 
@@ -311,7 +311,7 @@ proptest! {
             file[at] = octet;
         }
         if let Ok(database) = Database::from_bytes(file, "test") {
-            let atlas = Atlas::new(vec![Arc::new(database)], Nets::default(), &[]);
+            let atlas = Atlas::new(vec![Arc::new(database)], Nets::default(), &[], &[]);
             if let Ok((shown, _)) = collect(&atlas) {
                 assert_partition(&shown);
             }

@@ -103,7 +103,7 @@ pub fn zone(octets: &[u8]) {
 /// A GeoIP database.
 pub fn mmdb(octets: &[u8]) {
     let Ok(database) = Database::from_bytes(octets.to_vec(), "fuzz") else { return };
-    let atlas = Atlas::new(vec![Arc::new(database)], Nets::default(), &[]);
+    let atlas = Atlas::new(vec![Arc::new(database)], Nets::default(), &[], &[]);
     for address in [IpAddr::from([20, 0, 0, 1]), IpAddr::from([0x2a00, 0, 0, 0, 0, 0, 0, 1])] {
         // A damaged record is an error, not a panic.
         drop(atlas.locate(address));

@@ -165,7 +165,8 @@ impl Stage {
         let ground = Ground::new(&[("meridian.toml", CONFIG), ("test.zone", ground::ZONE)]);
         ground.write("geo.mmdb", database);
         let config = judged_by_groups(ground.config(), vantages.clone());
-        let atlas = snapshot::atlas(&config.databases, &config.nets, &config.policies);
+        let atlas =
+            snapshot::atlas(&config.databases, &config.nets, &config.policies, &config.orders);
         let parted = ground::all_admitted(config);
         Self { plain: ground.snapshot(), parted, atlas, vantages }
     }
