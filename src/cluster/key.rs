@@ -19,6 +19,10 @@ pub enum Key {
     Node(String),
     /// What a vantage thinks of its checks, by its name.
     Opinions(String),
+    /// A part of the orders by round trips that hold for all.
+    Orders(u16),
+    /// Some of what a node was told of round trips lately: its name, and which of its values.
+    Samples(String, u8),
 }
 
 /// Where values of one kind are kept: a bucket each, since a bucket has one kind of storage.
@@ -34,8 +38,8 @@ impl Key {
     /// The shelf that it is on.
     pub const fn shelf(&self) -> Shelf {
         match self {
-            Self::Admin(_) | Self::Monitors => Shelf::Kept,
-            Self::Checks(_) | Self::Node(_) | Self::Opinions(_) => Shelf::Live,
+            Self::Admin(_) | Self::Monitors | Self::Orders(_) => Shelf::Kept,
+            Self::Checks(_) | Self::Node(_) | Self::Opinions(_) | Self::Samples(..) => Shelf::Live,
         }
     }
 
@@ -47,6 +51,8 @@ impl Key {
             Self::Opinions(_) => 2,
             Self::Node(_) => 3,
             Self::Checks(_) => 4,
+            Self::Orders(_) => 5,
+            Self::Samples(..) => 6,
         }
     }
 
@@ -58,6 +64,11 @@ impl Key {
             Some(("checks", digest)) => Self::Checks(u64::from_str_radix(digest, 16).ok()?),
             Some(("nodes", name)) => Self::Node(decode(name)?),
             Some(("opinions", name)) => Self::Opinions(decode(name)?),
+            Some(("orders", part)) => Self::Orders(part.parse().ok()?),
+            Some(("samples", of)) => {
+                let (name, slot) = of.split_once('.')?;
+                Self::Samples(decode(name)?, slot.parse().ok()?)
+            }
             Some(_) | None => return None,
         };
         // One key has one text: `checks.+1` or `nodes.=41` must not be second names.
@@ -67,8 +78,11 @@ impl Key {
     /// Whether its text is one that a store takes: no name in it is empty or too long.
     pub fn is_sound(&self) -> bool {
         let is_named = match self {
-            Self::Admin(name) | Self::Node(name) | Self::Opinions(name) => !name.is_empty(),
-            Self::Checks(_) | Self::Monitors => true,
+            Self::Admin(name)
+            | Self::Node(name)
+            | Self::Opinions(name)
+            | Self::Samples(name, _) => !name.is_empty(),
+            Self::Checks(_) | Self::Monitors | Self::Orders(_) => true,
         };
         is_named && self.to_string().len() <= limits::SHARED_KEY
     }
@@ -82,6 +96,8 @@ impl fmt::Display for Key {
             Self::Monitors => f.write_str("monitors"),
             Self::Node(name) => write!(f, "nodes.{}", Encoded(name)),
             Self::Opinions(name) => write!(f, "opinions.{}", Encoded(name)),
+            Self::Orders(part) => write!(f, "orders.{part}"),
+            Self::Samples(name, slot) => write!(f, "samples.{}.{slot}", Encoded(name)),
         }
     }
 }
@@ -154,6 +170,8 @@ mod tests {
             Just(Key::Monitors),
             name().prop_map(Key::Node),
             name().prop_map(Key::Opinions),
+            any::<u16>().prop_map(Key::Orders),
+            (name(), any::<u8>()).prop_map(|(name, slot)| Key::Samples(name, slot)),
         ]
     }
 
@@ -168,7 +186,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_is_of_one_key_or_none(text in "(admin|checks|monitors|nodes|opinions)?[.=0-9a-fA-F+/]{0,20}") {
+        fn a_text_is_of_one_key_or_none(text in "(admin|checks|monitors|nodes|opinions|orders|samples)?[.=0-9a-fA-F+/]{0,20}") {
             if let Some(key) = Key::parse(&text) {
                 prop_assert_eq!(key.to_string(), text);
             }

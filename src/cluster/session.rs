@@ -91,7 +91,12 @@ impl Session {
         entries.iter().for_each(|entry| self.count(entry));
         let shared = entries.iter().filter_map(|entry| match entry.key {
             Key::Checks(digest) => Some(digest),
-            Key::Admin(_) | Key::Monitors | Key::Node(_) | Key::Opinions(_) => None,
+            Key::Admin(_)
+            | Key::Monitors
+            | Key::Node(_)
+            | Key::Opinions(_)
+            | Key::Orders(_)
+            | Key::Samples(..) => None,
         });
         let shared = shared.collect();
         let (mut rolls, mut rest, mut orders) = (Vec::new(), Vec::new(), Vec::new());
@@ -169,7 +174,7 @@ fn value(entry: &Entry) -> Result<Value, Unreadable> {
             let is_own = card.node == *name;
             (Value::Card(card), is_own)
         }
-        Key::Monitors => (Value::None, true),
+        Key::Monitors | Key::Orders(_) | Key::Samples(..) => (Value::None, true),
     };
     let other = || Unreadable::Damaged("it is that of another key".to_owned());
     is_own.then_some(value).ok_or_else(other)

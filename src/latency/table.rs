@@ -157,6 +157,21 @@ impl Table {
         Aggregate { cells: self.shared(since).collect() }
     }
 
+    /// What this node knows of some prefixes.
+    pub fn aggregate_of(&self, prefixes: &[ClientPrefix]) -> Aggregate {
+        let entries = prefixes.iter().filter_map(|prefix| {
+            let at = *self.index.get(prefix)?;
+            self.entries.get(at as usize)
+        });
+        let cells = entries.flat_map(|entry| {
+            self.cells_of(entry).map(|cell| {
+                let (prefix, region) = (entry.prefix, cell.region);
+                SharedCell { prefix, region, words: cell.words().copied().collect() }
+            })
+        });
+        Aggregate { cells: cells.filter(|cell| !cell.words.is_empty()).collect() }
+    }
+
     /// The same, pair by pair.
     pub(super) fn shared(&self, since: Tick) -> impl Iterator<Item = SharedCell> + '_ {
         let entries = self.entries.iter().filter(move |entry| entry.used >= since);

@@ -293,6 +293,14 @@ pub const LATENCY_RATED: usize = 16;
 /// blocks as there may be take 60 MB.
 pub const LATENCY_ORDERS_FILE: usize = 128 * 1024 * 1024;
 
+/// Client prefixes in one value that tells other nodes of round trips: of eleven regions with five
+/// sources each it has 700 kB.
+pub const LATENCY_SHARED: usize = 1024;
+
+/// Values of that kind that each node has in the cluster; the next one replaces the first. Who
+/// was away for longer has missed some.
+pub const LATENCY_SHARES: u8 = 64;
+
 /// Octets of a batch of latency samples; more is answered with 413. As many lines as a batch may
 /// have fit, at a hundred octets each.
 pub const LATENCY_BATCH: usize = 1024 * 1024;

@@ -10,6 +10,8 @@ use crate::samples::Sizes;
 pub struct Counts {
     /// Samples that were taken.
     pub taken: u64,
+    /// Pairs of prefix and region of which other nodes told something.
+    pub merged: u64,
     /// Prefixes that are held.
     pub prefixes: usize,
     /// Prefixes that were forgotten to make room.
@@ -25,6 +27,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// How much was heard, of clients and of other nodes: whether something is new shows in it.
+    pub const fn heard(&self) -> u64 {
+        self.taken + self.merged
+    }
+
     /// The lines that were refused, by reason.
     pub fn by_reason(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
         Reason::ALL.into_iter().zip(self.refused)

@@ -1,5 +1,6 @@
 //! The keeper: one thread that owns the table, and a queue to it.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -36,6 +37,11 @@ use crate::tasks::Tasks;
 /// How often the thread looks whether it should stop: nobody wakes it for that.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How often other nodes are told what is new, and in how many parts at the most: a node that is
+/// told of more than some thousand pairs a second is behind with telling.
+const TELL: Duration = Duration::from_secs(5);
+const PARTS: usize = 4;
+
 /// How often what is too old is forgotten: it counts for nothing long before.
 const EXPIRY: Duration = Duration::from_hours(1);
 
@@ -59,13 +65,25 @@ pub enum Unheard {
 #[derive(Debug)]
 enum Work {
     Copy(oneshot::Sender<Lesson>),
+    LearnOf(Vec<u8>),
     Look(IpAddr, oneshot::Sender<Page>),
     Page(Option<IpAddr>, oneshot::Sender<Page>),
     Take(Vec<u8>, SourceId, oneshot::Sender<Taken>),
 }
 
-#[derive(Debug, Default)]
+/// Tells other nodes something.
+type Tell = Box<dyn FnMut(Vec<u8>) + Send>;
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("counts", &self.counts).finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
 struct Shared {
+    /// How other nodes are told, until the thread has taken it over.
+    tell: Mutex<Option<Tell>>,
     /// The regions of a configuration that was taken since; not in the queue, which may be full.
     sites: Mutex<Option<Vec<Site>>>,
     counts: Mutex<Counts>,
@@ -93,6 +111,8 @@ impl Keeper {
             shelved: shelf.map(|shelf| Shelved::new(shelf, tasks.clone(), now())),
             shared: Arc::clone(&shared),
             expiry: now() + EXPIRY,
+            tell: None,
+            told: now(),
         };
         tasks.thread("latency", move |stop| thread.run(&work, stop))?;
         Ok(Self { queue, shared })
@@ -143,6 +163,19 @@ impl Keeper {
         self.ask(Work::Copy)
     }
 
+    /// Has other nodes told what this one is told, every five seconds some of it.
+    pub fn share_by(&self, tell: impl FnMut(Vec<u8>) + Send + 'static) {
+        *lock(&self.shared.tell) = Some(Box::new(tell));
+    }
+
+    /// Takes what another node told. When nobody can take it, it is lost, and counted: the other
+    /// keeps it.
+    pub fn learn_of(&self, told: Vec<u8>) {
+        if self.queue.try_send(Work::LearnOf(told)).is_err() {
+            self.shared.overflows.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Hands over the regions of another configuration: what is asked after this is answered
     /// with them.
     pub fn set_sites(&self, sites: Vec<Site>) {
@@ -181,6 +214,9 @@ struct Thread {
     shared: Arc<Shared>,
     /// When to forget what is too old.
     expiry: Instant,
+    tell: Option<Tell>,
+    /// When other nodes were told last.
+    told: Instant,
 }
 
 impl Thread {
@@ -203,6 +239,7 @@ impl Thread {
             if let Some(shelved) = &mut self.shelved {
                 shelved.write_if_due(&self.ledger, now());
             }
+            self.tell_if_due();
         }
         while let Ok(work) = queue.try_recv() {
             self.answer(work);
@@ -218,6 +255,12 @@ impl Thread {
         let now = Timestamp::now();
         match work {
             Work::Copy(reply) => drop(reply.send(self.ledger.copy())),
+            Work::LearnOf(octets) => {
+                if let Err(problem) = self.ledger.learn_of(&octets, now) {
+                    tracing::warn!("what another node tells of round trips is lost: {problem}");
+                }
+                self.changed();
+            }
             Work::Look(client, reply) => drop(reply.send(self.ledger.look(client, now))),
             Work::Page(after, reply) => drop(reply.send(self.ledger.page(after, now))),
             Work::Take(lines, source, reply) => {
@@ -231,8 +274,21 @@ impl Thread {
         }
     }
 
-    /// Takes another configuration's regions, if there are any.
+    /// Tells other nodes some of what they were not told.
+    fn tell_if_due(&mut self) {
+        let Some(tell) = self.tell.as_mut().filter(|_| now() >= self.told + TELL) else { return };
+        self.told = now();
+        let parts = std::iter::from_fn(|| self.ledger.unshared());
+        parts.take(PARTS).for_each(tell);
+    }
+
+    /// Takes what was handed over beside the queue: another configuration's regions, and how other
+    /// nodes are told.
     fn follow(&mut self) {
+        if let Some(tell) = lock(&self.shared.tell).take() {
+            self.tell = Some(tell);
+            self.ledger.share();
+        }
         let sites = lock(&self.shared.sites).take();
         if sites.is_some_and(|sites| self.ledger.renumber(sites, Timestamp::now())) {
             self.changed();

@@ -1,6 +1,7 @@
 //! The ledger: the table, with regions by name and lines by number. Time is an argument.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
@@ -41,6 +42,8 @@ pub(super) struct Ledger {
     counts: Counts,
     /// What tables before this one forgot.
     evicted_before: u64,
+    /// Prefixes that this node was told of and has not told the others; none if it is alone.
+    unshared: Option<HashSet<ClientPrefix>>,
 }
 
 impl Ledger {
@@ -52,6 +55,7 @@ impl Ledger {
             sites,
             counts: Counts::default(),
             evicted_before: 0,
+            unshared: None,
         }
     }
 
@@ -85,6 +89,11 @@ impl Ledger {
         let region = *self.by_name.get(&line.region).ok_or_else(unknown)?;
         let at = line.at.unwrap_or(now);
         let sample = Sample { client: line.client, region, rtt_us: line.rtt_us, at, source };
+        if let Some(unshared) = &mut self.unshared
+            && unshared.len() < limits::LATENCY_PREFIXES
+        {
+            unshared.insert(ClientPrefix::of(line.client));
+        }
         self.table.take(&sample, None, now).map_err(|refusal| {
             let found = match refusal {
                 Refusal::AbsurdRtt | Refusal::NoRtt => format!("{} us", line.rtt_us),
@@ -146,6 +155,7 @@ impl Ledger {
             next.merge(&names, part, now);
         }
         next.counts = self.counts;
+        next.unshared = self.unshared.take();
         next.evicted_before = self.evicted_before + self.table.evicted();
         *self = next;
         true
@@ -173,11 +183,40 @@ impl Ledger {
     ///
     /// What is wrong with the file; nothing of it is taken.
     pub(super) fn restore(&mut self, octets: &[u8], now: Timestamp) -> Result<(), String> {
+        let counts = self.counts;
+        let restored = self.learn_of(octets, now).inspect_err(|_| self.table = empty(&self.sites));
+        self.counts = counts;
+        restored
+    }
+
+    /// Has it remembered from now on what the others were not told: at first all that is known.
+    pub(super) fn share(&mut self) {
+        self.unshared = Some(self.table.iter().collect());
+    }
+
+    /// Some of what the others were not told, as a file; `None` if that is all.
+    pub(super) fn unshared(&mut self) -> Option<Vec<u8>> {
+        let unshared = self.unshared.as_mut().filter(|unshared| !unshared.is_empty())?;
+        let some: Vec<ClientPrefix> =
+            unshared.iter().take(limits::LATENCY_SHARED).copied().collect();
+        for prefix in &some {
+            unshared.remove(prefix);
+        }
+        let part = self.table.aggregate_of(&some);
+        Some(file::encode(Kind::Table, &self.names(), std::iter::once(part)))
+    }
+
+    /// Takes what another node was told, as a file.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it; what came before that in it is taken.
+    pub(super) fn learn_of(&mut self, octets: &[u8], now: Timestamp) -> Result<(), String> {
         let mut file = File::read(Kind::Table, octets)?;
         let names = file.names.clone();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        while let Some(part) = file.part().inspect_err(|_| self.table = empty(&self.sites))? {
-            self.merge(&names, part, now);
+        while let Some(part) = file.part()? {
+            self.counts.merged += self.merge(&names, part, now) as u64;
         }
         Ok(())
     }
@@ -185,18 +224,18 @@ impl Ledger {
     /// A copy, to learn from while this one goes on.
     pub(super) fn copy(&self) -> Lesson {
         let regions = self.sites.iter().map(|site| site.name.clone()).collect();
-        Lesson::new(self.table.clone(), regions, self.counts.taken)
+        Lesson::new(self.table.clone(), regions, self.counts.heard())
     }
 
     fn names(&self) -> Vec<&str> {
         self.sites.iter().map(|site| site.name.as_str()).collect()
     }
 
-    /// Takes pairs whose regions are positions among these names.
-    fn merge(&mut self, names: &[&str], part: Aggregate, now: Timestamp) {
+    /// Takes pairs whose regions are positions among these names; returns how many.
+    fn merge(&mut self, names: &[&str], part: Aggregate, now: Timestamp) -> usize {
         let position = |of: RegionId| self.by_name.get(*names.get(of.index())?).copied();
         let part = part.renumbered(position);
-        self.table.merge(&part, now);
+        self.table.merge(&part, now)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A lesson: a copy of the table, and what is learnt from it.
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::geo::Atlas;
@@ -18,21 +19,21 @@ pub struct Lesson {
     table: Table,
     /// What the regions of the table are called, by position.
     regions: Vec<String>,
-    /// How many samples the node had taken.
-    taken: u64,
+    /// How much the node had heard; see [`Counts::heard`](crate::samples::Counts::heard).
+    heard: u64,
 }
 
 impl Lesson {
-    pub(super) const fn new(table: Table, regions: Vec<String>, taken: u64) -> Self {
-        Self { table, regions, taken }
+    pub(super) const fn new(table: Table, regions: Vec<String>, heard: u64) -> Self {
+        Self { table, regions, heard }
     }
 
-    /// How many samples the node had taken.
-    pub const fn taken(&self) -> u64 {
-        self.taken
+    /// How much the node had heard; see [`Counts::heard`](crate::samples::Counts::heard).
+    pub const fn heard(&self) -> u64 {
+        self.heard
     }
 
-    /// Learns the orders that follow what is published now, for clients where an atlas locates
+    /// Learns the orders that follow those that are `published`, for clients where an atlas locates
     /// them. Takes seconds to a minute: for a thread that has nothing else to do.
     ///
     /// # Errors
@@ -41,7 +42,7 @@ impl Lesson {
     pub fn learn(
         &self,
         atlas: &Atlas,
-        before: &Published,
+        published: &Published,
         rules: &Rules,
         now: Timestamp,
     ) -> Result<Published, DatabaseError> {
@@ -52,9 +53,11 @@ impl Lesson {
             Ok(_) | Err(_) => Place::default(),
         };
         let names: Vec<&str> = self.regions.iter().map(String::as_str).collect();
-        let before = before.orders_for(&names);
+        let before = published.orders_for(&names);
         let model = Model::fit(&self.table, ground, now);
         let orders = Orders::learn(&self.table, &model, places, ground, &before, rules, now);
-        Ok(Published::new(self.regions.clone(), orders, now))
+        // Later than those before, whatever the clocks: the later ones hold.
+        let next = published.at() + SignedDuration::from_secs(1);
+        Ok(Published::new(self.regions.clone(), orders, now.max(next)))
     }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::asking::Ask;
 use crate::ground;
 use crate::ground::Ground;
+use crate::nats_server::NatsServer;
 use crate::program;
 use crate::running::DEADLINE;
 use crate::running::Node;
@@ -26,12 +27,17 @@ const AP: &str = "203.0.113.3";
 
 /// A node that learns each second, and ranks by it.
 fn start() -> Node {
+    start_with("")
+}
+
+fn start_with(more: &str) -> Node {
     let ground = Ground::usual();
     let port = free_port();
     let api = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
     let usual =
         ground::USUAL.replace("[\"rules\", \"nearest\"]", "[\"rules\", \"latency\", \"nearest\"]");
-    let usual = format!("{usual}\n[control]\nlisten = \"{api}\"\n[latency]\nevery = \"1s\"\n");
+    let usual =
+        format!("{usual}\n[control]\nlisten = \"{api}\"\n[latency]\nevery = \"1s\"\n{more}");
     ground.write("meridian.toml", configuration(port, &usual));
     Node::start_in(ground, port)
 }
@@ -64,7 +70,11 @@ fn until(node: &Node, client: [u8; 4], wanted: &str) -> Option<u8> {
         if found == wanted {
             return scope;
         }
-        assert!(now() < deadline, "{client:?} still gets {found}, not {wanted}");
+        assert!(
+            now() < deadline,
+            "{client:?} still gets {found}, not {wanted}, from {}",
+            node.ground.folder().display()
+        );
         thread::yield_now();
     }
 }
@@ -119,4 +129,37 @@ fn who_has_no_place_is_steered_by_what_was_measured() {
     report(&node, 20, &[("10.9.8.7", "ap", 3.0), ("10.9.8.7", "us", 30.0)]);
     assert_eq!(until(&node, [10, 9, 8, 7], AP), Some(24));
     assert_eq!(answer(&node, [10, 9, 9, 7]).0, US);
+}
+
+/// Issue 5, 2: shared over the cluster as aggregates; computed once, applied by all.
+#[test]
+fn what_one_node_is_told_steers_on_all_of_them() {
+    let server = NatsServer::start("");
+    let of = |name: &str| {
+        start_with(&format!(
+            "[cluster]\nnats = [\"{}\"]\nnode = \"{name}\"\nreplicas = 1\nprobe = false\n",
+            server.url()
+        ))
+    };
+    let (mut first, mut second) = (of("a"), of("b"));
+    let far = |ms| [("20.1.1.9", "us", ms), ("20.1.1.9", "eu", 90.0), ("20.1.1.9", "ap", 300.0)];
+    // Told to the one that does not learn.
+    report(&second, 250, &far(240.0));
+    for node in [&mut first, &mut second] {
+        node.wait_for("maps rank by");
+    }
+    for node in [&first, &second] {
+        assert_eq!(until(node, [20, 1, 1, 1], EU), Some(24));
+    }
+    // One that is new knows what was learnt, though nobody told it of a sample.
+    let third = of("c");
+    until(&third, [20, 1, 1, 1], EU);
+    // Without the first the next one learns.
+    first.signal("TERM");
+    assert_eq!(first.ended(), Some(0));
+    report(&second, 250, &far(3.0));
+    second.wait_for("maps rank by");
+    for node in [&second, &third] {
+        until(node, [20, 1, 1, 1], US);
+    }
 }

@@ -164,6 +164,16 @@ impl Helm {
         self.settle(now);
     }
 
+    /// Has the others told something.
+    pub(super) fn put(&self, values: impl IntoIterator<Item = (Key, Vec<u8>)>) {
+        values.into_iter().for_each(|(key, value)| self.link.put(key, value));
+    }
+
+    /// The same, for another thread.
+    pub(super) fn putter(&self) -> impl Fn(Key, Vec<u8>) + Send + use<> {
+        self.link.putter()
+    }
+
     /// Takes what came of the others.
     pub(super) fn news(&mut self, news: impl IntoIterator<Item = News>) {
         let now = self.now();

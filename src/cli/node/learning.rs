@@ -15,10 +15,16 @@ use tokio::time::Instant;
 
 use crate::cli::chain;
 use crate::cli::explain::Recipe;
+use crate::cluster::Entry;
+use crate::cluster::Key;
+use crate::cluster::News;
 use crate::config;
 use crate::latency::Rules;
+use crate::model::limits;
 use crate::samples::Keeper;
+use crate::samples::Parcels;
 use crate::samples::Published;
+use crate::samples::Sizes;
 use crate::server;
 use crate::store::Shelf;
 use crate::tasks::Tasks;
@@ -37,17 +43,19 @@ pub(super) struct Learning {
     shelf: Shelf,
     under_way: Option<oneshot::Receiver<Result<Learnt, String>>>,
     due: Instant,
-    /// Samples that the node had taken when it learnt last.
-    taken: Option<u64>,
+    /// How much the node had heard when it learnt last.
+    heard: Option<u64>,
     /// Whether the last lesson failed; said once.
     is_failing: bool,
     is_unwritten: bool,
+    /// Orders that arrive of another node.
+    parcels: Parcels,
 }
 
 /// What a lesson came to.
 pub(super) struct Learnt {
     published: Published,
-    taken: u64,
+    heard: u64,
     took: Duration,
 }
 
@@ -68,9 +76,10 @@ impl Learning {
             shelf,
             under_way: None,
             due,
-            taken: None,
+            heard: None,
             is_failing: false,
             is_unwritten: false,
+            parcels: Parcels::default(),
         }
     }
 
@@ -82,14 +91,14 @@ impl Learning {
     /// Takes another configuration: what is known of regions and places may be others.
     pub(super) fn renew(&mut self, settings: config::Latency) {
         self.settings = settings;
-        self.taken = None;
+        self.heard = None;
         self.due = Instant::now() + settings.every.min(FIRST);
     }
 
     /// Begins a lesson if one is due and there is something new to learn.
     pub(super) fn look(&mut self, recipe: &Arc<Recipe>, tasks: &Tasks) {
         let counts = self.keeper.counts();
-        let is_news = counts.prefixes > 0 && self.taken != Some(counts.taken);
+        let is_news = counts.prefixes > 0 && self.heard != Some(counts.heard());
         if self.under_way.is_some() || Instant::now() < self.due || !is_news {
             return;
         }
@@ -102,6 +111,61 @@ impl Learning {
         }
     }
 
+    /// Has the others told what this node is told of round trips.
+    pub(super) fn share(&self, node: &str, put: impl Fn(Key, Vec<u8>) + Send + 'static) {
+        let (node, mut slots) = (node.to_owned(), (0..limits::LATENCY_SHARES).cycle());
+        self.keeper.share_by(move |told| {
+            let slot = slots.next().unwrap_or_default();
+            put(Key::Samples(node.clone(), slot), told);
+        });
+    }
+
+    /// Takes what came of the others. Returns orders that were learnt later than those that hold.
+    pub(super) fn listen(&mut self, own: &str, news: &News) -> Option<Published> {
+        let entries = match news {
+            News::Entry(entry) => std::slice::from_ref(entry),
+            News::Read { entries, .. } => entries,
+            News::Lost { .. } | News::Refused { .. } => return None,
+        };
+        entries.iter().filter_map(|entry| self.one(own, entry)).last()
+    }
+
+    /// Whether others have lost the orders that hold.
+    pub(super) fn is_lost(&self, news: &News) -> bool {
+        let News::Read { entries, .. } = news else { return false };
+        let is_there = |entry: &Entry| matches!(entry.key, Key::Orders(_));
+        self.published.sizes() != Sizes::default() && !entries.iter().any(is_there)
+    }
+
+    fn one(&mut self, own: &str, entry: &Entry) -> Option<Published> {
+        let part = match &entry.key {
+            Key::Samples(node, _) if node != own => {
+                self.keeper.learn_of(entry.value.to_vec());
+                return None;
+            }
+            Key::Orders(part) => *part,
+            Key::Admin(_)
+            | Key::Checks(_)
+            | Key::Monitors
+            | Key::Node(_)
+            | Key::Opinions(_)
+            | Key::Samples(..) => return None,
+        };
+        match self.parcels.take(part, &entry.value) {
+            Ok(found) => found.filter(|found| found.at() > self.published.at()),
+            Err(problem) => {
+                tracing::warn!("orders by round trips that another node made are lost: {problem}");
+                None
+            }
+        }
+    }
+
+    /// The orders that hold, as they are shared.
+    pub(super) fn parcels(&self) -> impl Iterator<Item = (Key, Vec<u8>)> + use<> {
+        let parcels = self.published.parcels(limits::SHARED_VALUE / 2);
+        (0..).map(Key::Orders).zip(parcels)
+    }
+
     /// How the lesson under way ends; never, if there is none.
     pub(super) async fn ended(&mut self) -> Option<Learnt> {
         let Some(lesson) = &mut self.under_way else { return std::future::pending().await };
@@ -111,7 +175,7 @@ impl Learning {
         match ended {
             Ok(learnt) => {
                 self.is_failing = false;
-                self.taken = Some(learnt.taken);
+                self.heard = Some(learnt.heard);
                 self.due = Instant::now() + self.settings.every.max(learnt.took * TIMES);
                 Some(learnt)
             }
@@ -170,5 +234,5 @@ fn learn(
     let atlas = recipe.atlas()?;
     let published =
         lesson.learn(&atlas, before, rules, Timestamp::now()).map_err(|error| chain(&error))?;
-    Ok(Learnt { published, taken: lesson.taken(), took: begin.elapsed() })
+    Ok(Learnt { published, heard: lesson.heard(), took: begin.elapsed() })
 }

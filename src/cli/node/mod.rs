@@ -159,7 +159,8 @@ impl Node {
         let (store, saved) = open_store(&folder, &tasks);
         let keeper = keep_samples(&plan.regions, &store, &tasks)?;
         let shelf = store.shelf(ORDERS, limits::LATENCY_ORDERS_FILE);
-        let learning = Learning::new(published, latency, keeper.clone(), shelf);
+        let mut learning = Learning::new(published, latency, keeper.clone(), shelf);
+        let node = plan.node.name.clone();
         let (report, mut reports) = mpsc::channel(REPORTS);
         // The first round is spread over a second at most.
         let of_monitor = |m: &Monitor| m.timeout + m.interval.min(Duration::from_secs(1));
@@ -169,10 +170,14 @@ impl Node {
         let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
         let handed = hand_over(&plan, &cluster);
         let mut helm = Helm::new(plan, saved, store, link, handed);
+        if !cluster.servers.is_empty() {
+            learning.share(&node, helm.putter());
+        }
         let prober = Prober::start(probes, report, &tasks).map_err(|error| chain(&error))?;
         let of_others = if cluster.servers.is_empty() { Duration::ZERO } else { JOINING };
         let patience = patience.unwrap_or_default().min(PATIENCE).max(of_others);
-        first_round(&mut helm, &mut reports, &mut news, patience).await;
+        let is_remap_due =
+            first_round(&mut helm, &mut reports, &mut news, (&mut learning, &node), patience).await;
         helm.begin();
         let settings = Settings {
             tcp_idle: server.tcp_idle,
@@ -210,7 +215,7 @@ impl Node {
             watched: Watched::new(seen),
             reloading: None,
             is_refused: false,
-            is_remap_due: false,
+            is_remap_due,
             is_trim_due: false,
         })
     }
@@ -237,6 +242,7 @@ impl Node {
                     self.helm.report(reports.drain(..));
                 }
                 1.. = self.news.recv_many(&mut news, limits::NEWS) => {
+                    self.learn_of(&news);
                     self.helm.news(news.drain(..));
                 }
                 Some(request) = self.requests.recv() => self.answer(request),
@@ -272,26 +278,34 @@ impl Node {
     }
 }
 
-/// Takes outcomes until all that is probed is known, at most for `patience`.
+/// Takes outcomes until all that is probed is known, at most for `patience`. Returns whether others
+/// have learnt what the maps do not know.
 async fn first_round(
     helm: &mut Helm,
     reports: &mut mpsc::Receiver<Report>,
     news: &mut mpsc::Receiver<News>,
+    (learning, own): (&mut Learning, &str),
     patience: Duration,
-) {
+) -> bool {
+    let mut is_remap_due = false;
     let mut late = pin!(tokio::time::sleep(patience));
     while !helm.is_settled() {
         let due = helm.deadline();
         tokio::select! {
             Some(report) = reports.recv() => helm.report([report]),
-            Some(news) = news.recv() => helm.news([news]),
+            Some(news) = news.recv() => {
+                let learnt = learning.listen(own, &news);
+                is_remap_due |= learnt.is_some_and(|learnt| learning.take(learnt, None));
+                helm.news([news]);
+            }
             () = until(due) => helm.tick(),
             () = &mut late => {
                 tracing::warn!("not everything was probed in time; answering without");
-                return;
+                break;
             }
         }
     }
+    is_remap_due
 }
 
 async fn until(due: Option<std::time::Instant>) {

@@ -19,6 +19,7 @@ use crate::cli::node::targets::hand_over;
 use crate::cli::node::targets::probes;
 use crate::cli::watch::Look;
 use crate::cli::watch::Watched;
+use crate::cluster::News;
 use crate::samples::Published;
 use crate::samples::Sizes;
 use crate::server;
@@ -154,10 +155,23 @@ impl Node {
         let Some(learnt) = learnt else { return };
         let (published, took) = learnt.into_parts();
         self.steer_by(published, Some(took));
+        self.helm.put(self.learning.parcels());
+    }
+
+    /// Takes what others say of round trips, and says again what their store has lost.
+    pub(super) fn learn_of(&mut self, news: &[News]) {
+        for news in news {
+            if let Some(published) = self.learning.listen(&self.me.name, news) {
+                self.steer_by(published, None);
+            }
+            if self.learning.is_lost(news) && self.helm.is_first() {
+                self.helm.put(self.learning.parcels());
+            }
+        }
     }
 
     /// Takes what was published, here or by another.
-    pub(super) fn steer_by(&mut self, published: Published, took: Option<Duration>) {
+    fn steer_by(&mut self, published: Published, took: Option<Duration>) {
         self.is_remap_due |= self.learning.take(published, took);
         if !self.is_remap_due && self.reloading.is_none() {
             // The maps stay; explanations show what their orders are made of now.

@@ -110,6 +110,12 @@ impl Link {
     pub fn put(&self, key: Key, value: Vec<u8>) {
         self.outbox.put(key, value.into());
     }
+
+    /// The same, for another thread.
+    pub fn putter(&self) -> impl Fn(Key, Vec<u8>) + Send + use<> {
+        let outbox = Arc::clone(&self.outbox);
+        move |key, value| outbox.put(key, value.into())
+    }
 }
 
 impl Drop for Link {

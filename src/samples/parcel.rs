@@ -1,0 +1,106 @@
+//! Parcels: published orders in parts, for a medium that bounds its values.
+//!
+//! ```text
+//!   version (1)  when learnt (8)  parts (2)  │  some of the octets of a file
+//! ```
+
+use std::collections::BTreeMap;
+
+use crate::samples::Published;
+
+const VERSION: u8 = 1;
+
+/// Octets ahead of each part's own.
+const HEAD: usize = 1 + 8 + 2;
+
+/// Orders that arrive in parts.
+#[derive(Debug, Default)]
+pub struct Parcels {
+    /// Which orders: when they were learnt, and how many parts they have.
+    of: Option<(i64, u16)>,
+    parts: BTreeMap<u16, Vec<u8>>,
+}
+
+impl Published {
+    /// In parts of at most so many octets, in order.
+    pub fn parcels(&self, most: usize) -> Vec<Vec<u8>> {
+        let octets = self.encode();
+        let parts: Vec<&[u8]> = octets.chunks(most.saturating_sub(HEAD).max(1)).collect();
+        let count = u16::try_from(parts.len()).unwrap_or(u16::MAX).to_be_bytes();
+        let at = self.at().as_second().to_be_bytes();
+        parts.iter().map(|part| [&[VERSION], &at[..], &count[..], part].concat()).collect()
+    }
+}
+
+impl Parcels {
+    /// Takes a part; returns the orders once all their parts are there. Parts of orders that were
+    /// learnt earlier are left out.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, for a person. Nothing of such orders is kept.
+    pub fn take(&mut self, part: u16, octets: &[u8]) -> Result<Option<Published>, String> {
+        let (version, rest) = octets.split_first().ok_or("a part of them is empty")?;
+        if *version != VERSION {
+            return Err(format!("they have version {version}, expected {VERSION}"));
+        }
+        let (at, rest) = rest.split_first_chunk().ok_or("a part of them ends early")?;
+        let (count, rest) = rest.split_first_chunk().ok_or("a part of them ends early")?;
+        let of = (i64::from_be_bytes(*at), u16::from_be_bytes(*count));
+        if self.of.is_some_and(|(at, _)| of.0 < at) || part >= of.1 {
+            return Ok(None);
+        }
+        if self.of != Some(of) {
+            *self = Self { of: Some(of), parts: BTreeMap::new() };
+        }
+        self.parts.insert(part, rest.to_vec());
+        if self.parts.len() < usize::from(of.1) {
+            return Ok(None);
+        }
+        let octets: Vec<u8> = std::mem::take(&mut self.parts).into_values().flatten().collect();
+        Published::decode(&octets).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::latency::Orders;
+
+    fn published(at: i64, name: &str) -> Published {
+        let at = Timestamp::from_second(at).unwrap();
+        Published::new(vec![name.repeat(20)], Orders::default(), at)
+    }
+
+    #[test]
+    fn parts_come_in_any_order_and_the_later_orders_hold() {
+        let (first, second) = (published(5, "us"), published(6, "eu"));
+        let (old, new) = (first.parcels(32), second.parcels(32));
+        assert!(old.len() > 2 && old.iter().all(|part| part.len() <= 32));
+        let mut parcels = Parcels::default();
+        let mut take = |part: usize, octets: &[u8]| {
+            parcels.take(u16::try_from(part).unwrap(), octets).unwrap()
+        };
+        assert_eq!(take(1, &old[1]), None);
+        for (part, octets) in new.iter().enumerate().skip(1).rev() {
+            assert_eq!(take(part, octets), None);
+        }
+        assert_eq!(take(0, &old[0]), None, "they are earlier");
+        assert_eq!(take(0, &new[0]), Some(second));
+    }
+
+    #[test]
+    fn what_is_damaged_is_said() {
+        let orders = published(5, "us");
+        let mut octets = orders.parcels(4096).remove(0);
+        let mut parcels = Parcels::default();
+        assert_eq!(parcels.take(0, &octets), Ok(Some(orders)));
+        octets[20] ^= 1;
+        assert!(parcels.take(0, &octets).is_err());
+        octets[0] = 9;
+        assert!(parcels.take(0, &octets).unwrap_err().contains("version 9"));
+        assert!(parcels.take(0, &[]).is_err());
+    }
+}
