@@ -38,6 +38,7 @@ mod files;
 mod gather;
 mod geography;
 mod hook;
+mod load;
 mod maintenance;
 mod monitor;
 mod monitors;

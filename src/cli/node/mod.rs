@@ -149,6 +149,7 @@ impl Node {
         let folder = state::folder(state.as_deref(), path);
         let (store, saved) = open_store(&folder, &tasks);
         let keeper = keep_samples(&plan.regions, &store, &tasks)?;
+        let regions = plan.regions.clone();
         let (report, mut reports) = mpsc::channel(REPORTS);
         // The first round is spread over a second at most.
         let of_monitor = |m: &Monitor| m.timeout + m.interval.min(Duration::from_secs(1));
@@ -172,7 +173,7 @@ impl Node {
         let server = Server::start(listeners, subscriber, settings, &tasks)
             .map_err(|error| chain(&error))?;
         let (office, requests) =
-            Office::open(&control, &hooks, folder, &helm, &server, keeper, &tasks)?;
+            Office::open(&control, &hooks, folder, &helm, &server, (keeper, &regions), &tasks)?;
         notify.store(server.listeners());
         notify.ready("answering");
         for address in server.listeners().addresses() {
