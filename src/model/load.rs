@@ -75,7 +75,7 @@ pub enum LoadFormat {
     HaProxy {
         /// The proxy: `pxname`.
         proxy: String,
-        /// The row of it: `FRONTEND`, `BACKEND` or a server's name.
+        /// The row of it: `svname`, which is `FRONTEND` for its clients, else a server's name.
         server: String,
         /// The column.
         field: HaProxyField,

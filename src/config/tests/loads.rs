@@ -122,12 +122,12 @@ fn short_intervals_shorten_what_depends_on_them() {
 #[test]
 fn every_kind_of_source_is_read() {
     let found = sources(
-        "[{ haproxy = { url = \"http://lb/;csv\", proxy = \"www\", server = \"BACKEND\", field = \"req_tot\" } },\n\
+        "[{ haproxy = { url = \"http://lb/;csv\", proxy = \"www\", server = \"web1\", field = \"req_tot\" } },\n\
          { prometheus = { url = \"https://lb/metrics\", metric = \"a:b\", labels = { code = \"\", x = \"y\" }, rate = false } },\n\
          { json = { url = \"http://lb/\", field = \"/a/0\", rate = true, token-file = \"nats.token\" } },\n\
          { nginx-status = { url = \"http://lb/\", user = \"me\", password-file = \"nats.pass\", verify = false } }]",
     );
-    let (proxy, server) = ("www".to_owned(), "BACKEND".to_owned());
+    let (proxy, server) = ("www".to_owned(), "web1".to_owned());
     let haproxy = LoadFormat::HaProxy { proxy, server, field: HaProxyField::Requests };
     assert_eq!(found[0].format, haproxy);
     let labels = vec![("code".to_owned(), String::new()), ("x".to_owned(), "y".to_owned())];

@@ -1,4 +1,4 @@
-//! The CSV of HAProxy's statistics page: a row per frontend, server and backend.
+//! The CSV of HAProxy's statistics page: a row per proxy, and per server of it.
 //!
 //! The first line names the columns, which are more with each version; so they go by name.
 
@@ -151,12 +151,12 @@ mod tests {
     use crate::meters::format::Scan;
     use crate::model::LoadFormat;
 
-    /// Of HAProxy 3.0, cut to the first columns and two others.
+    /// As HAProxy writes it, but for most of its columns.
     const PAGE: &str = "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,rate,type,req_tot,\n\
         stats,FRONTEND,,,1,2,524268,30,10,20,0,0,29,\n\
         www,FRONTEND,,,7,12,524268,1042,1020,20340,3,0,2051,\n\
         www,\"web,1\",0,0,3,9,,501,510,10170,1,2,1025,\n\
-        www,BACKEND,2,4,6,12,52427,1042,1020,20340,3,1,2051,\n";
+        www,web2,2,4,6,12,52427,1042,1020,20340,3,1,2051,\n";
 
     fn read(page: &str, proxy: &str, server: &str, field: HaProxyField) -> Result<Found, Flaw> {
         let format = LoadFormat::HaProxy { proxy: proxy.into(), server: server.into(), field };
@@ -169,10 +169,10 @@ mod tests {
     fn a_cell_is_found_by_names() {
         for (server, field, expected) in [
             ("FRONTEND", HaProxyField::Sessions, Found::Gauge(7.0)),
-            ("BACKEND", HaProxyField::Queued, Found::Gauge(2.0)),
+            ("web2", HaProxyField::Queued, Found::Gauge(2.0)),
             ("web,1", HaProxyField::SessionRate, Found::Gauge(1.0)),
             ("FRONTEND", HaProxyField::Requests, Found::Counters(vec![(0, 2051.0)])),
-            ("BACKEND", HaProxyField::BytesOut, Found::Counters(vec![(0, 20_340.0)])),
+            ("web2", HaProxyField::BytesOut, Found::Counters(vec![(0, 20_340.0)])),
         ] {
             assert_eq!(read(PAGE, "www", server, field), Ok(expected), "{server} {field:?}");
         }
@@ -191,10 +191,10 @@ mod tests {
             ),
             (
                 PAGE.into(),
-                "web2",
+                "web3",
                 scur,
                 Reason::Missing,
-                "no row `web2` of proxy `www`; its rows are `FRONTEND`, `web,1`, `BACKEND`",
+                "no row `web3` of proxy `www`; its rows are `FRONTEND`, `web,1`, `web2`",
             ),
             (
                 PAGE.into(),
