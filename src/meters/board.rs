@@ -254,7 +254,7 @@ impl Board {
 impl Slot {
     /// A region that begins afresh; what was counted goes on.
     fn after(old: Option<Self>, region: &Region, tasks: &Tasks) -> Self {
-        let (taken, failed, turn) = old.map_or((0, Default::default(), 0), |old| {
+        let (taken, failed, turn) = old.map_or((0, [0; Reason::ALL.len()], 0), |old| {
             old.part.cancel();
             (old.taken, old.failed, old.turn + 1)
         });

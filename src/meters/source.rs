@@ -55,12 +55,14 @@ impl Source {
     /// than the timeout.
     pub(super) async fn read(&mut self) -> Result<Option<f64>, Flaw> {
         let within = self.noun.timeout;
+        let asked = self.begun.elapsed();
         let late = || Flaw::new(Reason::Late, format!("no whole answer within {within:?}"));
         let found = timeout(within, self.ask()).await.unwrap_or_else(|_| Err(late()));
         if found.is_err() {
             self.client = None;
         }
-        let now = self.begun.elapsed();
+        // When exactly it was so is not said.
+        let now = (asked + self.begun.elapsed()) / 2;
         self.rate.read(found?, now, self.interval)
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::codes;
 use crate::config::reader::At;
+use crate::config::reader::Fault;
 use crate::config::section::Section;
 use crate::config::value::Value;
 use crate::model::Diagnostic;
@@ -25,10 +26,22 @@ pub(super) fn read(section: &mut Section<'_>) -> LoadLogin {
     }
     // All are read, so that every mistake in them is reported.
     let file = |value: Value<'_>| value.content(secret, wrong).map(|(path, ())| path.value);
-    let user = user.and_then(|value| value.text()).map(|at| at.value);
+    let user = user.and_then(|value| value.parsed(name)).map(|at| at.value);
     let (token, password) = (token.and_then(file), password.and_then(file));
     let of_user = user.zip(password).map(|(user, password)| LoadLogin::User(user, password));
     token.map(LoadLogin::Token).or(of_user).unwrap_or_default()
+}
+
+/// A user's name, which ends at the first colon (RFC 7617, 2).
+fn name(text: &str) -> Result<String, Fault> {
+    if !text.contains(|c: char| c == ':' || c.is_control()) {
+        return Ok(text.to_owned());
+    }
+    let bare = text.split(':').next().unwrap_or_default().replace(char::is_control, "");
+    let fault = Fault::new(codes::LOAD_LOGIN, "a user without colons and control characters");
+    // A password may follow, which is no one's business.
+    let fault = fault.found("one with them");
+    Err(fault.help(format!("write {bare:?}, and the password in the file `password-file`")))
 }
 
 fn half(lone: &Value<'_>, missing: &str, example: &str) -> Diagnostic {

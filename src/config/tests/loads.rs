@@ -153,6 +153,10 @@ fn mistakes_are_told_where_they_are() {
         ("load = { json = { field = \"/a\" } }", "missing-key"),
         ("load = { json = { url = \"http://lb/\", field = \"a.b\" } }", "json-pointer"),
         ("load = { haproxy = { url = \"http://lb/\" } }", "missing-key"),
+        (
+            "load = { nginx-status = { url = \"http://lb/\", user = \"me:x\", password-file = \"nats.pass\" } }",
+            "load-login",
+        ),
         ("load = { nginx-status = { url = \"http://lb/\", metric = \"x\" } }", "unknown-key"),
         ("load = \"push\"\nload-interval = \"100ms\"", "out-of-range"),
         ("limits = { soft = 200 }\ncapacity = 1\nload = \"push\"", "out-of-range"),

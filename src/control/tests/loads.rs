@@ -69,7 +69,11 @@ async fn only_who_may_report_tells_loads_and_not_too_many() {
     let stage = Stage::new();
     let ask = |token: Option<&str>| {
         let ask = stage.ask(Method::POST, "/api/v1/load").body("[]");
-        token.map_or(ask.try_clone().unwrap(), |token| ask.bearer_auth(token)).send()
+        match token {
+            Some(token) => ask.bearer_auth(token),
+            None => ask,
+        }
+        .send()
     };
     problem(ask(None).await.unwrap(), 401, "token").await;
     problem(ask(Some("read")).await.unwrap(), 403, "role").await;

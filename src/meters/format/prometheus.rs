@@ -63,11 +63,11 @@ impl<'f> Page<'f> {
         let flaw = || Flaw::format(&format!("a series in line {at}"), line);
         let end = text.find(|c: char| !is_of_name(c)).unwrap_or(text.len());
         let (name, rest) = text.split_at(end);
-        let is_name = !name.starts_with(|c: char| c.is_ascii_digit());
-        // Names of other characters than these stand inside of the braces.
-        let is_series = is_name
-            && rest.starts_with([' ', '\t', '{'])
-            && !(name.is_empty() && !rest.starts_with('{'));
+        let is_series = match name.as_bytes().first() {
+            Some(first) => !first.is_ascii_digit() && rest.starts_with([' ', '\t', '{']),
+            // Names of other characters than these stand inside of the braces.
+            None => rest.starts_with('{') && rest.rsplit('}').next().is_some_and(is_value),
+        };
         if !is_series {
             return Err(flaw());
         }
@@ -155,6 +155,11 @@ impl<'f> Page<'f> {
 
 fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == ':'
+}
+
+/// Whether what comes after the labels begins with a number.
+fn is_value(text: &str) -> bool {
+    text.split_ascii_whitespace().next().is_some_and(|word| parsed(word).is_ok())
 }
 
 /// Reads `{name="value",…}`, if it is there; returns the labels and what comes after.

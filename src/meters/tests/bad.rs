@@ -1,6 +1,6 @@
 //! Sites that behave badly: each costs its own region a reading, and nobody else anything.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use super::*;
 use crate::meters::Reason;
