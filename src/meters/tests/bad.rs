@@ -90,7 +90,9 @@ async fn slow_and_dead_sources_delay_no_other() {
     let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let regions: Vec<Region> = [("silent", silent), ("drip", drip), ("dead", dead)]
         .into_iter()
-        .map(|(name, address)| pulled(name, vec![plain(address)]))
+        .map(|(name, address)| {
+            pulled(name, vec![LoadSource { timeout: INTERVAL, ..plain(address) }])
+        })
         .chain([pulled("good", vec![plain(good.address)])])
         .collect();
     let begun = Instant::now();
@@ -124,14 +126,10 @@ async fn rubbish_without_end_is_cut_off() {
     let zeros = wild(&tasks, |stream| flood(stream, vec![0; 1 << 20])).await;
     let spaces = wild(&tasks, |stream| flood(stream, vec![b' '; 1 << 20])).await;
     let metrics = LoadFormat::Prometheus { metric: "up".into(), labels: vec![], rate: None };
-    let patient = |mut source: LoadSource| {
-        source.timeout = DEADLINE;
-        source
-    };
     let regions = [
-        pulled("lines", vec![patient(source(lines, metrics.clone()))]),
-        pulled("zeros", vec![patient(source(zeros, metrics))]),
-        pulled("spaces", vec![patient(plain(spaces))]),
+        pulled("lines", vec![source(lines, metrics.clone())]),
+        pulled("zeros", vec![source(zeros, metrics)]),
+        pulled("spaces", vec![plain(spaces)]),
     ];
     let meters = Meters::start(&regions, &tasks).unwrap();
     let mut readings = meters.readings();

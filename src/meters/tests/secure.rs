@@ -87,7 +87,7 @@ async fn a_certificate_must_be_of_an_authority() {
     fs::write(&path, cert.pem()).unwrap();
     let of = |tls: LoadTls| {
         let url = format!("https://{address}/");
-        LoadSource { url, tls, timeout: DEADLINE, ..plain(address) }
+        LoadSource { url, tls, ..plain(address) }
     };
     let named = |authorities| LoadTls { authorities: Some(authorities), ..LoadTls::default() };
     let regions = [

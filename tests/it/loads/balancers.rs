@@ -1,5 +1,6 @@
 //! What real NGINX and HAProxy say, in each format that they have.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use meridian::config;
@@ -111,20 +112,20 @@ async fn real_balancers_say_how_loaded_they_are() {
         }
         f64::from(count) / begun.elapsed().as_secs_f64()
     });
-    let mut seen = std::collections::BTreeMap::<String, f64>::new();
+    let mut seen = BTreeMap::<String, Vec<f64>>::new();
     let names = ["csv-requests", "metrics-requests", "status-requests"];
     while !asking.is_finished() {
         for reading in readings.next().await {
-            let load = reading.value.unwrap_or_default();
-            let most = seen.entry(reading.region).or_default();
-            *most = most.max(load);
+            seen.entry(reading.region).or_default().extend(reading.value);
         }
     }
     let rate = asking.await.unwrap();
     for name in names {
-        // Of a second within the four; others ask NGINX up to three times a second.
-        let found = seen[name];
-        assert!((rate * 0.7..rate * 1.4 + 4.0).contains(&found), "{name}: {found} of {rate}");
+        let loads = seen.get_mut(name).unwrap();
+        loads.sort_by(f64::total_cmp);
+        let median = loads[loads.len() / 2];
+        // Others ask NGINX up to three times a second.
+        assert!((rate / 2.0..rate * 2.0 + 4.0).contains(&median), "{name}: {loads:?} of {rate}");
     }
 }
 
