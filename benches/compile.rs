@@ -137,6 +137,8 @@ fn regions(points: &[(f64, f64)]) -> Vec<Region> {
         bias: 0,
         monitor: None,
         min_pools: 0,
+        capacity: None,
+        load: None,
     };
     points.iter().enumerate().map(region).collect()
 }

@@ -66,6 +66,7 @@
 //! | 4 | [`store`] | the state that outlives a restart: one text in one file, written aside |
 //! | 5 | [`responder`] | octets in, octets out |
 //! | 5 | [`engine`] | the single writer of all that changes: events in, effects out |
+//! | 5 | [`meters`] | how loaded regions are, as their balancers say or the API is told |
 //! | 5 | [`samples`] | round trips as they are reported: read, kept in the table, on disk |
 //! | 6 | [`cluster`] | what nodes share: opaque values by key, in this process or through NATS |
 //! | 6 | [`control`] | the HTTP API, metrics, hooks |
@@ -89,8 +90,7 @@
 //!
 //! # Not here
 //!
-//! This version has a latency table that is fed but orders nothing yet; no DNSSEC signing, no zone
-//! transfers, no encrypted transports. Where the configuration has keys for them, they are
+//! This version has no DNSSEC signing, no zone transfers, no encrypted transports. Where the configuration has keys for them, they are
 //! checked, and [`manual::configuration`] says that they do nothing yet.
 //!
 //! # Start with
@@ -110,6 +110,7 @@ pub mod engine;
 pub mod geo;
 pub mod health;
 pub mod latency;
+pub mod meters;
 pub mod model;
 pub mod prober;
 pub mod responder;
@@ -137,6 +138,7 @@ pub mod manual {
     //! | [`zones`] | what master files may hold |
     //! | [`ecs`] | client subnets: whose address decides, and for whom an answer holds |
     //! | [`health`] | what is probed, what outcomes come to, what that does to answers |
+    //! | [`load_sources`] | where the load of regions is known from: a recipe per balancer |
     //! | [`latency`] | how round trips are estimated, and how good that is |
     //! | [`operations`] | signals, reloading, exit codes, logs, room to plan for |
     //! | [`rfc7871`] | what the RFC of client subnets asks for, row by row, and how we know |
@@ -197,6 +199,10 @@ pub mod manual {
 
     pub mod latency {
         #![doc = include_str!("manual/latency.md")]
+    }
+
+    pub mod load_sources {
+        #![doc = include_str!("manual/load-sources.md")]
     }
 
     pub mod operations {

@@ -20,6 +20,7 @@ use crate::config::directory::Directory;
 use crate::config::families;
 use crate::config::gather::Gathered;
 use crate::config::hook;
+use crate::config::load;
 use crate::config::maintenance;
 use crate::config::monitor;
 use crate::config::owners;
@@ -72,6 +73,7 @@ pub(super) fn check(
     if let Some(over) = regions.get(limits::REGIONS) {
         problems.push(reader::too_many(over.span, "regions", regions.len(), limits::REGIONS));
     }
+    problems.extend(load::check(&regions));
     if let Some(over) = raw.monitors.get(limits::MONITORS) {
         problems.push(reader::too_many(
             over.span,

@@ -75,7 +75,7 @@ codes! {
     HTTP_HOST = "http-host": "A text is not the name of a host that a probe can present.";
     HTTP_METHOD = "http-method": "A text is not the method of a request.";
     ICMP_NOT_PERMITTED = "icmp-not-permitted": "A monitor sends echo requests, which this user may not do here.";
-    JSON_POINTER = "json-pointer": "A key of `expect-json` is not a JSON pointer.";
+    JSON_POINTER = "json-pointer": "A text is not a JSON pointer.";
     MONITOR_KIND = "monitor-kind": "A monitor has no kind of probe, or several.";
     MONITOR_PATH = "monitor-path": "The path of an HTTP probe does not begin with `/`, or has spaces.";
     PROBE_PLACE = "probe-place": "A text is not a place that a probe can go to.";
@@ -83,7 +83,7 @@ codes! {
     RECORD_TYPE = "record-type": "A text is not a type of record that can be asked for.";
     STATUS_RANGE = "status-range": "A text is not an HTTP status or a range of them.";
     TLS_FILE = "tls-file": "A file does not hold the certificates or the key that it should, or one of the two is missing.";
-    TIMEOUT_OVER_INTERVAL = "timeout-over-interval": "A probe may take longer than until the next.";
+    TIMEOUT_OVER_INTERVAL = "timeout-over-interval": "A probe, or a reading of a load, may take longer than until the next.";
     UNKNOWN_MONITOR = "unknown-monitor": "No monitor has this name.";
     UNUSED_MONITOR = "unused-monitor": "Nothing refers to a monitor.";
     // Regions.
@@ -94,6 +94,17 @@ codes! {
     REGION_WITHOUT_LOCATION = "region-without-location": "A policy ranks by distance, and a region has none.";
     UNKNOWN_REGION = "unknown-region": "No region has this name.";
     UNUSED_REGION = "unused-region": "No service has a pool in a region.";
+    // Loads and capacities.
+    CAPACITY_WITHOUT_LOAD = "capacity-without-load": "A region has a capacity, and nothing says how loaded it is.";
+    LIMITS_WITHOUT_CAPACITY = "limits-without-capacity": "A region has limits, but no capacity that they are of.";
+    LOAD_FIELD = "load-field": "A text is not a field that can be a load.";
+    LOAD_HOLD = "load-hold": "A load would be forgotten before it is read again.";
+    LOAD_KIND = "load-kind": "A source of load has no kind, or several.";
+    LOAD_LIMITS = "load-limits": "The soft limit of a region is above the hard one, or that is 0.";
+    LOAD_LOGIN = "load-login": "A source of load has a token and a user, half a user, or a file without a secret.";
+    LOAD_METRIC = "load-metric": "A text is not the name of a metric or of a label.";
+    LOAD_TIMES_WITHOUT_LOAD = "load-times-without-load": "A region says how often its load is read, but not where.";
+    LOAD_URL = "load-url": "A text is not a URL of HTTP or HTTPS that a load can be read from.";
     // Policies.
     POLICY_NOT_NAMED = "policy-not-named": "There are several policies, and a service names none.";
     POLICY_RANKS_NOTHING = "policy-ranks-nothing": "No criterion of a policy can tell its regions apart.";

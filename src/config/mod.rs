@@ -39,6 +39,7 @@ mod gather;
 mod geography;
 mod hook;
 mod latency;
+mod load;
 mod maintenance;
 mod monitor;
 mod monitors;

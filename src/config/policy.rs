@@ -265,7 +265,7 @@ fn ranks_nothing(
         ("it has no criterion", "write `rank = [\"rules\", \"latency\", \"nearest\"]`")
     } else {
         (
-            "no region has a location, there is no rule, and nothing is measured yet",
+            "no region has a location, and there is no rule",
             "give its regions a `location`, or write `rank = [\"priority\"]`",
         )
     };

@@ -2,6 +2,7 @@
 
 use crate::config::codes;
 use crate::config::directory::Directory;
+use crate::config::load;
 use crate::config::monitor;
 use crate::config::monitor::Place;
 use crate::config::monitors::monitor_id;
@@ -36,10 +37,13 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
     let probe = section.value("probe", "\"10.0.0.1:8080\"");
     let probe = probe.and_then(|value| value.parsed(monitor::place));
     let min_pools = section.value("min-pools", "\"50%\"").and_then(|value| value.percent());
+    let (capacity, load) = load::read(&mut section);
     section.close();
     let min_pools = min_pools.map_or(0, |at| at.value);
     let bias = bias.map_or(0, |at| at.value);
-    let region = Region { name: name.value, location, bias, monitor: None, min_pools };
+
+    let region =
+        Region { name: name.value, location, bias, monitor: None, min_pools, capacity, load };
     Written { region: At { value: region, span: name.span }, monitor, probe }
 }
 

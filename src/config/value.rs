@@ -167,6 +167,11 @@ impl<'a> Value<'a> {
         self.reader.report(problem);
     }
 
+    /// Whether it is a string.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.value, DeValue::String(_))
+    }
+
     /// Whether it is an integer.
     pub(super) fn is_integer(&self) -> bool {
         matches!(self.value, DeValue::Integer(_))
@@ -198,6 +203,16 @@ impl<'a> Value<'a> {
 
     /// A number of degrees in a range.
     pub(super) fn degrees(&self, range: RangeInclusive<f64>, example: f64) -> Option<At<f64>> {
+        let help = || format!("write degrees, such as `{} = {example}`", self.written());
+        self.number(range, help)
+    }
+
+    /// A number in a range; `help` is what to do about another one.
+    pub(super) fn number(
+        &self,
+        range: RangeInclusive<f64>,
+        help: impl Fn() -> String,
+    ) -> Option<At<f64>> {
         let (DeValue::Integer(_) | DeValue::Float(_)) = self.value else {
             return self.wrong_type("a number");
         };
@@ -206,8 +221,7 @@ impl<'a> Value<'a> {
         let expected = || format!("{} to {}", range.start(), range.end());
         value.map(|value| At { value, span: self.span }).or_else(|| {
             let fault = Fault::new(codes::OUT_OF_RANGE, expected()).found(text.clone());
-            let form = format!("write degrees, such as `{} = {example}`", self.written());
-            self.fault(fault.help(form))
+            self.fault(fault.help(help()))
         })
     }
 
@@ -291,7 +305,7 @@ impl<'a> Value<'a> {
     }
 
     /// Its key as it must be written.
-    fn written(&self) -> String {
+    pub(super) fn written(&self) -> String {
         quoted(&self.key.value)
     }
 

@@ -18,6 +18,7 @@ use crate::control::Heartbeat;
 use crate::control::Request;
 use crate::control::desk;
 use crate::control::events::Events;
+use crate::control::loads;
 use crate::control::metrics;
 use crate::control::page;
 use crate::control::payload;
@@ -77,12 +78,16 @@ pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload
         To::Healthz => Ok(payload::text("text/plain; charset=utf-8", "ok\n")),
         To::Latency => {
             let (prefix, after) = (asked.parameter("prefix"), asked.parameter("after"));
-            samples::show(&room.keeper, patience, prefix, after).await
+            samples::show(&room.intake.keeper, patience, prefix, after).await
         }
-        To::LatencyPost => samples::take(&room.keeper, patience, &asked.who, asked.body).await,
+        To::LatencyPost => {
+            samples::take(&room.intake.keeper, patience, &asked.who, asked.body).await
+        }
+        To::LoadPost => loads::take(&room.intake.meters, asked.body).await,
         To::Metrics => {
             let status = room.desk.status(patience).await?;
-            let text = metrics::render(&status, &room.traffic.read(), &room.keeper.counts());
+            let (samples, loads) = (room.intake.keeper.counts(), room.intake.meters.figures());
+            let text = metrics::render(&status, &room.traffic.read(), &samples, &loads);
             Ok(payload::text(metrics::CONTENT_TYPE, text))
         }
         To::OpenApi => Ok(payload::text("application/json", OPENAPI)),

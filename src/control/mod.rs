@@ -3,7 +3,7 @@
 //! ```text
 //!   HTTP ─► http ─► rate, route, guard ─► answer ─► Desk ═Request═► node
 //!                                          │ ▲                       │
-//!                       latency: Keeper ◄──┘ │                       │
+//!                latency, load: Intake ◄──┘ │                       │
 //!             status, page, metrics, JSON ◄──┴────── one reply ◄─────┤
 //!                                                                    │
 //!   event streams, hooks ◄════════════ Notice, to all ◄══════════════┘
@@ -37,6 +37,8 @@ mod fixture;
 mod guard;
 mod hook;
 mod http;
+mod intake;
+mod loads;
 mod metrics;
 mod page;
 mod payload;
@@ -64,6 +66,7 @@ use tokio::sync::broadcast;
 use tokio::sync::mpsc;
 
 pub use hook::{HookCounts, Hooks};
+pub use intake::Intake;
 pub use request::{Explain, Heartbeat, NoSuchCheck, Request};
 pub use traffic::{HookTraffic, Traffic, TrafficSource};
 
@@ -73,7 +76,6 @@ use crate::control::rate::Rates;
 use crate::control::room::Room;
 use crate::engine::Notice;
 use crate::model::limits;
-use crate::samples::Keeper;
 use crate::tasks::SpawnError;
 use crate::tasks::Tasks;
 
@@ -122,7 +124,7 @@ impl Control {
     /// Starts answering at `listener`, on the current runtime.
     ///
     /// What is asked goes to `requests`, whose capacity bounds what may wait; what happened
-    /// comes from `notices`; samples go to `keeper`. `tokens` are those of the configuration,
+    /// comes from `notices`; samples and loads go to `intake`. `tokens` are those of the configuration,
     /// and of [`token::with_local`].
     ///
     /// # Errors
@@ -138,7 +140,7 @@ impl Control {
         requests: mpsc::Sender<Request>,
         notices: broadcast::Sender<Arc<Notice>>,
         traffic: TrafficSource,
-        keeper: Keeper,
+        intake: Intake,
         tasks: &Tasks,
     ) -> Result<Self, StartError> {
         let address = listener.local_addr().map_err(StartError::Serve)?;
@@ -148,7 +150,7 @@ impl Control {
             desk: Desk::new(requests),
             notices,
             traffic,
-            keeper,
+            intake,
             tokens: ArcSwap::from_pointee(tokens),
             rates: Mutex::new(Rates::default()),
             connections: Arc::new(Semaphore::new(limits::API_CONNECTIONS)),

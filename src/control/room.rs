@@ -8,11 +8,11 @@ use tokio::sync::Semaphore;
 use tokio::sync::broadcast;
 
 use crate::config::Token;
+use crate::control::Intake;
 use crate::control::TrafficSource;
 use crate::control::desk::Desk;
 use crate::control::rate::Rates;
 use crate::engine::Notice;
-use crate::samples::Keeper;
 use crate::tasks::Tasks;
 
 /// One API.
@@ -21,7 +21,7 @@ pub(super) struct Room {
     pub(super) desk: Desk,
     pub(super) notices: broadcast::Sender<Arc<Notice>>,
     pub(super) traffic: TrafficSource,
-    pub(super) keeper: Keeper,
+    pub(super) intake: Intake,
     /// Replaced at a reload.
     pub(super) tokens: ArcSwap<Vec<Token>>,
     pub(super) rates: Mutex<Rates>,

@@ -1,6 +1,7 @@
 //! The API against a stand-in for the node, over real connections.
 
 mod description;
+mod loads;
 mod samples;
 
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc;
 use crate::config::Role;
 use crate::config::Token;
 use crate::control::Control;
+use crate::control::Intake;
 use crate::control::NoSuchCheck;
 use crate::control::Request;
 use crate::control::Traffic;
@@ -38,6 +40,7 @@ use crate::engine::AdminDone;
 use crate::engine::AdminRefusal;
 use crate::engine::Notice;
 use crate::engine::What;
+use crate::meters::Meters;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
 use crate::model::limits;
@@ -125,13 +128,15 @@ impl Stage {
         let traffic = TrafficSource::new(Traffic::default);
         let site = |name: &str| Site { name: name.to_owned(), location: None };
         let sites = ["us-east", "eu-west"].map(site).to_vec();
+        let keeper = Keeper::start(sites, None, &tasks).unwrap();
+        let intake = Intake { keeper, meters: Meters::start(&loads::regions(), &tasks).unwrap() };
         let control = Control::start(
             bind("127.0.0.1:0".parse().unwrap()).unwrap(),
             Role::ALL.map(token).to_vec(),
             sender,
             notices.clone(),
             traffic,
-            Keeper::start(sites, None, &tasks).unwrap(),
+            intake,
             &tasks,
         )
         .unwrap();

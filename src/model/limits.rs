@@ -262,6 +262,62 @@ pub const NEWS: usize = 1024;
 /// once; past that nothing more is told.
 pub const COMPLAINTS: usize = 64;
 
+/// How often the load of a region may be read; else is an error. More often would be a load, and
+/// more seldom no news.
+pub const LOAD_INTERVAL: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3600)];
+
+/// How long the answer of a source of load may take; else is an error. It is also at most the
+/// interval.
+pub const LOAD_TIMEOUT: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(60)];
+
+/// For how long the last good reading of a load may count; more is an error. Past a day an
+/// operator should have come.
+pub const LOAD_HOLD: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(24 * 3600)];
+
+/// A load, and a capacity; more is an error, and a reading of more is refused. In octets a second
+/// it is 8 Tbit/s.
+pub const LOAD: f64 = 1e12;
+
+/// Sources of the load of one region; more is an error. A region has some balancers.
+pub const LOAD_SOURCES_PER_REGION: usize = 64;
+
+/// Sources of load in a configuration; more is an error. Each has a connection, and while it
+/// is read [`LOAD_DOCUMENT`] octets at most: 256 MiB.
+pub const LOAD_SOURCES: usize = 1024;
+
+/// Labels that series must have to be a load; more is an error. Few metrics have more than ten.
+pub const LOAD_LABELS: usize = 16;
+
+/// Octets of an answer with a load; one with more is no reading. The metrics of a balancer of
+/// ten thousand servers fit.
+pub const LOAD_BODY: usize = 16 * 1024 * 1024;
+
+/// Octets of one line of an answer with a load; one with more makes it no reading. A row of
+/// HAProxy's statistics has one thousand.
+pub const LOAD_LINE: usize = 64 * 1024;
+
+/// Octets of a JSON document with a load; one with more is no reading. Unlike lines it is kept
+/// as a whole.
+pub const LOAD_DOCUMENT: usize = 256 * 1024;
+
+/// Series of a counter that make up one load; more are no reading. Each is remembered until the
+/// next.
+pub const LOAD_SERIES: usize = 4096;
+
+/// Octets of a secret for a source of load; more are no secret. The longest tokens have some
+/// thousand.
+pub const LOAD_SECRET: usize = 64 * 1024;
+
+/// Characters of what a source of load said that are told; the rest is cut off. A line of log
+/// fits them.
+pub const LOAD_FOUND: usize = 80;
+
+/// Loads in one request to the API; more is answered with 413. Every region, and as many again.
+pub const LOAD_ITEMS: usize = 1024;
+
+/// Refused loads of a request that are told of one by one; the rest is counted.
+pub const LOAD_REFUSALS: usize = 100;
+
 /// Client prefixes of which round trips are kept; past that one that was silent for long is
 /// forgotten, and counted. With the index, 40 octets each.
 pub const LATENCY_PREFIXES: usize = 1_000_000;

@@ -13,8 +13,10 @@ pub mod limits;
 pub mod sound;
 
 mod admin;
+mod capacity;
 mod coordinates;
 mod diagnostic;
+mod load;
 mod maintenance;
 mod min_regions;
 mod monitor;
@@ -29,8 +31,12 @@ mod ttl;
 mod vantage;
 
 pub use admin::{AdminState, AdminTarget};
+pub use capacity::Capacity;
 pub use coordinates::Coordinates;
 pub use diagnostic::{Code, Diagnostic, Label, Severity, SourceId, Sources, Span};
+pub use load::{
+    HaProxyField, LoadFormat, LoadFrom, LoadLogin, LoadSource, LoadTls, NginxField, RegionLoad,
+};
 pub use maintenance::{Calendar, CalendarError, Every, Maintenance, Window};
 pub use min_regions::MinRegions;
 pub use monitor::{

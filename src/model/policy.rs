@@ -16,7 +16,7 @@ use crate::model::Subdivision;
 pub enum Rank {
     /// All that is left is equally good: one tier.
     Equal,
-    /// Measured round-trip time; passes everything on where nothing was measured.
+    /// Measured round-trip time; passes clients on of whom measurements say nothing.
     Latency,
     /// Great-circle distance; passes everything on for clients without coordinates.
     Nearest,

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use crate::model::Capacity;
 use crate::model::Coordinates;
 use crate::model::MonitorId;
 use crate::model::ProbeAt;
+use crate::model::RegionLoad;
 use crate::model::limits;
 
 /// A region by its position in the configuration; below [`limits::REGIONS`].
@@ -32,6 +34,10 @@ pub struct Region {
     pub monitor: Option<RegionMonitor>,
     /// Percent of its pools that must be up; below, the region is down. 0 = whatever they are.
     pub min_pools: u8,
+    /// How much it can take; `None`: whatever comes.
+    pub capacity: Option<Capacity>,
+    /// How its load is found out, if it is.
+    pub load: Option<RegionLoad>,
 }
 
 /// What tells whether a region as such is up.

@@ -330,6 +330,8 @@ mod tests {
             bias: 0,
             monitor: None,
             min_pools: 0,
+            capacity: None,
+            load: None,
         };
         POINTS.into_iter().map(region).collect()
     }

@@ -9,6 +9,7 @@ use std::thread;
 
 use meridian::config;
 use meridian::control::Control;
+use meridian::control::Intake;
 use meridian::control::NoSuchCheck;
 use meridian::control::Request;
 use meridian::control::Traffic;
@@ -17,6 +18,7 @@ use meridian::control::bind;
 use meridian::engine::AdminDone;
 use meridian::engine::AdminRefusal;
 use meridian::engine::Status;
+use meridian::meters::Meters;
 use meridian::model::AdminState;
 use meridian::samples::Keeper;
 use meridian::samples::Site;
@@ -70,8 +72,9 @@ impl Node {
                 let traffic = TrafficSource::new(Traffic::default);
                 let site = Site { name: "us-east".into(), location: None };
                 let keeper = Keeper::start(vec![site], None, &of_thread).unwrap();
+                let intake = Intake { keeper, meters: Meters::start(&[], &of_thread).unwrap() };
                 let control = Control::start(
-                    listener, tokens, requests, notices, traffic, keeper, &of_thread,
+                    listener, tokens, requests, notices, traffic, intake, &of_thread,
                 );
                 assert_eq!(control.unwrap().address(), address);
                 tokio::select! {

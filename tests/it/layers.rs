@@ -17,9 +17,9 @@ const FLOORS: &[&[&str]] = &[
     // `store` is not in the table of the design: files are for neither `engine`, which is pure,
     // nor `cli`, which wires.
     &["snapshot", "store"],
-    // Nor is `samples`: it has a thread and a file, which `latency` must not, and `control` and
-    // whatever else measures feed it.
-    &["engine", "responder", "samples"],
+    // Nor are `samples`, which has a thread and a file, and `meters`, which asks balancers: the
+    // pure `latency` and `load` must not, and `control` feeds both.
+    &["engine", "meters", "responder", "samples"],
     &["cluster", "control", "prober", "server"],
     &["cli"],
 ];
@@ -39,8 +39,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("responder", &["model", "snapshot", "steer", "wire", "zone"]),
     ("engine", &["health", "model", "snapshot", "steer"]),
     ("cluster", &["config", "engine", "health", "model", "tasks"]),
+    ("meters", &["model", "tasks"]),
     ("samples", &["geo", "latency", "model", "store", "tasks"]),
-    ("control", &["config", "engine", "health", "model", "responder", "samples", "tasks"]),
+    (
+        "control",
+        &["config", "engine", "health", "meters", "model", "responder", "samples", "tasks"],
+    ),
     ("prober", &["health", "model", "tasks"]),
     ("server", &["config", "model", "responder", "snapshot", "tasks"]),
     ("store", &["model", "tasks"]),
@@ -54,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "geo",
             "health",
             "latency",
+            "meters",
             "model",
             "prober",
             "responder",

@@ -161,6 +161,7 @@ impl Node {
         let shelf = store.shelf(ORDERS, limits::LATENCY_ORDERS_FILE);
         let mut learning = Learning::new(published, latency, keeper.clone(), shelf);
         let node = plan.node.name.clone();
+        let regions = plan.regions.clone();
         let (report, mut reports) = mpsc::channel(REPORTS);
         // The first round is spread over a second at most.
         let of_monitor = |m: &Monitor| m.timeout + m.interval.min(Duration::from_secs(1));
@@ -188,7 +189,7 @@ impl Node {
         let server = Server::start(listeners, subscriber, settings, &tasks)
             .map_err(|error| chain(&error))?;
         let (office, requests) =
-            Office::open(&control, &hooks, folder, &helm, &server, keeper, &tasks)?;
+            Office::open(&control, &hooks, folder, &helm, &server, (keeper, &regions), &tasks)?;
         notify.store(server.listeners());
         notify.ready("answering");
         for address in server.listeners().addresses() {

@@ -16,9 +16,11 @@ use crate::config;
 use crate::control;
 use crate::control::Control;
 use crate::control::Hooks;
+use crate::control::Intake;
 use crate::control::Request;
 use crate::control::token;
 use crate::engine::Saved;
+use crate::meters::Meters;
 use crate::model::Region;
 use crate::model::limits;
 use crate::samples::Keeper;
@@ -27,11 +29,14 @@ use crate::server::Server;
 use crate::store::Store;
 use crate::tasks::Tasks;
 
-/// The API and the hooks of a node.
+/// Names that the system is asked for at a time; more wait within their timeout.
+const LOOKUPS: usize = 64;
+
+/// The API, the hooks and the meters of a node.
 pub(super) struct Office {
     control: Option<Control>,
     hooks: Hooks,
-    keeper: Keeper,
+    intake: Intake,
     /// Kept, so that the queue does not end where there is no API.
     _requests: mpsc::Sender<Request>,
     /// Of both: what they render or wait for keeps no answer from following.
@@ -72,10 +77,14 @@ pub(super) fn keep_samples(
 
 /// A runtime on a thread of its own, for as long as the node runs.
 fn runtime(tasks: &Tasks) -> Result<Handle, String> {
-    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(LOOKUPS).build();
     let runtime = runtime.map_err(|error| format!("failed to start a runtime: {error}"))?;
     let handle = runtime.handle().clone();
-    let run = move |stop: &CancellationToken| runtime.block_on(stop.cancelled());
+    let run = move |stop: &CancellationToken| {
+        runtime.block_on(stop.cancelled());
+        // A name that is still being looked up is nobody's any more.
+        runtime.shutdown_background();
+    };
     tasks.thread("api", run).map_err(|error| chain(&error))?;
     Ok(handle)
 }
@@ -93,19 +102,21 @@ impl Office {
         folder: PathBuf,
         helm: &Helm,
         server: &Server,
-        keeper: Keeper,
+        (keeper, regions): (Keeper, &[Region]),
         tasks: &Tasks,
     ) -> Result<(Self, mpsc::Receiver<Request>), String> {
         let (requests, receiver) = mpsc::channel(limits::REQUESTS);
         let runtime = runtime(tasks)?;
         let entered = runtime.enter();
         let hooks = Hooks::start(hooks, helm.notices().clone(), tasks).map_err(|e| chain(&e))?;
+        let meters = Meters::start(regions, tasks).map_err(|error| chain(&error))?;
         let traffic = traffic::source(server, hooks.counts(), tasks);
         drop(entered);
+        let intake = Intake { keeper, meters };
         let mut office = Self {
             control: None,
             hooks,
-            keeper: keeper.clone(),
+            intake: intake.clone(),
             _requests: requests.clone(),
             runtime,
             folder,
@@ -122,7 +133,7 @@ impl Office {
         let notices = helm.notices().clone();
         let tokens = office.tokens(control);
         let entered = office.runtime.enter();
-        let started = Control::start(listener, tokens, requests, notices, traffic, keeper, tasks);
+        let started = Control::start(listener, tokens, requests, notices, traffic, intake, tasks);
         let started = started.map_err(|error| chain(&error))?;
         tracing::info!(address = %started.address(), "control API");
         drop(entered);
@@ -135,10 +146,14 @@ impl Office {
         self.control.as_ref().map(Control::address)
     }
 
-    /// Takes what a reload says of regions. Before it is said that it was taken: samples that
-    /// come after that may name them.
+    /// Takes what a reload says of regions. Before it is said that it was taken: samples and
+    /// loads that come after that may name them.
     pub(super) fn set_regions(&self, regions: &[Region]) {
-        self.keeper.set_sites(Site::all(regions));
+        self.intake.keeper.set_sites(Site::all(regions));
+        let _entered = self.runtime.enter();
+        if let Err(error) = self.intake.meters.renew(regions) {
+            tracing::error!("{}", chain(&error));
+        }
     }
 
     /// Takes what a reload says of tokens and hooks.

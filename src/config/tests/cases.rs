@@ -1,6 +1,7 @@
 //! One small bad file per code: a good one, and what is changed in it.
 
 use crate::config::tests::cluster;
+use crate::config::tests::loads;
 
 /// A file with one region, and nothing that can be left out.
 pub(super) const MINIMAL: &str = r#"
@@ -312,7 +313,8 @@ pub(super) fn all() -> Vec<(&'static str, String)> {
         assert!(BASE.contains(from), "{code}: nothing to replace");
         (*code, if from.is_empty() { format!("{to}{BASE}") } else { BASE.replacen(from, to, 1) })
     };
-    let mut cases: Vec<(&str, String)> = CASES.iter().chain(cluster::CASES).map(edited).collect();
+    let mut cases: Vec<(&str, String)> =
+        CASES.iter().chain(cluster::CASES).chain(loads::CASES).map(edited).collect();
     let endpoints: Vec<String> = (0..129).map(|n| format!("\"192.0.2.{n}\"")).collect();
     let many = format!("[{}]", endpoints.join(", "));
     let keys: String = (0..102).map(|n| format!("key{n} = 1\n")).collect();

@@ -30,6 +30,7 @@ impl Folder {
         folder.write("tokens/short", b"hunter2\n");
         folder.write("nats.token", b"0123456789abcdef\n");
         folder.write("nats.pass", b"hunter2\n");
+        folder.write("empty", b"\n");
         folder.write("more/nested.toml", b"include = [\"x.toml\"]\n");
         folder.write("more/region.toml", b"[region.us]\n");
         folder.write("services/api.toml", SERVICE.as_bytes());

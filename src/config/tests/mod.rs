@@ -3,6 +3,7 @@
 mod cases;
 mod cluster;
 mod folder;
+mod loads;
 mod maintenance;
 mod monitors;
 
@@ -81,7 +82,8 @@ fn the_manual_lists_every_key() {
     let files = |folder: &Path| -> Vec<_> {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
     };
-    for path in files(&folder).into_iter().chain(files(&folder.join("monitor"))) {
+    let within = ["load", "monitor"].map(|room| files(&folder.join(room)));
+    for path in files(&folder).into_iter().chain(within.into_iter().flatten()) {
         if !path.is_file() {
             continue;
         }

@@ -57,7 +57,17 @@ families! {
     LATENCY_SAMPLES = "meridian_latency_samples" Counter None, "Samples of round trips that were reported, taken or refused for a reason.";
     LATENCY_OVERFLOWS = "meridian_latency_overflows" Counter None, "Batches of samples of which nothing was taken because too many waited.";
     LATENCY_PREFIXES = "meridian_latency_prefixes" Gauge None, "Client prefixes of which round trips are kept.";
+    LATENCY_MERGED = "meridian_latency_merged_pairs" Counter None, "Pairs of client prefix and region of which other nodes told something.";
+    LATENCY_ORDERS = "meridian_latency_orders" Gauge None, "Orders of regions by round trips that hold: of areas, and of blocks of addresses.";
+    LATENCY_LEARNT = "meridian_latency_learnt_timestamp_seconds" Gauge Some("seconds"), "When these orders were learnt, here or on another node; absent if none were.";
+    LATENCY_LEARNING = "meridian_latency_learning_seconds" Gauge Some("seconds"), "How long this node took to learn them; 0 if another did.";
     LATENCY_EVICTIONS = "meridian_latency_evictions" Counter None, "Client prefixes that were forgotten to make room for others.";
+    // Loads.
+    REGION_CAPACITY = "meridian_region_capacity" Gauge None, "What a region can take, in the unit of its load.";
+    REGION_LOAD = "meridian_region_load" Gauge None, "The load of a region as it was read last; absent if that is too old.";
+    REGION_LOAD_LAST = "meridian_region_load_last_seconds" Gauge Some("seconds"), "When the load of a region was read last, in seconds since 1970.";
+    LOAD_READINGS = "meridian_load_readings" Counter None, "Readings of the load of a region, taken or failed for a reason.";
+    LOAD_PUSHES = "meridian_load_pushes" Counter None, "Loads that were told by the API, taken or refused for a reason.";
     // Services.
     REGION_UP = "meridian_region_up" Gauge None, "Whether a region is up, 1 or 0; absent if never probed.";
     SERVICE_STATE = "meridian_service_state" Gauge None, "What a service answers with: 1 for the state it is in.";

@@ -16,6 +16,10 @@ use crate::engine::Status;
 use crate::engine::VantageStatus;
 use crate::health::Hearing;
 use crate::health::Verdict;
+use crate::meters::Figures;
+use crate::meters::Reason;
+use crate::meters::Refusal;
+use crate::meters::RegionFigures;
 use crate::model::AdminState;
 use crate::responder::Class;
 use crate::samples::Counts;
@@ -24,13 +28,19 @@ use crate::samples::Counts;
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics at one moment.
-pub(super) fn render(status: &Status, traffic: &Traffic, samples: &Counts) -> String {
+pub(super) fn render(
+    status: &Status,
+    traffic: &Traffic,
+    samples: &Counts,
+    loads: &Figures,
+) -> String {
     let mut text = f::Text::default();
     node(&mut text, status, traffic);
     responses(&mut text, traffic);
     transports(&mut text, traffic);
     hooks(&mut text, traffic);
     latency(&mut text, samples);
+    self::loads(&mut text, loads);
     services(&mut text, status);
     cluster(&mut text, &status.cluster);
     checks(&mut text, status);
@@ -99,6 +109,41 @@ fn latency(text: &mut f::Text, samples: &Counts) {
     text.family(&f::LATENCY_OVERFLOWS).sample(&[], samples.overflows);
     text.family(&f::LATENCY_PREFIXES).sample(&[], samples.prefixes);
     text.family(&f::LATENCY_EVICTIONS).sample(&[], samples.evicted);
+    text.family(&f::LATENCY_MERGED).sample(&[], samples.merged);
+    let mut orders = text.family(&f::LATENCY_ORDERS);
+    orders.sample(&[("of", "area")], samples.orders.areas);
+    orders.sample(&[("of", "block")], samples.orders.blocks);
+    let mut learnt = text.family(&f::LATENCY_LEARNT);
+    if samples.orders.at > Timestamp::UNIX_EPOCH {
+        learnt.sample(&[], seconds(samples.orders.at));
+    }
+    text.family(&f::LATENCY_LEARNING).sample(&[], samples.learning.as_secs_f64());
+}
+
+fn loads(text: &mut f::Text, loads: &Figures) {
+    let mut each = |family, value: &dyn Fn(&RegionFigures) -> Option<f64>| {
+        let mut family = text.family(family);
+        for region in &loads.regions {
+            if let Some(value) = value(region) {
+                family.sample(&[("region", &region.region)], value);
+            }
+        }
+    };
+    each(&f::REGION_CAPACITY, &|region| region.capacity);
+    each(&f::REGION_LOAD, &|region| region.load);
+    each(&f::REGION_LOAD_LAST, &|region| region.last.map(seconds));
+    let mut readings = text.family(&f::LOAD_READINGS);
+    for region in &loads.regions {
+        let failed = Reason::ALL.into_iter().map(Reason::as_str).zip(region.failed);
+        for (outcome, count) in std::iter::once(("taken", region.taken)).chain(failed) {
+            readings.sample(&[("region", &region.region), ("outcome", outcome)], count);
+        }
+    }
+    let mut pushes = text.family(&f::LOAD_PUSHES);
+    let refused = Refusal::ALL.into_iter().map(Refusal::as_str).zip(loads.refused);
+    for (outcome, count) in std::iter::once(("taken", loads.pushed)).chain(refused) {
+        pushes.sample(&[("outcome", outcome)], count);
+    }
 }
 
 fn services(text: &mut f::Text, status: &Status) {
@@ -277,9 +322,22 @@ mod tests {
         Counts { taken: 5, ..Counts::default() }
     }
 
+    fn loads() -> Figures {
+        let of = |name: &str, load| RegionFigures {
+            region: name.into(),
+            capacity: Some(1000.0),
+            load,
+            last: Some(fixture::at("03:04:00")),
+            taken: 7,
+            failed: [0, 2, 0, 0, 0, 0, 0, 0, 0],
+        };
+        let regions = vec![of("us-east", Some(812.5)), of("eu-west", None)];
+        Figures { regions, pushed: 4, ..Figures::default() }
+    }
+
     #[test]
     fn a_scraper_can_read_it() {
-        let families = parse(&render(&fixture::status(), &traffic(), &samples()));
+        let families = parse(&render(&fixture::status(), &traffic(), &samples(), &loads()));
         let names: BTreeSet<&str> = families.keys().map(String::as_str).collect();
         let listed: BTreeSet<&str> = f::ALL.iter().map(|family| family.name).collect();
         assert_eq!(names, listed, "every family is shown, with samples or without");
@@ -307,6 +365,14 @@ mod tests {
                 "meridian_latency_samples_total{outcome=\"unknown-region\"}",
                 0.0,
             ),
+            ("meridian_region_load", "meridian_region_load{region=\"us-east\"}", 812.5),
+            ("meridian_region_capacity", "meridian_region_capacity{region=\"eu-west\"}", 1000.0),
+            (
+                "meridian_load_readings",
+                "meridian_load_readings_total{region=\"eu-west\",outcome=\"late\"}",
+                2.0,
+            ),
+            ("meridian_load_pushes", "meridian_load_pushes_total{outcome=\"taken\"}", 4.0),
             (
                 "meridian_hook_events",
                 "meridian_hook_events_total{hook=\"chat\",outcome=\"dropped\"}",
@@ -316,6 +382,7 @@ mod tests {
             assert!((value(name, series) - expected).abs() < 1e-9, "{series}");
         }
         assert_eq!(families["meridian_check_up"].len(), 2, "nothing is said of what is unknown");
+        assert_eq!(families["meridian_region_load"].len(), 1, "what is too old is not shown");
         assert_eq!(families["meridian_responses"].len(), Class::ALL.len());
     }
 
@@ -323,7 +390,7 @@ mod tests {
     fn what_operators_and_peers_wrote_stays_inside_its_quotes() {
         let mut status = fixture::status();
         status.regions[0].region = "a\"} 1\n# EOF\n\\".into();
-        let text = render(&status, &Traffic::default(), &samples());
+        let text = render(&status, &Traffic::default(), &samples(), &loads());
         parse(&text);
         assert!(text.contains(r#"meridian_region_up{region="a\"} 1\n# EOF\n\\"} 1"#), "{text}");
     }

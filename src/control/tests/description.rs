@@ -7,6 +7,8 @@ use crate::control::answer::OPENAPI;
 use crate::control::fixture;
 use crate::control::route::ROUTES;
 use crate::control::view;
+use crate::meters::Pushed;
+use crate::meters::Refusal;
 use crate::samples::Known;
 use crate::samples::KnownPrefix;
 use crate::samples::Page;
@@ -123,4 +125,11 @@ fn the_schemas_fit_what_is_sent() {
         let taken = serde_json::to_value(Taken { taken: 1, refused, refused_total: 1 }).unwrap();
         fits(&document, &json!({ "$ref": "#/components/schemas/LatencyTaken" }), &taken, "taken");
     }
+    for reason in Refusal::ALL {
+        let refused = json!([{ "item": 1, "reason": reason, "found": "" }]);
+        let taken = json!({ "taken": 1, "refused": refused, "refused_total": 1 });
+        fits(&document, &json!({ "$ref": "#/components/schemas/LoadTaken" }), &taken, "load");
+    }
+    let taken = serde_json::to_value(Pushed::default()).unwrap();
+    fits(&document, &json!({ "$ref": "#/components/schemas/LoadTaken" }), &taken, "load");
 }

@@ -2,8 +2,9 @@
 //!
 //! `azure.csv` has the round trips between 48 sites around the globe. Eleven are regions, drawn
 //! anew for each seed; the others are places of clients. Each place is measured to three
-//! regions, once, and one sample in ten is wrong by a factor of five. Then every place gets the
-//! first region of its order, and the round trip that it really has there.
+//! regions, once, and one sample in ten is wrong by a factor of five. Then orders are learnt as a
+//! node learns them, and every place gets the first region of its order, or the nearest one where
+//! it has none, and the round trip that it really has there.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,11 +12,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::Timestamp;
 use meridian::latency::ClientPrefix;
-use meridian::latency::Estimator;
 use meridian::latency::Model;
+use meridian::latency::Orders;
+use meridian::latency::Rules;
 use meridian::latency::Sample;
 use meridian::latency::SourceId;
-use meridian::latency::Subject;
 use meridian::latency::Table;
 use meridian::model::Coordinates;
 use meridian::model::Place;
@@ -112,18 +113,21 @@ fn run(matrix: &Matrix, setup: Setup, seed: u64) -> [Got; 2] {
         }
     }
     let place = |site: usize| Place { coordinates: Some(matrix.at[site]), ..Place::default() };
-    let model = Model::fit(&table, |prefix| place(site(prefix)), now);
-    let mut estimator = Estimator::new(&table, &model, now);
+    let ground = |prefix| place(site(prefix));
+    let model = Model::fit(&table, ground, now);
+    let (before, rules) = (Orders::default(), Rules::default());
+    let all = places.iter().map(|site| place(*site));
+    let orders = Orders::learn(&table, &model, all, ground, &before, &rules, now);
     let mut got = [Got::default(), Got::default()];
     for (nth, site) in places.iter().enumerate() {
         let got = &mut got[usize::from(nth < held)];
-        let prefix = Some(ClientPrefix::of(client(*site)));
-        let order = estimator.order(&Subject { prefix, place: place(*site) }, |_| true);
+        let own = orders.blocks().find(|(net, _)| net.contains(&client(*site)));
+        let order = own.map(|(_, order)| order).or_else(|| orders.of_place(&place(*site)));
         let rtt = |region: usize| matrix.rtt_ms[*site][regions[region]];
         let km = |region: usize| matrix.at[*site].distance_km(matrix.at[regions[region]]);
         let nearest = (0..11).min_by(|a, b| km(*a).total_cmp(&km(*b))).unwrap();
         got.nearest.push(rtt(nearest));
-        got.latency.push(rtt(order[0].region.index()));
+        got.latency.push(rtt(order.map_or(nearest, |o| o.rated()[0].region().index())));
         got.best.push((0..11).map(rtt).fold(f64::INFINITY, f64::min));
     }
     got
