@@ -137,11 +137,7 @@ impl Engine {
     pub(super) fn reason(&self, id: CheckId) -> String {
         let Some(state) = self.checks.get(id.index()) else { return String::new() };
         let own = self.vantage.sightings().get(id.index());
-        let agrees = |vote: Vote| match vote {
-            Vote::Up { .. } => state.verdict == Verdict::Up,
-            Vote::Down => state.verdict == Verdict::Down,
-            Vote::Absent | Vote::Unable | Vote::Unknown => false,
-        };
+        let agrees = |vote: Vote| vote.says() != Verdict::Unknown && vote.says() == state.verdict;
         let is_alone = self.is_all_there_is();
         let said = own.filter(|own| is_alone || agrees(own.vote())).map(|own| own.reason());
         if is_alone || state.verdict != Verdict::Down {

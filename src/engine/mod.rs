@@ -46,6 +46,7 @@ mod stamp;
 mod status;
 mod survey;
 mod troubles;
+mod written;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

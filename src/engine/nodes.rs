@@ -10,14 +10,14 @@ use serde::Serialize;
 use crate::engine::Contact;
 use crate::engine::Engine;
 use crate::engine::NodeStatus;
+use crate::engine::written;
+use crate::health::Echo;
 use crate::health::Unreadable;
 use crate::model::limits;
 
 /// What a node or prober says of itself, so that operators see who is there.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct NodeCard {
-    /// The format of this; the first thing that is looked at.
-    format: u8,
     /// Its name.
     pub node: String,
     /// Drawn when its process started: two of one name differ in it.
@@ -32,8 +32,6 @@ pub struct NodeCard {
     pub verdicts: u64,
 }
 
-const FORMAT: u8 = 1;
-
 /// How often a node says that it is there.
 pub(super) const CARD: Duration = Duration::from_secs(10);
 
@@ -44,7 +42,6 @@ impl NodeCard {
     /// The card of this process.
     pub fn new(node: &str, instance: u64, answers: bool, started: Timestamp) -> Self {
         Self {
-            format: FORMAT,
             node: node.to_owned(),
             instance,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -56,8 +53,7 @@ impl NodeCard {
 
     /// As octets: JSON, for whoever looks into the bucket.
     pub fn encode(&self) -> Vec<u8> {
-        // Strings and numbers always have a text.
-        serde_json::to_vec(self).unwrap_or_default()
+        written::encode(self)
     }
 
     /// From octets.
@@ -66,16 +62,7 @@ impl NodeCard {
     ///
     /// [`Unreadable`].
     pub fn decode(octets: &[u8]) -> Result<Self, Unreadable> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            format: u8,
-        }
-        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-        let Versioned { format } = serde_json::from_slice(octets).map_err(damaged)?;
-        if format != FORMAT {
-            return Err(Unreadable::Version { found: format, expected: FORMAT });
-        }
-        let card: Self = serde_json::from_slice(octets).map_err(damaged)?;
+        let card: Self = written::decode(octets)?;
         match card.node.len() <= limits::NODE_NAME && card.version.len() <= limits::NODE_NAME {
             true => Ok(card),
             false => Err(Unreadable::Damaged("its name is too long".to_owned())),
@@ -95,8 +82,7 @@ pub(super) fn double(what: &str) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     others: BTreeMap<String, (NodeCard, Timestamp)>,
-    /// Whether what this node said of itself came back.
-    is_echoed: bool,
+    echo: Echo,
 }
 
 impl Nodes {
@@ -122,9 +108,7 @@ impl Engine {
     pub(super) fn heard_of(&mut self, card: NodeCard, age: Duration, now: Timestamp) {
         let heard = now.checked_sub(age).unwrap_or(now);
         if card.node == self.plan.node.name {
-            // What was there before this one said something is its own past, not another.
-            self.nodes.is_echoed |= card.instance == self.plan.node.instance;
-            if card.instance != self.plan.node.instance && self.nodes.is_echoed {
+            if self.nodes.echo.is_other(card.instance, self.plan.node.instance) {
                 self.trouble(double(&format!("node `{}`", card.node)), now);
             }
             return;

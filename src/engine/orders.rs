@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::engine::Stamp;
 use crate::engine::What;
 use crate::engine::admin;
+use crate::engine::written;
 use crate::health::Unreadable;
 use crate::model::AdminState;
 use crate::model::limits;
@@ -32,25 +33,14 @@ pub struct AdminOrder {
     pub replaced: Stamp,
 }
 
-/// The format of orders that are shared.
-const FORMAT: u8 = 1;
-
 /// An order stamped by a clock that is further ahead than this is not taken: it would win over
 /// all that anybody orders until then.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
-#[derive(Deserialize, Serialize)]
-struct Written {
-    format: u8,
-    #[serde(flatten)]
-    order: AdminOrder,
-}
-
 impl AdminOrder {
     /// As octets: JSON, for whoever looks into the bucket.
     pub fn encode(&self) -> Vec<u8> {
-        // Strings and numbers always have a text.
-        serde_json::to_vec(&Written { format: FORMAT, order: self.clone() }).unwrap_or_default()
+        written::encode(self)
     }
 
     /// From octets.
@@ -59,16 +49,7 @@ impl AdminOrder {
     ///
     /// [`Unreadable`].
     pub fn decode(octets: &[u8]) -> Result<Self, Unreadable> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            format: u8,
-        }
-        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-        let Versioned { format } = serde_json::from_slice(octets).map_err(damaged)?;
-        if format != FORMAT {
-            return Err(Unreadable::Version { found: format, expected: FORMAT });
-        }
-        let Written { mut order, .. } = serde_json::from_slice(octets).map_err(damaged)?;
+        let mut order: Self = written::decode(octets)?;
         // What each node found out for itself.
         order.status.overruled = None;
         let AdminStatus { who, why, stamp, .. } = &order.status;

@@ -12,6 +12,7 @@ use crate::engine::nodes::CARD;
 use crate::engine::nodes::double;
 use crate::engine::troubles::Troubles;
 use crate::health::Check;
+use crate::health::Echo;
 use crate::health::Vantage;
 use crate::model::Monitor;
 
@@ -24,8 +25,7 @@ pub struct Outpost {
     vantage: Vantage,
     started: Timestamp,
     card_due: Timestamp,
-    /// Whether what it published came back.
-    is_echoed: bool,
+    echo: Echo,
     troubles: Troubles,
     is_lost: bool,
     notices: Vec<Notice>,
@@ -40,7 +40,7 @@ impl Outpost {
             checks: Vec::new(),
             started: now,
             card_due: now,
-            is_echoed: false,
+            echo: Echo::default(),
             troubles: Troubles::default(),
             is_lost: false,
             notices: Vec::new(),
@@ -118,15 +118,9 @@ impl Outpost {
         (self.card_due, self.started) = (self.card_due.min(now), self.started.min(now));
     }
 
-    /// What it makes of its targets.
-    pub const fn vantage(&self) -> &Vantage {
-        &self.vantage
-    }
-
     /// Somebody has its name: itself, before it started, or another.
     fn look_at(&mut self, instance: u64, now: Timestamp) {
-        self.is_echoed |= instance == self.node.instance;
-        if instance != self.node.instance && self.is_echoed {
+        if self.echo.is_other(instance, self.node.instance) {
             self.trouble(double(&format!("prober `{}`", self.node.name)), now);
         }
     }

@@ -33,7 +33,7 @@ impl Engine {
         let (successes_total, failures_total) = own.counts();
         let votes = |wanted| {
             let counting = self.panel.of(id).filter(|(seat, _)| seat.hearing() == Hearing::Heard);
-            counting.filter(|(_, vote)| says(*vote) == wanted).count()
+            counting.filter(|(_, vote)| vote.says() == wanted).count()
         };
         Some(CheckStatus {
             check: check.key.to_string(),
@@ -96,15 +96,7 @@ impl Engine {
     }
 }
 
-fn says(vote: Vote) -> Verdict {
-    match vote {
-        Vote::Up { .. } => Verdict::Up,
-        Vote::Down => Verdict::Down,
-        Vote::Absent | Vote::Unable | Vote::Unknown => Verdict::Unknown,
-    }
-}
-
 fn differs(vote: Vote, verdict: Verdict) -> bool {
-    let said = says(vote);
+    let said = vote.says();
     said != Verdict::Unknown && verdict != Verdict::Unknown && said != verdict
 }

@@ -27,6 +27,7 @@
 mod ballot;
 mod check;
 mod damper;
+mod echo;
 mod handed;
 mod opinions;
 mod outcome;
@@ -42,6 +43,7 @@ pub use check::CheckKey;
 pub use check::Checks;
 pub use damper::Damper;
 pub use damper::Damping;
+pub use echo::Echo;
 pub use handed::Endpoints;
 pub use handed::Handed;
 pub use opinions::Exception;

@@ -60,6 +60,17 @@ pub enum Vote {
     },
 }
 
+impl Vote {
+    /// The verdict that it is for; unknown if it is for none.
+    pub const fn says(self) -> Verdict {
+        match self {
+            Self::Up { .. } => Verdict::Up,
+            Self::Down => Verdict::Down,
+            Self::Absent | Self::Unable | Self::Unknown => Verdict::Unknown,
+        }
+    }
+}
+
 impl Sighting {
     /// Of a target that was never probed.
     pub fn new(monitor: Option<&Monitor>) -> Self {

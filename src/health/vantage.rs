@@ -168,11 +168,6 @@ impl Vantage {
         self.instance
     }
 
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// What it makes of each check, in their order.
     pub fn sightings(&self) -> &[Sighting] {
         &self.sightings

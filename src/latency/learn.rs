@@ -195,7 +195,10 @@ impl Learner<'_> {
         let Some(wanted) = self.wanted(&Subject { prefix: Some(prefix), place: *place }) else {
             // Nobody knows where it is: what was measured is all there is.
             let order = self.measured(prefix)?;
-            let order = before.map_or(order.clone(), |b| b.settled(&order, &self.rules.margin));
+            let order = match before {
+                Some(before) => before.settled(&order, &self.rules.margin),
+                None => order,
+            };
             return Some((block, order, f64::INFINITY));
         };
         let around = around.or_else(|| self.orders.of_place(place)).unwrap_or(&wanted.by_distance);
@@ -249,7 +252,7 @@ impl Learner<'_> {
         let sent = areas.into_iter().map(|(area, order)| {
             let others = u16::try_from(order.rated().len().saturating_sub(1)).unwrap_or(u16::MAX);
             let which = exploration.alternative(&area, since_epoch, others.min(ALTERNATIVES));
-            (area, which.map_or(order.clone(), |nth| order.exploring(nth)))
+            (area, which.map(|nth| order.exploring(nth)).unwrap_or(order))
         });
         self.orders.areas = sent.collect::<HashMap<_, _>>();
     }

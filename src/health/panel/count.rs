@@ -67,13 +67,9 @@ impl Panel {
         let counting = self.of(id).filter(|(seat, _)| seat.hearing == Hearing::Heard);
         let (mut agree, mut all, mut reason) = (0, 0, None);
         for (seat, vote) in counting {
-            let says = match vote {
-                Vote::Up { .. } => Verdict::Up,
-                Vote::Down => Verdict::Down,
-                Vote::Absent | Vote::Unable | Vote::Unknown => continue,
-            };
-            all += 1;
-            if says == verdict {
+            let says = vote.says();
+            all += usize::from(says != Verdict::Unknown);
+            if says == verdict && says != Verdict::Unknown {
                 agree += 1;
                 let said = seat.details.get(&id).map(|detail| &*detail.reason);
                 reason = reason.or_else(|| said.filter(|said| !said.is_empty()));

@@ -28,6 +28,7 @@ pub use seat::Seat;
 
 use crate::health::Check;
 use crate::health::CheckId;
+use crate::health::Echo;
 use crate::health::Opinions;
 use crate::health::Roll;
 use crate::health::Vote;
@@ -90,14 +91,8 @@ pub struct Panel {
     frozen: Option<Timestamp>,
     /// When the configuration was taken.
     configured: Timestamp,
-    /// Whether what this process published came back: what another of its name publishes after
-    /// that comes from one that runs too.
-    is_echoed: bool,
+    echo: Echo,
 }
-
-/// How long a change of configuration may take to get to all: what a vantage does not have that
-/// long after, it is not to have.
-const ROLLOUT: Duration = Duration::from_secs(300);
 
 impl Panel {
     /// A panel that has heard nobody. `own` is the vantage of this process, if it is one.
@@ -125,7 +120,7 @@ impl Panel {
             is_unsettled: true,
             frozen: None,
             configured: now,
-            is_echoed: false,
+            echo: Echo::default(),
         }
     }
 
@@ -133,7 +128,7 @@ impl Panel {
     /// they said last is read again. Own votes are to be cast again.
     pub fn reconfigure(&mut self, next: Self) {
         let before = std::mem::replace(self, next);
-        (self.frozen, self.is_echoed) = (before.frozen, before.is_echoed);
+        (self.frozen, self.echo) = (before.frozen, before.echo);
         self.rolls.extend(before.rolls);
         for seat in before.seats {
             let at = self.seats.iter().position(|next| next.name == seat.name);
@@ -177,9 +172,11 @@ impl Panel {
             return Absorbed::Stranger;
         };
         if self.own.is_some_and(|own| own.index() == at) {
-            self.is_echoed |= said.instance == instance;
-            let is_other = said.instance != instance && self.is_echoed;
-            return if is_other { Absorbed::Double } else { Absorbed::Known };
+            return if self.echo.is_other(said.instance, instance) {
+                Absorbed::Double
+            } else {
+                Absorbed::Known
+            };
         }
         let Some(seat) = self.seats.get_mut(at) else { return Absorbed::Stranger };
         let heard = now.checked_sub(age).unwrap_or(now);
@@ -260,8 +257,7 @@ impl Panel {
                 seat.hearing = if is_fresh { Hearing::Heard } else { Hearing::Silent };
                 (self.is_all_touched, self.is_unsettled) = (true, true);
             }
-            let changed = seat.changed.map_or(self.configured, |at| at.max(self.configured));
-            let is_settling = now < changed + ROLLOUT;
+            let is_settling = now < seat.settles_at(self.configured);
             if std::mem::replace(&mut seat.is_settling, is_settling) != is_settling {
                 self.is_all_touched = true;
             }
@@ -283,9 +279,7 @@ impl Panel {
     /// When somebody will no longer be heard unless something comes.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let settling = self.seats.iter().filter(|seat| seat.is_settling);
-        let changed =
-            |seat: &Seat| seat.changed.map_or(self.configured, |at| at.max(self.configured));
-        let settled = settling.map(|seat| changed(seat) + ROLLOUT).min();
+        let settled = settling.map(|seat| seat.settles_at(self.configured)).min();
         if self.frozen.is_some() {
             return settled;
         }

@@ -13,6 +13,10 @@ use crate::health::Opinions;
 use crate::model::Vantage;
 use crate::model::VantageGroupId;
 
+/// How long a change of configuration may take to get to all: what a vantage does not have that
+/// long after, it is not to have.
+const ROLLOUT: Duration = Duration::from_secs(300);
+
 /// One vantage, and how it is heard.
 #[derive(Debug)]
 pub struct Seat {
@@ -100,9 +104,9 @@ impl Seat {
         self.heard
     }
 
-    /// Whether what it says can't be read yet.
-    pub const fn is_waiting(&self) -> bool {
-        self.waiting.is_some()
+    /// Until when what it does not have may still come to it, if ours was `configured` then.
+    pub(super) fn settles_at(&self, configured: Timestamp) -> Timestamp {
+        self.changed.map_or(configured, |at| at.max(configured)) + ROLLOUT
     }
 
     pub(super) fn counts(&self) -> bool {
