@@ -94,6 +94,7 @@ fn measure(
     let plans: Vec<MapPlan<'_>> = policies
         .iter()
         .map(|policy| MapPlan {
+            weighed: false,
             policy,
             regions: policy.regions.iter().copied().collect(),
             whole_order: false,
@@ -136,6 +137,7 @@ fn regions(points: &[(f64, f64)]) -> Vec<Region> {
         bias: 0,
         monitor: None,
         min_pools: 0,
+        capacity: None,
     };
     points.iter().enumerate().map(region).collect()
 }

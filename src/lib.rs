@@ -58,6 +58,7 @@
 //! | 1 | [`wire`] | the DNS message format: one query in, one response out, no allocation |
 //! | 1 | [`geo`] | MMDB files, places, the operator's nets, the prefix map |
 //! | 1 | [`health`] | outcomes of probes, damped to opinions; what the opinions of all come to |
+//! | 1 | [`load`] | whom regions that fill up refuse, so that nobody is over and clients lose least |
 //! | 1 | [`latency`] | round trips measured, and what they say of those that were not |
 //! | 2 | [`zone`] | master files, and RFC 1034 lookups in what they compile to |
 //! | 2 | [`steer`] | the five steps, and the trace that explains them |
@@ -110,6 +111,7 @@ pub mod engine;
 pub mod geo;
 pub mod health;
 pub mod latency;
+pub mod load;
 pub mod model;
 pub mod prober;
 pub mod responder;

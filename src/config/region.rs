@@ -39,7 +39,8 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
     section.close();
     let min_pools = min_pools.map_or(0, |at| at.value);
     let bias = bias.map_or(0, |at| at.value);
-    let region = Region { name: name.value, location, bias, monitor: None, min_pools };
+    let region =
+        Region { name: name.value, location, bias, monitor: None, min_pools, capacity: None };
     Written { region: At { value: region, span: name.span }, monitor, probe }
 }
 

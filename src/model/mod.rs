@@ -13,6 +13,7 @@ pub mod limits;
 pub mod sound;
 
 mod admin;
+mod capacity;
 mod coordinates;
 mod diagnostic;
 mod maintenance;
@@ -29,6 +30,7 @@ mod ttl;
 mod vantage;
 
 pub use admin::{AdminState, AdminTarget};
+pub use capacity::Capacity;
 pub use coordinates::Coordinates;
 pub use diagnostic::{Code, Diagnostic, Label, Severity, SourceId, Sources, Span};
 pub use maintenance::{Calendar, CalendarError, Every, Maintenance, Window};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::model::Capacity;
 use crate::model::Coordinates;
 use crate::model::MonitorId;
 use crate::model::ProbeAt;
@@ -32,6 +33,8 @@ pub struct Region {
     pub monitor: Option<RegionMonitor>,
     /// Percent of its pools that must be up; below, the region is down. 0 = whatever they are.
     pub min_pools: u8,
+    /// How much it can take; `None`: whatever comes.
+    pub capacity: Option<Capacity>,
 }
 
 /// What tells whether a region as such is up.

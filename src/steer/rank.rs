@@ -296,6 +296,7 @@ mod tests {
             bias: 0,
             monitor: None,
             min_pools: 0,
+            capacity: None,
         };
         POINTS.into_iter().map(region).collect()
     }
@@ -314,7 +315,7 @@ mod tests {
 
     fn plan(policy: &Policy) -> MapPlan<'_> {
         let regions = (0..4).map(RegionId).collect();
-        MapPlan { policy, regions, whole_order: false, partition: None }
+        MapPlan { policy, regions, whole_order: false, partition: None, weighed: false }
     }
 
     /// Ranks Paris; tiers are separated by `|`.

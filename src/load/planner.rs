@@ -1,0 +1,307 @@
+//! The planner: from readings to cutoffs, for all regions at once.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::load::Availability;
+use crate::load::Crowds;
+use crate::load::Cutoff;
+use crate::load::Cutoffs;
+use crate::load::Flow;
+use crate::load::Plan;
+use crate::load::Reading;
+use crate::load::Reason;
+use crate::load::RegionPlan;
+use crate::load::demand::Demand;
+use crate::load::past::Past;
+use crate::load::pressure::Pressed;
+use crate::load::room::Room;
+use crate::load::settle::Case;
+use crate::load::settle::Settled;
+use crate::model::Capacity;
+use crate::model::RegionId;
+
+/// How much of its capacity a region takes back per TTL.
+const RETURN: f64 = 0.25;
+
+/// A plan that spares a region no more than this part of its capacity, or gives it back no more
+/// than that, is not worth moving clients for.
+const SPARES: f64 = 0.015;
+const GIVES: f64 = 0.04;
+
+/// The same where it would refuse nobody any more.
+const ENDS: f64 = 0.005;
+
+/// Plans cutoffs. One per cluster runs; it has what it published, and learns the demand.
+#[derive(Clone, Debug)]
+pub struct Planner {
+    crowds: Crowds,
+    clients: Vec<f64>,
+    ttl: Duration,
+    demand: Demand,
+    past: Past,
+    published: Cutoffs,
+    published_at: Timestamp,
+    availability: Availability,
+}
+
+/// What holds while one plan is made.
+struct Moment<'a> {
+    now: Timestamp,
+    capacities: &'a [Option<Capacity>],
+    rooms: Vec<Option<Room>>,
+}
+
+impl Planner {
+    /// For these crowds, whose answers are kept for `ttl`, where `published` has been
+    /// published so far. Capacities, readings and availability come with each plan.
+    pub fn new(crowds: Crowds, ttl: Duration, published: Cutoffs, now: Timestamp) -> Self {
+        let n = crowds.n_regions();
+        let published = Cutoffs::new((0..).map(RegionId).take(n).map(|id| published.of(id)));
+        let availability = Availability::whole(n);
+        let flow = Flow::of(&crowds, &availability, &published, &vec![1.0; n]);
+        Self {
+            clients: crowds.clients_by_origin(),
+            past: Past::new(&crowds, &flow, now),
+            demand: Demand::new(n),
+            published_at: now,
+            crowds,
+            ttl,
+            published,
+            availability,
+        }
+    }
+
+    /// The same after the world changed: with other crowds, and regions that have other ids.
+    /// `before` says for each region of now which one it was. What is known of the demand and
+    /// what is published are kept; the past is taken to have been like the present.
+    #[must_use]
+    pub fn rebuilt(
+        &self,
+        crowds: Crowds,
+        ttl: Duration,
+        before: impl Fn(RegionId) -> Option<RegionId>,
+        now: Timestamp,
+    ) -> Self {
+        let n = crowds.n_regions();
+        let was = |region: RegionId| before(region).map(RegionId::index);
+        let cutoffs = (0..).map(RegionId).take(n);
+        let cutoffs =
+            cutoffs.map(|id| before(id).map_or(Cutoff::NONE, |was| self.published.of(was)));
+        let mut next = Self::new(crowds, ttl, Cutoffs::new(cutoffs), now);
+        next.demand.is_known = self.demand.is_known;
+        let load = |from: &Self, at: usize| {
+            Some(from.demand.by_origin.get(at)? * from.clients.get(at)?).filter(|load| *load > 0.0)
+        };
+        let total: f64 = (0..self.clients.len()).filter_map(|at| load(self, at)).sum();
+        let mean = total / self.clients.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        for (at, region) in (0..n).zip((0..).map(RegionId)) {
+            let clients = next.clients.get(at).copied().unwrap_or(0.0);
+            let each = was(region).and_then(|was| load(self, was)).map(|load| load / clients);
+            let each = each.filter(|each| each.is_finite()).unwrap_or(mean);
+            let own = was(region).and_then(|was| self.demand.own.get(was)).copied().unwrap_or(1.0);
+            if let Some(slot) = next.demand.by_origin.get_mut(at) {
+                *slot = each;
+            }
+            if let Some(slot) = next.demand.own.get_mut(at) {
+                *slot = own;
+            }
+        }
+        next
+    }
+
+    /// What it plans for.
+    pub fn crowds(&self) -> &Crowds {
+        &self.crowds
+    }
+
+    /// By origin, the load of one of its clients, as far as it is known: what [`Flow::of`] takes
+    /// for the demand of now.
+    pub fn demand(&self) -> &[f64] {
+        &self.demand.by_origin
+    }
+
+    /// Plans at a time, from what is read there and then: at each reading, and at once when it
+    /// changes where there is a region to go to. Readings that it has seen before say nothing
+    /// new. O(crowds × steps × rounds): milliseconds.
+    pub fn plan(
+        &mut self,
+        now: Timestamp,
+        capacities: &[Option<Capacity>],
+        availability: &Availability,
+        readings: &[Option<Reading>],
+    ) -> Plan {
+        if *availability != self.availability {
+            self.availability = availability.clone();
+            self.remember(now);
+        }
+        self.demand.learn(readings, &self.past, self.ttl, &self.clients);
+        let own = self.demand.own.iter();
+        let room = |(capacity, own): (&Option<Capacity>, &f64)| {
+            capacity.as_ref().map(|capacity| Room::new(capacity).scaled(1.0 / own))
+        };
+        let unsaid = std::iter::repeat(&None);
+        let moment = Moment {
+            now,
+            capacities,
+            rooms: capacities.iter().chain(unsaid).zip(own).map(room).collect(),
+        };
+        if !self.demand.is_known {
+            return self.unchanged(&moment, readings);
+        }
+        let open = Cutoffs::none(self.crowds.n_regions());
+        let pressed = Pressed::of(&self.case(&moment, &open));
+        let next = self.returning(&moment, &pressed);
+        let is_new = next.cutoffs != self.published && self.is_worth_it(&moment, &next);
+        let settled = if is_new { next } else { self.under(self.published.clone()) };
+        if is_new {
+            self.published = settled.cutoffs.clone();
+            self.published_at = now;
+            self.remember(now);
+        }
+        self.told(&moment, readings, &pressed, &settled, is_new)
+    }
+
+    fn case<'a>(&'a self, moment: &'a Moment<'_>, floors: &'a Cutoffs) -> Case<'a> {
+        Case {
+            crowds: &self.crowds,
+            availability: &self.availability,
+            demand: &self.demand.by_origin,
+            rooms: &moment.rooms,
+            floors,
+        }
+    }
+
+    /// From now on clients are sent as is published.
+    fn remember(&mut self, now: Timestamp) {
+        let each_once = vec![1.0; self.crowds.n_regions()];
+        let flow = Flow::of(&self.crowds, &self.availability, &self.published, &each_once);
+        self.past.push(&self.crowds, &flow, now);
+    }
+
+    /// Where all go under these cutoffs.
+    fn under(&self, cutoffs: Cutoffs) -> Settled {
+        let flow = Flow::of(&self.crowds, &self.availability, &cutoffs, &self.demand.by_origin);
+        let served = flow.served_by_region(&self.crowds);
+        Settled { cutoffs, flow, served }
+    }
+
+    /// What is wanted, taken back no faster than it may be; unless what is still refused would
+    /// be too much for somebody else.
+    fn returning(&self, moment: &Moment<'_>, pressed: &Pressed) -> Settled {
+        let wanted = &pressed.settled;
+        let mut floors = Cutoffs::none(self.crowds.n_regions());
+        let open = floors.clone();
+        let since = moment.now.duration_since(self.published_at).as_secs_f64();
+        let ttls = (since / self.ttl.as_secs_f64().max(0.001)).clamp(0.0, 1.0);
+        let case = self.case(moment, &open);
+        let mut slows = false;
+        for (capacity, region) in moment.capacities.iter().zip((0..).map(RegionId)) {
+            let (before, aim) = (self.published.of(region), wanted.cutoffs.of(region));
+            let Some(capacity) = capacity.as_ref().filter(|_| aim < before) else { continue };
+            let amount = Room::new(&Capacity { hard: 1.0, ..*capacity }).hard();
+            let own = self.demand.own.get(region.index()).copied().unwrap_or(1.0);
+            let most = case.taken(&wanted.flow, region, before) + RETURN * ttls * amount / own;
+            let floor = case.cutoff_for(&wanted.flow, region, most, aim).min(before);
+            floors.set(region, floor);
+            slows |= floor > aim;
+        }
+        if !slows {
+            return wanted.clone();
+        }
+        let slowed = self.case(moment, &floors).settle(&pressed.pressures);
+        let over = |settled: &Settled| -> f64 {
+            let regions = moment.rooms.iter().zip(&settled.served).zip(&pressed.pressures);
+            let over = regions.filter_map(|((room, served), pressure)| {
+                room.map(|room| (served - room.limit(*pressure)).max(0.0))
+            });
+            over.sum()
+        };
+        let slack = 0.001 * wanted.served.iter().sum::<f64>();
+        if over(&slowed) > over(wanted) + slack { wanted.clone() } else { slowed }
+    }
+
+    /// Whether a plan is worth moving clients for, against what is published.
+    fn is_worth_it(&self, moment: &Moment<'_>, next: &Settled) -> bool {
+        let now = self.under(self.published.clone());
+        let regions = moment.rooms.iter().zip(now.served).zip(&next.served);
+        let mut regions = regions.zip((0..).map(RegionId));
+        let ends = next.cutoffs.is_empty();
+        ends || regions.any(|(((room, now), next_served), region)| {
+            let Some(room) = room else { return false };
+            let spares = now - next_served;
+            let ends = next.cutoffs.of(region) == Cutoff::NONE
+                && self.published.of(region) != Cutoff::NONE;
+            let gives = if ends { ENDS } else { GIVES };
+            let hard = room.hard();
+            spares > SPARES * hard || -spares > gives * hard || now > hard && spares > 0.0
+        })
+    }
+
+    fn unchanged(&self, moment: &Moment<'_>, readings: &[Option<Reading>]) -> Plan {
+        let settled = self.under(self.published.clone());
+        let regions = moment.capacities.iter().zip((0..).map(RegionId));
+        let regions = regions.map(|(capacity, region)| RegionPlan {
+            region,
+            capacity: *capacity,
+            read: reading(readings, region),
+            arrivals: 0.0,
+            allowed: 0.0,
+            served: 0.0,
+            cutoff: settled.cutoffs.of(region),
+            reason: if capacity.is_some() { Reason::Unknown } else { Reason::Unlimited },
+        });
+        let regions = regions.collect();
+        Plan { cutoffs: settled.cutoffs, is_new: false, regions, unserved: 0.0 }
+    }
+
+    fn told(
+        &self,
+        moment: &Moment<'_>,
+        readings: &[Option<Reading>],
+        pressed: &Pressed,
+        settled: &Settled,
+        is_new: bool,
+    ) -> Plan {
+        let arrivals = settled.flow.arrivals_by_region(&self.crowds);
+        let at = |by_region: &[f64], region: RegionId| {
+            by_region.get(region.index()).copied().unwrap_or(0.0)
+        };
+        let regions = moment.rooms.iter().zip((0..).map(RegionId)).map(|(room, region)| {
+            let own = at(&self.demand.own, region);
+            let came = at(&arrivals, region);
+            let served = at(&settled.served, region);
+            let pressure = at(&pressed.pressures, region);
+            let allowed = room.map_or(came, |room| room.allowed(came, pressure));
+            let cutoff = settled.cutoffs.of(region);
+            let reason = match room {
+                None => Reason::Unlimited,
+                Some(_) if came <= 0.0 => Reason::Away,
+                Some(room) if served > room.limit(pressure) * 1.01 => Reason::Captive,
+                Some(_) if cutoff == Cutoff::NONE && pressure <= 0.0 => Reason::Room,
+                Some(_) if pressure > 1.0 => Reason::Overloaded,
+                Some(_) if pressure > 0.0 => Reason::Pressed,
+                Some(_) if cutoff > pressed.settled.cutoffs.of(region) => Reason::Returning,
+                Some(_) => Reason::Sparing,
+            };
+            RegionPlan {
+                region,
+                capacity: moment.capacities.get(region.index()).copied().flatten(),
+                read: reading(readings, region),
+                arrivals: came * own,
+                allowed: allowed * own,
+                served: served * own,
+                cutoff,
+                reason,
+            }
+        });
+        let regions = regions.collect();
+        let unserved = settled.flow.unserved();
+        Plan { cutoffs: settled.cutoffs.clone(), is_new, regions, unserved }
+    }
+}
+
+fn reading(readings: &[Option<Reading>], region: RegionId) -> Option<f64> {
+    readings.get(region.index()).copied().flatten().map(|reading| reading.load)
+}
