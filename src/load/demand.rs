@@ -17,16 +17,25 @@ use crate::load::past::Past;
 const STEPS: usize = 12;
 
 /// The least part of a surprise that is believed at once, and how great (as a logarithm) one is
-/// that is believed whole. Noise is small and is averaged; a crowd is not, and is followed.
+/// that is believed whole; between them it grows with the square. Noise is small and is averaged;
+/// a crowd is not, and is followed.
 const BELIEVED: f64 = 0.25;
 const GREAT: f64 = 0.6;
+
+/// How much the last surprises count for how great they usually are, and how great one may be
+/// to count there: more is news, not noise.
+const USUAL: f64 = 0.05;
+const NOISE: f64 = 0.3;
 
 /// The greatest factor by which one reading changes anything.
 const MOST: f64 = 20.0;
 
 /// How fast a region's own factor follows what origins can't explain, and how fast it forgets.
-const FOLLOWS: f64 = 0.12;
-const FORGETS: f64 = 0.02;
+const FOLLOWS: f64 = 0.15;
+const FORGETS: f64 = 0.01;
+
+/// The same where a region is over its hard limit: there is no time to make sure.
+const HURRIES: f64 = 0.8;
 
 /// How far a region's own factor may go.
 const OWN: f64 = 2.0;
@@ -42,6 +51,8 @@ pub(super) struct Demand {
     pub(super) own: Vec<f64>,
     /// Whether there was a reading.
     pub(super) is_known: bool,
+    /// How great surprises are on average, as a logarithm: what readings are wrong by.
+    pub(super) noise: f64,
     /// By region, the last reading that was learnt from.
     last: Vec<Option<Timestamp>>,
 }
@@ -61,17 +72,20 @@ impl Demand {
             by_origin: vec![1.0; n_regions],
             own: vec![1.0; n_regions],
             is_known: false,
+            noise: 0.0,
             last: vec![None; n_regions],
         }
     }
 
-    /// Learns from those readings that are new. `clients` are those of each origin.
+    /// Learns from those readings that are new. `clients` are those of each origin, `hard` the
+    /// hard limit of each region that has one.
     pub(super) fn learn(
         &mut self,
         readings: &[Option<Reading>],
         past: &Past,
         ttl: Duration,
         clients: &[f64],
+        hard: impl Fn(usize) -> Option<f64>,
     ) {
         let mut news = Vec::new();
         for ((region, reading), last) in readings.iter().enumerate().zip(&mut self.last) {
@@ -87,15 +101,24 @@ impl Demand {
         }
         if !self.is_known {
             self.begin(&news);
+            let all: Vec<f64> = news.iter().map(|evidence| evidence.load).collect();
+            (0..STEPS).for_each(|_| self.step(&news, &all, clients));
+            return;
         }
         let aims: Vec<f64> = news.iter().map(|evidence| self.aim(evidence)).collect();
+        for evidence in &news {
+            let surprise = ratio(evidence.load, self.expected(evidence)).ln().abs();
+            self.noise += USUAL * (surprise.min(NOISE) - self.noise);
+        }
         for _ in 0..STEPS {
             self.step(&news, &aims, clients);
         }
-        for (evidence, aim) in news.iter().zip(&aims) {
-            let left = ratio(*aim, self.expected(evidence)).clamp(1.0 / OWN, OWN);
+        for evidence in &news {
+            let left = ratio(evidence.load, self.expected(evidence)).clamp(1.0 / OWN, OWN);
+            let is_over = hard(evidence.region).is_some_and(|hard| evidence.load > hard);
+            let follows = if is_over { HURRIES / (1.0 + 10.0 * self.noise) } else { FOLLOWS };
             if let Some(own) = self.own.get_mut(evidence.region) {
-                *own = (own.powf(1.0 - FORGETS) * left.powf(FOLLOWS)).clamp(1.0 / OWN, OWN);
+                *own = (own.powf(1.0 - FORGETS) * left.powf(follows)).clamp(1.0 / OWN, OWN);
             }
         }
     }
@@ -120,7 +143,8 @@ impl Demand {
     fn aim(&self, evidence: &Evidence) -> f64 {
         let expected = self.expected(evidence);
         let surprise = ratio(evidence.load, expected);
-        let believed = (surprise.ln().abs() / GREAT).clamp(BELIEVED, 1.0);
+        let least = BELIEVED / (1.0 + 10.0 * self.noise);
+        let believed = (surprise.ln().abs() / GREAT).powi(2).clamp(least, 1.0);
         expected * surprise.powf(believed)
     }
 

@@ -26,9 +26,17 @@ use crate::model::RegionId;
 const RETURN: f64 = 0.25;
 
 /// A plan that spares a region no more than this part of its capacity, or gives it back no more
-/// than that, is not worth moving clients for.
+/// than that, is not worth moving clients for. Where readings are wrong by much, it is this part
+/// of what they are wrong by on average on top.
 const SPARES: f64 = 0.015;
 const GIVES: f64 = 0.04;
+const WRONG: f64 = 0.25;
+
+/// How much more it takes to give back where giving back was wrong before: that often, and in how
+/// many TTLs it is forgotten. Where a share can't be had exactly, since many clients are in one
+/// leaf, the loop ends with the lesser share.
+const REGRETS: f64 = 2.0;
+const FORGIVES: f64 = 40.0;
 
 /// The same where it would refuse nobody any more.
 const ENDS: f64 = 0.005;
@@ -44,6 +52,9 @@ pub struct Planner {
     published: Cutoffs,
     published_at: Timestamp,
     availability: Availability,
+    /// By region, whether its cutoff fell last, and how often it rose again after that.
+    fell: Vec<bool>,
+    regrets: Vec<f64>,
 }
 
 /// What holds while one plan is made.
@@ -70,6 +81,8 @@ impl Planner {
             ttl,
             published,
             availability,
+            fell: vec![false; n],
+            regrets: vec![0.0; n],
         }
     }
 
@@ -136,7 +149,10 @@ impl Planner {
             self.availability = availability.clone();
             self.remember(now);
         }
-        self.demand.learn(readings, &self.past, self.ttl, &self.clients);
+        let hard = |region: usize| {
+            capacities.get(region)?.as_ref().map(|capacity| Room::new(capacity).hard())
+        };
+        self.demand.learn(readings, &self.past, self.ttl, &self.clients, hard);
         let own = self.demand.own.iter();
         let room = |(capacity, own): (&Option<Capacity>, &f64)| {
             capacity.as_ref().map(|capacity| Room::new(capacity).scaled(1.0 / own))
@@ -156,6 +172,7 @@ impl Planner {
         let is_new = next.cutoffs != self.published && self.is_worth_it(&moment, &next);
         let settled = if is_new { next } else { self.under(self.published.clone()) };
         if is_new {
+            self.regret(now, &settled.cutoffs);
             self.published = settled.cutoffs.clone();
             self.published_at = now;
             self.remember(now);
@@ -233,10 +250,30 @@ impl Planner {
             let spares = now - next_served;
             let ends = next.cutoffs.of(region) == Cutoff::NONE
                 && self.published.of(region) != Cutoff::NONE;
-            let gives = if ends { ENDS } else { GIVES };
+            let wrong = WRONG * self.demand.noise;
+            let regrets = self.regrets.get(region.index()).copied().unwrap_or(0.0);
+            let gives = if ends { ENDS } else { (GIVES + wrong) * (1.0 + REGRETS * regrets) };
             let hard = room.hard();
-            spares > SPARES * hard || -spares > gives * hard || now > hard && spares > 0.0
+            spares > (SPARES + wrong) * hard || -spares > gives * hard
         })
+    }
+
+    /// Takes note of what rises that fell before.
+    fn regret(&mut self, now: Timestamp, next: &Cutoffs) {
+        let ttls =
+            now.duration_since(self.published_at).as_secs_f64() / self.ttl.as_secs_f64().max(0.001);
+        let kept = (-ttls.max(0.0) / FORGIVES).exp();
+        let regions = self.fell.iter_mut().zip(&mut self.regrets).zip((0..).map(RegionId));
+        for ((fell, regrets), region) in regions {
+            let (before, after) = (self.published.of(region), next.of(region));
+            *regrets *= kept;
+            if after > before && *fell {
+                *regrets += 1.0;
+            }
+            if after != before {
+                *fell = after < before && after != Cutoff::NONE;
+            }
+        }
     }
 
     fn unchanged(&self, moment: &Moment<'_>, readings: &[Option<Reading>]) -> Plan {

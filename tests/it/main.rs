@@ -17,6 +17,7 @@ mod ground;
 mod lab;
 mod latency;
 mod layers;
+mod load;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
 mod nats;

@@ -31,7 +31,7 @@ use crate::load::world::REGIONS;
 pub(crate) const N: usize = REGIONS.len();
 
 /// How many clients there are: the load of a region comes in pieces of a few thousandths.
-const CLIENTS: usize = 6_000;
+const CLIENTS: usize = 20_000;
 
 pub(crate) const NEAREST: &str = "rank = [\"nearest\"]";
 
@@ -53,15 +53,8 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    pub(crate) const USUAL: Self = Self {
-        seed: 1,
-        ttl: 30,
-        interval: 10,
-        lag: 2,
-        noise: 0.03,
-        uneven: 1.0,
-        policy: NEAREST,
-    };
+    pub(crate) const USUAL: Self =
+        Self { seed: 1, ttl: 30, interval: 10, lag: 2, noise: 0.03, uneven: 1.0, policy: NEAREST };
 }
 
 struct Cached {
@@ -179,8 +172,7 @@ impl Loop {
         let gate = Gate { standing: standing.service(0).unwrap(), cutoffs: standing.cutoffs() };
         let map = &world.maps()[service.map];
         let client = &self.clients[at].client;
-        let decision =
-            decide(service, Family::V4, map, gate, client, &mut self.rng, &mut NoTrace);
+        let decision = decide(service, Family::V4, map, gate, client, &mut self.rng, &mut NoTrace);
         match decision.answered {
             Answered::Endpoints { pool, .. } => Some(service.pools[pool].region.index()),
             Answered::Fallback | Answered::ServFail => None,

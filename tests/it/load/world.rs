@@ -90,11 +90,16 @@ pub(crate) fn populated(policy: &str, n_clients: usize, rng: &mut Rng) -> (Snaps
         let network = of_country[of_country.partition_point(|(sum, _)| *sum <= block)].1;
         let inside = rng.u64(..1 << (24 - network.depth()));
         let start = u32::try_from(network.start()).unwrap() + (u32::try_from(inside).unwrap() << 8);
-        let subnet = Ipv4Net::new(Ipv4Addr::from(start), 24).unwrap().into();
-        let octets = Ask::new("www.test", RecordType::A).subnet(subnet).octets();
-        let subnet = Query::parse(&octets).unwrap().edns.unwrap().client_subnet;
-        Client { subnet, resolver: IpAddr::from([192, 0, 2, 53]) }
+        client(Ipv4Addr::from(start))
     });
     let clients = clients.collect();
     (ground::all_admitted(config), clients)
+}
+
+/// The client of a /24.
+pub(crate) fn client(address: Ipv4Addr) -> Client {
+    let subnet = Ipv4Net::new(address, 24).unwrap().trunc().into();
+    let octets = Ask::new("www.test", RecordType::A).subnet(subnet).octets();
+    let subnet = Query::parse(&octets).unwrap().edns.unwrap().client_subnet;
+    Client { subnet, resolver: IpAddr::from([192, 0, 2, 53]) }
 }
