@@ -28,9 +28,13 @@ const RETURN: f64 = 0.25;
 /// A plan that spares a region no more than this part of its capacity, or gives it back no more
 /// than that, is not worth moving clients for. Where readings are wrong by much, it is this part
 /// of what they are wrong by on average on top.
-const SPARES: f64 = 0.015;
+const SPARES: f64 = 0.03;
 const GIVES: f64 = 0.04;
 const WRONG: f64 = 0.25;
+
+/// Beyond this part of the hard limit it is worth it as soon as it spares this much.
+const NEAR: f64 = 0.99;
+const LITTLE: f64 = 0.005;
 
 /// How much more it takes to give back where giving back was wrong before: that often, and in how
 /// many TTLs it is forgotten. Where a share can't be had exactly, since many clients are in one
@@ -169,7 +173,7 @@ impl Planner {
         let open = Cutoffs::none(self.crowds.n_regions());
         let pressed = Pressed::of(&self.case(&moment, &open));
         let next = self.returning(&moment, &pressed);
-        let is_new = next.cutoffs != self.published && self.is_worth_it(&moment, &next);
+        let is_new = next.cutoffs != self.published && self.is_worth_it(&moment, &next, &pressed);
         let settled = if is_new { next } else { self.under(self.published.clone()) };
         if is_new {
             self.regret(now, &settled.cutoffs);
@@ -240,12 +244,12 @@ impl Planner {
     }
 
     /// Whether a plan is worth moving clients for, against what is published.
-    fn is_worth_it(&self, moment: &Moment<'_>, next: &Settled) -> bool {
+    fn is_worth_it(&self, moment: &Moment<'_>, next: &Settled, pressed: &Pressed) -> bool {
         let now = self.under(self.published.clone());
         let regions = moment.rooms.iter().zip(now.served).zip(&next.served);
-        let mut regions = regions.zip((0..).map(RegionId));
+        let mut regions = regions.zip(&pressed.pressures).zip((0..).map(RegionId));
         let ends = next.cutoffs.is_empty();
-        ends || regions.any(|(((room, now), next_served), region)| {
+        ends || regions.any(|((((room, now), next_served), pressure), region)| {
             let Some(room) = room else { return false };
             let spares = now - next_served;
             let ends = next.cutoffs.of(region) == Cutoff::NONE
@@ -254,7 +258,8 @@ impl Planner {
             let regrets = self.regrets.get(region.index()).copied().unwrap_or(0.0);
             let gives = if ends { ENDS } else { (GIVES + wrong) * (1.0 + REGRETS * regrets) };
             let hard = room.hard();
-            spares > (SPARES + wrong) * hard || -spares > gives * hard
+            let is_near = now > NEAR * room.limit(*pressure) && spares > LITTLE * hard;
+            is_near || spares > (SPARES + wrong) * hard || -spares > gives * hard
         })
     }
 

@@ -66,8 +66,6 @@ struct Cached {
     region: Option<usize>,
     ends: u32,
     moves: u32,
-    /// The first octet of its network stands for where it is.
-    net: usize,
 }
 
 /// What a second was like.
@@ -112,6 +110,7 @@ impl Loop {
         let mut uneven = [1.0; 256];
         uneven.iter_mut().for_each(|rate| *rate = setup.uneven.powf(rng.f64() * 2.0 - 1.0));
         let clients = all.iter().map(|client| {
+            // The first octet stands for where it is.
             let net = client.subnet.map_or(0, |subnet| (subnet.address >> 24) as usize);
             Cached {
                 client: *client,
@@ -120,7 +119,6 @@ impl Loop {
                 region: None,
                 ends: rng.u32(..setup.ttl),
                 moves: 0,
-                net,
             }
         });
         let n = snapshot.world.services().len();

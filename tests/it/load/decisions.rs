@@ -175,5 +175,6 @@ fn labels_are_weighed() {
     }
     let frankfurt = map.locate(&world::client(Ipv4Addr::new(193, 99, 144, 80))).label;
     let near = labels.costs(frankfurt)[0].ms().unwrap();
-    assert!((0.5..6.0).contains(&near), "Germans are 300 km from Frankfurt: {near}");
+    // Whoever has this order is up to the Urals and the Gulf.
+    assert!((3.0..30.0).contains(&near), "{near}");
 }
