@@ -29,17 +29,18 @@ const RETURN: f64 = 0.25;
 /// than that, is not worth moving clients for. Where readings are wrong by much, it is this part
 /// of what they are wrong by on average on top.
 const SPARES: f64 = 0.03;
-const GIVES: f64 = 0.04;
+const GIVES: f64 = 0.08;
 const WRONG: f64 = 0.25;
 
 /// Beyond this part of the hard limit it is worth it as soon as it spares this much.
 const NEAR: f64 = 0.99;
 const LITTLE: f64 = 0.005;
 
-/// How much more it takes to give back where giving back was wrong before: that often, and in how
-/// many TTLs it is forgotten. Where a share can't be had exactly, since many clients are in one
+/// How much more it takes to give back where giving back was wrong before: that often, up to that
+/// much, and in how many TTLs it is forgotten. Where a share can't be had exactly, since many clients are in one
 /// leaf, the loop ends with the lesser share.
 const REGRETS: f64 = 2.0;
+const MOST: f64 = 0.3;
 const FORGIVES: f64 = 40.0;
 
 /// The same where it would refuse nobody any more.
@@ -59,6 +60,8 @@ pub struct Planner {
     /// By region, whether its cutoff fell last, and how often it rose again after that.
     fell: Vec<bool>,
     regrets: Vec<f64>,
+    /// By region, whom it served by the last plan.
+    served: Vec<f64>,
 }
 
 /// What holds while one plan is made.
@@ -87,6 +90,7 @@ impl Planner {
             availability,
             fell: vec![false; n],
             regrets: vec![0.0; n],
+            served: vec![0.0; n],
         }
     }
 
@@ -181,6 +185,7 @@ impl Planner {
             self.published_at = now;
             self.remember(now);
         }
+        self.served.clone_from(&settled.served);
         self.told(&moment, readings, &pressed, &settled, is_new)
     }
 
@@ -223,7 +228,11 @@ impl Planner {
             let Some(capacity) = capacity.as_ref().filter(|_| aim < before) else { continue };
             let amount = Room::new(&Capacity { hard: 1.0, ..*capacity }).hard();
             let own = self.demand.own.get(region.index()).copied().unwrap_or(1.0);
-            let most = case.taken(&wanted.flow, region, before) + RETURN * ttls * amount / own;
+            // What it has anyway is not taken back: when others return, whom it took in their
+            // place leave at once, and its own may come as fast.
+            let has = self.served.get(region.index()).copied().unwrap_or(0.0);
+            let has = has.max(case.taken(&wanted.flow, region, before));
+            let most = has + RETURN * ttls * amount / own;
             let floor = case.cutoff_for(&wanted.flow, region, most, aim).min(before);
             floors.set(region, floor);
             slows |= floor > aim;
@@ -243,23 +252,32 @@ impl Planner {
         if over(&slowed) > over(wanted) + slack { wanted.clone() } else { slowed }
     }
 
-    /// Whether a plan is worth moving clients for, against what is published.
+    /// Whether a plan is worth moving clients for, against what is published. What it would give
+    /// back in the end decides, though at first it is less.
     fn is_worth_it(&self, moment: &Moment<'_>, next: &Settled, pressed: &Pressed) -> bool {
         let now = self.under(self.published.clone());
-        let regions = moment.rooms.iter().zip(now.served).zip(&next.served);
-        let mut regions = regions.zip(&pressed.pressures).zip((0..).map(RegionId));
+        let at = |by_region: &[f64], region: RegionId| {
+            by_region.get(region.index()).copied().unwrap_or(0.0)
+        };
+        let wrong = WRONG * self.demand.noise;
+        let mut regions = moment.rooms.iter().zip((0..).map(RegionId));
         let ends = next.cutoffs.is_empty();
-        ends || regions.any(|((((room, now), next_served), pressure), region)| {
+        ends || regions.any(|(room, region)| {
             let Some(room) = room else { return false };
-            let spares = now - next_served;
-            let ends = next.cutoffs.of(region) == Cutoff::NONE
-                && self.published.of(region) != Cutoff::NONE;
-            let wrong = WRONG * self.demand.noise;
-            let regrets = self.regrets.get(region.index()).copied().unwrap_or(0.0);
-            let gives = if ends { ENDS } else { (GIVES + wrong) * (1.0 + REGRETS * regrets) };
             let hard = room.hard();
-            let is_near = now > NEAR * room.limit(*pressure) && spares > LITTLE * hard;
-            is_near || spares > (SPARES + wrong) * hard || -spares > gives * hard
+            let serves = at(&now.served, region);
+            let spares = serves - at(&next.served, region);
+            let is_near = serves > NEAR * room.limit(at(&pressed.pressures, region));
+            if spares > (SPARES + wrong) * hard || is_near && spares > LITTLE * hard {
+                return true;
+            }
+            let given = at(&pressed.settled.served, region) - serves;
+            let ends = pressed.settled.cutoffs.of(region) == Cutoff::NONE
+                && self.published.of(region) != Cutoff::NONE;
+            let regrets = at(&self.regrets, region);
+            let gives = ((GIVES + wrong) * (1.0 + REGRETS * regrets)).min(MOST);
+            let gives = if ends { ENDS } else { gives };
+            given > gives * hard && spares < -LITTLE * hard
         })
     }
 

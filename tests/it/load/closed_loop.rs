@@ -293,6 +293,17 @@ impl Loop {
         peak
     }
 
+    /// The part of the seconds from one on in which some region's load is more than that part of
+    /// its capacity.
+    pub(crate) fn over(&self, from: u32, used: f64) -> f64 {
+        let seconds = &self.past[from as usize..];
+        let is_over = |second: &&Second| {
+            let mut regions = second.loads.iter().zip(&self.capacities);
+            regions.any(|(load, capacity)| *load > used * capacity.as_ref().unwrap().amount)
+        };
+        seconds.iter().filter(is_over).count() as f64 / seconds.len() as f64
+    }
+
     /// How much moved between two seconds: 1 is everybody once.
     pub(crate) fn moved(&self, from: u32, to: u32) -> f64 {
         self.past[from as usize..to as usize].iter().map(|second| second.moved).sum()
@@ -329,6 +340,18 @@ impl Loop {
             let published = self.past[at..].iter().take(every as usize).any(|s| s.published);
             text += &format!("{at:4} {} {}\n", used.join(" "), if published { "*" } else { "" });
         }
+        for region in self.plan.iter().flat_map(|plan| &plan.regions) {
+            text += &format!(
+                "{:?}: {:?} read, {:.1} come, {:.1} served, cutoff {:.2} ms, {:?}\n",
+                region.region.0,
+                region.read,
+                region.arrivals,
+                region.served,
+                region.cutoff.ms(),
+                region.reason
+            );
+        }
+        text += &format!("demand {:?}", self.planner.demand());
         text
     }
 }

@@ -4,15 +4,20 @@
 //! Two TTLs after a crowd began only one plan has had its whole effect, made from one reading. It
 //! is exact up to what readings are wrong by, and to what a share of leaves differs from the
 //! same share of clients: in a country database a leaf may hold a tenth of a region's clients.
-//! That is what [`SOON`] leaves room for; two TTLs later it is corrected.
+//! That is what [`MOST`] leaves room for. It is corrected by the readings that follow, and
+//! rarely comes back, when a region tries to take more and a large leaf is among it.
 
 use crate::load::closed_loop::Loop;
 use crate::load::closed_loop::N;
 use crate::load::closed_loop::Setup;
 
-/// What no region is beyond after two TTLs, and after five.
-const SOON: f64 = 0.95 * 1.12;
-const LATER: f64 = 0.95 * 1.03;
+/// What no region is beyond after two TTLs.
+const MOST: f64 = 0.95 * 1.12;
+
+/// Beyond its hard limit is one past this, which is a reading's error; after five TTLs one is so
+/// for no more than that part of the time.
+const OVER: f64 = 0.95 * 1.03;
+const RARELY: f64 = 0.08;
 
 /// Us-east, eu-west, ap-southeast: a tenth of all clients, 3 % and a tenth.
 const CROWDED: [usize; 3] = [0, 3, 6];
@@ -29,17 +34,17 @@ fn crowd(region: usize, seed: u64) {
     all.run(600);
     let shown = all.show(10);
     let (peak, at) = all.peak(began + 2 * setup.ttl);
-    assert!(peak <= SOON, "{peak} in {at}\n{shown}");
-    let (peak, at) = all.peak(began + 5 * setup.ttl);
-    assert!(peak <= LATER, "{peak} in {at}\n{shown}");
+    assert!(peak <= MOST, "{peak} in {at}\n{shown}");
+    let over = all.over(began + 5 * setup.ttl, OVER);
+    assert!(over <= RARELY, "{over}\n{shown}");
     // Changes die out, and few clients went back and forth meanwhile.
     let early = all.moved(began, began + 150);
     let late = all.moved(began + 450, began + 600);
     assert!(late <= early / 10.0, "{early} {late}\n{shown}");
     let moves = all.moves();
-    let often: usize = moves[3..].iter().sum();
+    let often: usize = moves[4..].iter().sum();
     let moved: usize = moves[1..].iter().sum();
-    assert!(often * 5 <= moved, "{moves:?}\n{shown}");
+    assert!(often * 20 <= moved, "{moves:?}\n{shown}");
 
     all.forget_moves();
     all.demand[region] = 1.0;
