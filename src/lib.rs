@@ -90,9 +90,9 @@
 //!
 //! # Not here
 //!
-//! This version has a latency table that is fed but orders nothing yet; no DNSSEC signing, no zone
-//! transfers, no encrypted transports. Where the configuration has keys for them, they are
-//! checked, and [`manual::configuration`] says that they do nothing yet.
+//! This version has a latency table that is fed but orders nothing yet, and a planner of load
+//! that nobody asks yet; no DNSSEC signing, no zone transfers, no encrypted transports. Where the
+//! configuration has keys for them, they are checked, and [`manual::configuration`] says that they do nothing yet.
 //!
 //! # Start with
 //!
@@ -140,6 +140,7 @@ pub mod manual {
     //! | [`ecs`] | client subnets: whose address decides, and for whom an answer holds |
     //! | [`health`] | what is probed, what outcomes come to, what that does to answers |
     //! | [`latency`] | how round trips are estimated, and how good that is |
+    //! | [`load`] | whom regions that fill up send away, and how that is planned |
     //! | [`operations`] | signals, reloading, exit codes, logs, room to plan for |
     //! | [`rfc7871`] | what the RFC of client subnets asks for, row by row, and how we know |
     //! | [`systemd`] | the unit, and restarts without a lost query |
@@ -199,6 +200,10 @@ pub mod manual {
 
     pub mod latency {
         #![doc = include_str!("manual/latency.md")]
+    }
+
+    pub mod load {
+        #![doc = include_str!("manual/load.md")]
     }
 
     pub mod operations {

@@ -6,12 +6,15 @@
 //! sent clients there take more themselves: up to their own hard limits, and if that is not
 //! enough all of them over by the same factor.
 
+use std::collections::BTreeSet;
+
 use crate::load::Crowds;
 use crate::load::Cutoffs;
 use crate::load::Flow;
 use crate::load::Loss;
 use crate::load::settle::Case;
 use crate::load::settle::Settled;
+use crate::model::RegionId;
 
 /// The most that limits are multiplied by. A demand beyond it is no demand, but a mistake.
 const MOST: f64 = 64.0;
@@ -121,7 +124,7 @@ fn captive(case: &Case<'_>) -> Vec<f64> {
 /// Adds the regions that refuse clients whom a region concerned then serves, and those that
 /// refuse clients whom one of these serves.
 fn widen(crowds: &Crowds, flow: &Flow, concerned: &mut [bool]) {
-    let mut edges = std::collections::BTreeSet::new();
+    let mut edges = BTreeSet::new();
     for part in flow.parts(crowds) {
         let Some(crowd) = crowds.crowd(part.crowd) else { continue };
         for (step, at) in crowds.of_crowd(crowd).iter().zip(crowd.range()) {
@@ -134,12 +137,13 @@ fn widen(crowds: &Crowds, flow: &Flow, concerned: &mut [bool]) {
     while grew {
         grew = false;
         for (refuses, serves) in &edges {
-            let is = |region: &crate::model::RegionId| concerned.get(region.index()) == Some(&true);
-            if is(serves) && !is(refuses) {
-                if let Some(slot) = concerned.get_mut(refuses.index()) {
-                    *slot = true;
-                    grew = true;
-                }
+            let is = |region: &RegionId| concerned.get(region.index()) == Some(&true);
+            if is(serves)
+                && !is(refuses)
+                && let Some(slot) = concerned.get_mut(refuses.index())
+            {
+                *slot = true;
+                grew = true;
             }
         }
     }

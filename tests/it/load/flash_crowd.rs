@@ -91,3 +91,46 @@ fn the_loss_of_the_largest_region_pushes_no_other_over_its_limit_one_ttl_later()
     loss(Setup { ttl: 60, interval: 5, ..Setup::USUAL }, 0.95);
     loss(Setup { noise: 0.2, ..Setup::USUAL }, 0.95 * 1.08);
 }
+
+/// Prints the figures of the manual.
+#[test]
+#[ignore = "takes minutes unless optimised"]
+fn figures_of_the_manual() {
+    let mut all = Vec::new();
+    for seed in 1..=10 {
+        for region in [0, 1, 2, 3, 6] {
+            let setup = Setup { seed, ..Setup::USUAL };
+            let mut crowded = Loop::new(setup, [0.5; N]);
+            crowded.run(120);
+            crowded.forget_moves();
+            let began = crowded.now();
+            crowded.demand[region] = 6.0;
+            crowded.run(600);
+            let peaks = [2, 3, 4, 5].map(|ttls| crowded.peak(began + ttls * setup.ttl).0);
+            let moves = crowded.moves();
+            let moved: usize = moves[1..].iter().sum();
+            let often: usize = moves[4..].iter().sum();
+            let moved = [
+                crowded.moved(began, began + 150),
+                crowded.moved(began + 450, began + 600),
+                often as f64 / moved as f64,
+            ];
+            println!("{seed} {region}: {peaks:.3?} {moved:.3?}");
+            all.push((peaks, crowded.over(began + 5 * setup.ttl, OVER), moved));
+        }
+    }
+    for at in 0..4 {
+        let mut peaks: Vec<f64> = all.iter().map(|(peaks, ..)| peaks[at]).collect();
+        peaks.sort_by(f64::total_cmp);
+        let [median, most] = [peaks[peaks.len() / 2], peaks[peaks.len() - 1]];
+        println!("after {} TTLs: median {median:.3}, most {most:.3}", at + 2);
+    }
+    let over = all.iter().map(|(_, over, _)| *over);
+    println!(
+        "over: mean {:.4}, most {:.3}",
+        over.clone().sum::<f64>() / 50.0,
+        over.fold(0.0, f64::max)
+    );
+    let mean = |at: usize| all.iter().map(|(.., moved)| moved[at]).sum::<f64>() / 50.0;
+    println!("moved: {:.3} first, {:.3} last, {:.3} often", mean(0), mean(1), mean(2));
+}
