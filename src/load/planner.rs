@@ -43,8 +43,8 @@ const REGRETS: f64 = 2.0;
 const MOST: f64 = 0.3;
 const FORGIVES: f64 = 40.0;
 
-/// The same where it would refuse nobody any more.
-const ENDS: f64 = 0.005;
+/// Where it would refuse nobody any more it is worth it, be it ever so little.
+const ALWAYS: f64 = f64::NEG_INFINITY;
 
 /// Plans cutoffs. One per cluster runs; it has what it published, and learns the demand.
 #[derive(Clone, Debug)]
@@ -222,6 +222,7 @@ impl Planner {
         let since = moment.now.duration_since(self.published_at).as_secs_f64();
         let ttls = (since / self.ttl.as_secs_f64().max(0.001)).clamp(0.0, 1.0);
         let case = self.case(moment, &open);
+        let now = self.under(self.published.clone());
         let mut slows = false;
         for (capacity, region) in moment.capacities.iter().zip((0..).map(RegionId)) {
             let (before, aim) = (self.published.of(region), wanted.cutoffs.of(region));
@@ -233,7 +234,14 @@ impl Planner {
             let has = self.served.get(region.index()).copied().unwrap_or(0.0);
             let has = has.max(case.taken(&wanted.flow, region, before));
             let most = has + RETURN * ttls * amount / own;
-            let floor = case.cutoff_for(&wanted.flow, region, most, aim).min(before);
+            let [would, does] = [&wanted.served, &now.served]
+                .map(|served| served.get(region.index()).copied().unwrap_or(0.0));
+            let hard = Room::new(capacity).hard() / own;
+            let floor = match would - does > self.worth_giving(region, aim) * hard {
+                true => case.cutoff_for(&wanted.flow, region, most, aim).min(before),
+                // Not for another's sake either: that one was not asked to refuse more or less.
+                false => before,
+            };
             floors.set(region, floor);
             slows |= floor > aim;
         }
@@ -272,13 +280,19 @@ impl Planner {
                 return true;
             }
             let given = at(&pressed.settled.served, region) - serves;
-            let ends = pressed.settled.cutoffs.of(region) == Cutoff::NONE
-                && self.published.of(region) != Cutoff::NONE;
-            let regrets = at(&self.regrets, region);
-            let gives = ((GIVES + wrong) * (1.0 + REGRETS * regrets)).min(MOST);
-            let gives = if ends { ENDS } else { gives };
-            given > gives * hard && spares < -LITTLE * hard
+            let least = self.worth_giving(region, pressed.settled.cutoffs.of(region));
+            let differs = next.cutoffs.of(region) != self.published.of(region);
+            given > least * hard && differs && (least < 0.0 || spares < -LITTLE * hard)
         })
+    }
+
+    /// How much of its hard limit a region has to get back, if it falls to a cutoff, to be worth it.
+    fn worth_giving(&self, region: RegionId, next: Cutoff) -> f64 {
+        if next == Cutoff::NONE && self.published.of(region) != Cutoff::NONE {
+            return ALWAYS;
+        }
+        let regrets = self.regrets.get(region.index()).copied().unwrap_or(0.0);
+        ((GIVES + WRONG * self.demand.noise) * (1.0 + REGRETS * regrets)).min(MOST)
     }
 
     /// Takes note of what rises that fell before.
