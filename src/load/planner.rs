@@ -145,7 +145,8 @@ impl Planner {
 
     /// Plans at a time, from what is read there and then: at each reading, and at once when it
     /// changes where there is a region to go to. Readings that it has seen before say nothing
-    /// new. O(crowds × steps × rounds): milliseconds.
+    /// new. O(crowds × steps × rounds): few rounds where there is room, and hundreds where all are
+    /// over, so not on a thread that anything waits for.
     pub fn plan(
         &mut self,
         now: Timestamp,
