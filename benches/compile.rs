@@ -94,6 +94,7 @@ fn measure(
     let plans: Vec<MapPlan<'_>> = policies
         .iter()
         .map(|policy| MapPlan {
+            weighed: false,
             policy,
             regions: policy.regions.iter().copied().collect(),
             whole_order: false,

@@ -150,6 +150,7 @@ fn map(atlas: &Atlas, regions: &[Region], orders: &Orders) -> SteeringMap {
         whole_order: false,
         partition: None,
         orders: Some(orders),
+        weighed: false,
     };
     let mut maps = compile(atlas, regions, &[plan], &[]).expect("a sound database");
     maps.remove(0)

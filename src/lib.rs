@@ -58,6 +58,7 @@
 //! | 1 | [`wire`] | the DNS message format: one query in, one response out, no allocation |
 //! | 1 | [`geo`] | MMDB files, places, the operator's nets, the prefix map |
 //! | 1 | [`health`] | outcomes of probes, damped to opinions; what the opinions of all come to |
+//! | 1 | [`load`] | whom regions that fill up refuse, so that nobody is over and clients lose least |
 //! | 1 | [`latency`] | round trips measured, and what they say of those that were not |
 //! | 2 | [`zone`] | master files, and RFC 1034 lookups in what they compile to |
 //! | 2 | [`steer`] | the five steps, and the trace that explains them |
@@ -90,8 +91,9 @@
 //!
 //! # Not here
 //!
-//! This version has no DNSSEC signing, no zone transfers, no encrypted transports. Where the configuration has keys for them, they are
-//! checked, and [`manual::configuration`] says that they do nothing yet.
+//! This version has a planner of load that nobody asks yet; no DNSSEC signing, no zone transfers, no
+//! encrypted transports. Where the configuration has keys for them, they are checked, and
+//! [`manual::configuration`] says that they do nothing yet.
 //!
 //! # Start with
 //!
@@ -110,6 +112,7 @@ pub mod engine;
 pub mod geo;
 pub mod health;
 pub mod latency;
+pub mod load;
 pub mod meters;
 pub mod model;
 pub mod prober;
@@ -140,6 +143,7 @@ pub mod manual {
     //! | [`health`] | what is probed, what outcomes come to, what that does to answers |
     //! | [`load_sources`] | where the load of regions is known from: a recipe per balancer |
     //! | [`latency`] | how round trips are estimated, and how good that is |
+    //! | [`load`] | whom regions that fill up send away, and how that is planned |
     //! | [`operations`] | signals, reloading, exit codes, logs, room to plan for |
     //! | [`rfc7871`] | what the RFC of client subnets asks for, row by row, and how we know |
     //! | [`systemd`] | the unit, and restarts without a lost query |
@@ -199,6 +203,10 @@ pub mod manual {
 
     pub mod latency {
         #![doc = include_str!("manual/latency.md")]
+    }
+
+    pub mod load {
+        #![doc = include_str!("manual/load.md")]
     }
 
     pub mod load_sources {

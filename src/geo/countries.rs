@@ -2,7 +2,8 @@
 //!
 //! Country databases have no coordinates and often no continent; this table has.
 //! The data is GeoNames' (<https://www.geonames.org>, CC BY 4.0), centroids are
-//! means of its cities weighted by population.
+//! means of its cities weighted by population. Clients are people who use the Internet, by the
+//! World Bank (CC BY 4.0); where it says nothing, the mean part of the population.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -20,6 +21,7 @@ pub struct Countries {
     countries: HashMap<Country, Facts>,
     subdivisions: HashMap<Subdivision, Coordinates>,
     continents: [Option<Coordinates>; Continent::ALL.len()],
+    clients: HashMap<Country, f64>,
 }
 
 /// One country.
@@ -43,6 +45,7 @@ impl Countries {
                 include_str!("data/country_centroids.csv"),
                 include_str!("data/us_state_centroids.csv"),
             )
+            .with_clients(include_str!("data/country_clients.csv"))
         });
         &TABLE
     }
@@ -88,6 +91,11 @@ impl Countries {
         self.continents.get(continent as usize).copied().flatten()
     }
 
+    /// How many people of a country use the Internet; `None` for places where nobody lives.
+    pub fn clients(&self, country: Country) -> Option<f64> {
+        self.clients.get(&country).copied()
+    }
+
     /// Fills in what follows from what is known: the continent from the country;
     /// coordinates from the subdivision, else the country, else the continent.
     #[must_use]
@@ -101,11 +109,22 @@ impl Countries {
         Place { continent, coordinates, ..place }
     }
 
+    fn with_clients(mut self, rows: &'static str) -> Self {
+        for row in rows.lines().skip(1) {
+            let Some((code, clients)) = row.split_once(',') else { continue };
+            if let (Ok(code), Ok(clients)) = (code.parse(), clients.parse()) {
+                self.clients.insert(code, clients);
+            }
+        }
+        self
+    }
+
     fn parse(countries: &'static str, states: &'static str) -> Self {
         let mut table = Self {
             countries: HashMap::new(),
             subdivisions: HashMap::new(),
             continents: [None; Continent::ALL.len()],
+            clients: HashMap::new(),
         };
         let mut people = Vec::new();
         for row in countries.lines().skip(1) {
@@ -172,6 +191,8 @@ mod tests {
         let table = Countries::builtin();
         assert_eq!(table.countries.len(), 252);
         assert_eq!(table.subdivisions.len(), 51);
+        assert_eq!(table.clients.len(), 248);
+        assert_eq!(table.clients(country("DE")), Some(73_268_677.0));
         assert_eq!(table.name(country("BQ")), Some("Bonaire, Saint Eustatius and Saba"));
         let mut nowhere: Vec<_> =
             table.iter().filter(|c| table.centroid(*c).is_none()).map(|c| c.to_string()).collect();

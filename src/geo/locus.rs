@@ -111,6 +111,11 @@ impl Loci {
         LocusId(number(self.loci.len() - 1))
     }
 
+    /// All of them, in the order of their ids.
+    pub fn ids(&self) -> impl Iterator<Item = LocusId> + use<> {
+        (0..u32::try_from(self.loci.len()).unwrap_or(u32::MAX)).map(LocusId)
+    }
+
     /// How many places there are so far.
     pub const fn n_places(&self) -> usize {
         self.places.len()

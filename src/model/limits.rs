@@ -390,3 +390,15 @@ pub const LATENCY_PART: usize = 4096;
 /// Octets of the file of round trips; one that has more is not read. [`LATENCY_CELLS`] pairs
 /// with five sources each take 276 MB.
 pub const LATENCY_FILE: usize = 320 * 1024 * 1024;
+
+/// Crowds, that is labels of maps, that load is planned with; of more the lightest are put to
+/// others of the same region. A plan looks at all of them a few dozen times.
+pub const LOAD_CROWDS: usize = 4096;
+
+/// Steps of a crowd's order that load is planned with; whom all of these refuse is taken to stay
+/// with the first. Nobody is sent to the thirty-third best region while the plan is sound.
+pub const LOAD_CROWD_STEPS: usize = 32;
+
+/// Tables of cutoffs that are remembered as published; past that the oldest are put together.
+/// At one each reading of 5 s they reach back over a TTL of two minutes.
+pub const LOAD_PAST: usize = 32;

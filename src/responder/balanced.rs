@@ -13,6 +13,7 @@ use crate::steer::Admission;
 use crate::steer::Answered;
 use crate::steer::Balanced;
 use crate::steer::Client;
+use crate::steer::Gate;
 use crate::steer::Picks;
 use crate::steer::Trace;
 use crate::steer::decide;
@@ -60,7 +61,8 @@ impl<T: Trace> Answer<'_, '_, T> {
         };
         let subnet = self.query.edns.and_then(|edns| edns.client_subnet);
         let client = Client { subnet, resolver: self.peer };
-        let decision = decide(service, family, map, standing, &client, self.rng, self.trace);
+        let gate = Gate { standing, cutoffs: snapshot.standing.cutoffs() };
+        let decision = decide(service, family, map, gate, &client, self.rng, self.trace);
         let done = |rcode, error| Ok(Step::Done(Verdict { rcode, scope: decision.scope, error }));
         match decision.answered {
             Answered::Endpoints { pool, picks, admission, ttl } => {

@@ -18,6 +18,7 @@
 //! [`World`], then [`Publisher`].
 #![forbid(unsafe_code)]
 
+mod crowds;
 mod plan;
 mod publish;
 mod world;
@@ -33,6 +34,7 @@ pub use world::MapScope;
 pub use world::World;
 pub use world::atlas;
 
+use crate::load::Cutoffs;
 use crate::steer::Admission;
 use crate::steer::ServiceStanding;
 
@@ -45,13 +47,16 @@ pub struct Snapshot {
     pub standing: Arc<Standing>,
 }
 
-/// What each service's pools may take, by the position of the service in the world.
+/// What each service's pools may take, by the position of the service in the world; and whom
+/// regions refuse since they are full.
 ///
 /// Copied on write in chunks of services, so that a verdict rewrites a few kilobytes of it
 /// however many services there are.
 #[derive(Clone, Debug)]
 pub struct Standing {
     chunks: Box<[Arc<[ServiceStanding]>]>,
+    /// Where some region refuses somebody.
+    cutoffs: Option<Arc<Cutoffs>>,
 }
 
 impl Standing {
@@ -68,7 +73,7 @@ impl Standing {
     /// The standing of each service, in the order of the world.
     pub fn new(services: impl IntoIterator<Item = ServiceStanding>) -> Self {
         let all: Vec<ServiceStanding> = services.into_iter().collect();
-        Self { chunks: all.chunks(Self::CHUNK).map(Arc::from).collect() }
+        Self { chunks: all.chunks(Self::CHUNK).map(Arc::from).collect(), cutoffs: None }
     }
 
     /// The standing of a service. Constant time.
@@ -90,6 +95,19 @@ impl Standing {
                 *slot = standing;
             }
         }
-        Self { chunks }
+        Self { chunks, cutoffs: self.cutoffs.clone() }
+    }
+
+    /// This one with the regions' cutoffs replaced; the services' standings are shared.
+    #[must_use]
+    pub fn with_cutoffs(&self, cutoffs: Cutoffs) -> Self {
+        let cutoffs = (!cutoffs.is_empty()).then(|| Arc::new(cutoffs));
+        Self { chunks: self.chunks.clone(), cutoffs }
+    }
+
+    /// Whom regions refuse since they are full; `None` if none does. Constant time.
+    #[inline]
+    pub fn cutoffs(&self) -> Option<&Cutoffs> {
+        self.cutoffs.as_deref()
     }
 }

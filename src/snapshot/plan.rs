@@ -31,6 +31,7 @@ impl<'a> Plans<'a> {
         let mut by_set: HashMap<(Kin, RegionSet), usize> = HashMap::new();
         let mut overflow: HashMap<Kin, usize> = HashMap::new();
         let mut n_maps: HashMap<Kin, usize> = HashMap::new();
+        let weighed = config.regions.iter().any(|region| region.capacity.is_some());
         for service in &config.services {
             let Some(policy) = config.policies.get(service.policy) else { continue };
             let partition = partition.filter(|_| is_judged_by_groups(config, service));
@@ -43,7 +44,9 @@ impl<'a> Plans<'a> {
                 let whole_order = *n == limits::MAPS_PER_POLICY;
                 *n += 1;
                 let orders = Some(&*config.orders);
-                plans.maps.push(MapPlan { policy, regions: set, whole_order, partition, orders });
+                let plan =
+                    MapPlan { policy, regions: set, whole_order, partition, orders, weighed };
+                plans.maps.push(plan);
                 let at = plans.maps.len() - 1;
                 if whole_order {
                     overflow.insert(kin, at);

@@ -33,7 +33,10 @@ use crate::steer::Labels;
 use crate::steer::Partition;
 use crate::steer::Ranker;
 use crate::steer::Whereabouts;
+use crate::steer::clients::Addresses;
 use crate::steer::labels::LabelInterner;
+use crate::steer::weigh::Costs;
+use crate::steer::weigh::weigh;
 
 /// A map to be compiled.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,9 @@ pub struct MapPlan<'a> {
     pub partition: Option<&'a Partition>,
     /// What was measured, for policies that rank by it.
     pub orders: Option<&'a Orders>,
+    /// Weigh the labels too: how many clients each has, and what each step costs them. Only load
+    /// asks for it.
+    pub weighed: bool,
 }
 
 /// A policy, compiled: what each client's order of preference is.
@@ -110,19 +116,35 @@ pub fn compile<'a>(
         let ranker = Ranker::new(plan, regions, atlas.nets(), prefixes);
         MapBuilder::new(ranker, plan.partition)
     };
-    let mut compiler = Compiler { maps: plans.iter().map(builder).collect() };
-    atlas.walk(&mut compiler)?;
-    Ok(compiler.maps.into_iter().map(MapBuilder::finish).collect())
+    let mut compiler = Compiler {
+        maps: plans.iter().map(builder).collect(),
+        addresses: plans.iter().any(|plan| plan.weighed).then(Addresses::default),
+    };
+    let loci = atlas.walk(&mut compiler)?;
+    let clients = compiler.addresses.map(|addresses| addresses.clients(&loci));
+    let finish = |(map, plan): (MapBuilder<'a>, &MapPlan<'a>)| {
+        map.finish(|labels, by_locus| {
+            if let Some(clients) = clients.as_ref().filter(|_| plan.weighed) {
+                weigh(labels, by_locus, clients, &loci, &Costs::new(regions, plan));
+            }
+        })
+    };
+    Ok(compiler.maps.into_iter().zip(plans).map(finish).collect())
 }
 
 struct Compiler<'a> {
     maps: Vec<MapBuilder<'a>>,
+    /// If some map is to be weighed.
+    addresses: Option<Addresses>,
 }
 
 impl Visitor for Compiler<'_> {
     fn network(&mut self, loci: &Loci, network: Network, locus: LocusId) {
         for map in &mut self.maps {
             map.push(loci, network, locus);
+        }
+        if let Some(addresses) = &mut self.addresses {
+            addresses.count(network, locus);
         }
     }
 }
@@ -202,13 +224,10 @@ impl<'a> MapBuilder<'a> {
         self.labels.intern(&self.ranker, group)
     }
 
-    fn finish(mut self) -> SteeringMap {
+    fn finish(mut self, weigh: impl FnOnce(&mut Labels, &[LeafLabel])) -> SteeringMap {
         let unlocated = self.rank(&Place::default(), OverlayId::NONE, &Overlay::default());
-        SteeringMap {
-            v4: self.v4.finish(),
-            v6: self.v6.finish(),
-            labels: self.labels.finish(),
-            unlocated,
-        }
+        let mut labels = self.labels.finish();
+        weigh(&mut labels, &self.by_locus);
+        SteeringMap { v4: self.v4.finish(), v6: self.v6.finish(), labels, unlocated }
     }
 }

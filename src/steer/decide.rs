@@ -2,6 +2,7 @@
 
 use fastrand::Rng;
 
+use crate::load::Cutoffs;
 use crate::model::AllDown;
 use crate::model::Family;
 use crate::model::RegionId;
@@ -11,7 +12,9 @@ use crate::steer::Balanced;
 use crate::steer::Block;
 use crate::steer::Client;
 use crate::steer::Finding;
+use crate::steer::Gate;
 use crate::steer::LabelId;
+use crate::steer::Labels;
 use crate::steer::Located;
 use crate::steer::LocatedBy;
 use crate::steer::Picks;
@@ -61,7 +64,7 @@ pub fn decide<T: Trace>(
     service: &Balanced,
     family: Family,
     map: &SteeringMap,
-    standing: &ServiceStanding,
+    gate: Gate<'_>,
     client: &Client,
     rng: &mut Rng,
     trace: &mut T,
@@ -78,9 +81,9 @@ pub fn decide<T: Trace>(
     }
     trace.located(&located);
     // Picked once: whatever is asked of it below is what holds for this client.
-    let standing = match standing.has_groups() {
-        true => standing.of_group(map.labels().group(located.label)),
-        false => standing,
+    let standing = match gate.standing.has_groups() {
+        true => gate.standing.of_group(map.labels().group(located.label)),
+        false => gate.standing,
     };
     let lane = if service.alias { 0 } else { family.index() };
     let chooser = match service.sticky {
@@ -88,10 +91,26 @@ pub fn decide<T: Trace>(
         false => Chooser::Draw(rng),
     };
     let key = Key { service, client: &client, located: &located };
-    let mut walk = Walk { service, standing, lane, key, with_shares: true, chooser, trace };
-    let answered = walk.answer(located.label, map);
+    let way = Way { labels: map.labels(), label: located.label };
+    let cutoffs = gate.cutoffs;
+    let mut walk = Walk { service, standing, cutoffs, way, lane, key, chooser, trace };
+    let answered = walk.answer();
     trace.answered(answered);
     Decision { answered, scope: located.scope }
+}
+
+/// Whether a region refuses the client at a step of its way, so that others have room there.
+#[cold]
+fn is_refused(cutoffs: &Cutoffs, way: Way<'_>, at: usize, region: RegionId, key: &Key<'_>) -> bool {
+    let loss = way.labels.loss(way.label, at);
+    // Not the hash by which endpoints take shares: who is ramped up and who is refused have
+    // nothing to do with each other, and neither have two regions that refuse.
+    !cutoffs.takes(region, loss, || {
+        let service = key.service;
+        let pool = service.pool_in(region).and_then(|at| service.pools.get(at));
+        let region = pool.map_or(0, |pool| pool.identity).rotate_left(31);
+        mix(key.hash() ^ mix(region ^ service.identity))
+    })
 }
 
 fn block_hash(block: &Block) -> u64 {
@@ -126,30 +145,62 @@ impl Key<'_> {
     }
 }
 
+/// The order that a query goes down.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    labels: &'a Labels,
+    label: LabelId,
+}
+
+/// A tier of it.
+#[derive(Clone, Copy)]
+struct Tier<'a> {
+    /// Which, from 0.
+    at: usize,
+    /// Which step of the label its first is.
+    first: usize,
+    steps: &'a [Step],
+}
+
+/// Who is looked for: those of this admission or better, and whether shares that are not full
+/// are heeded.
+#[derive(Clone, Copy)]
+struct Wanted {
+    least: Admission,
+    with_shares: bool,
+}
+
+impl Wanted {
+    const IN_SERVICE: Self = Self { least: Admission::Admitted, with_shares: true };
+
+    const fn of(least: Admission) -> Self {
+        Self { least, with_shares: false }
+    }
+}
+
 /// One query's way through the tiers of its label.
 struct Walk<'a, T> {
     service: &'a Balanced,
     standing: &'a ServiceStanding,
+    /// Where some region refuses somebody.
+    cutoffs: Option<&'a Cutoffs>,
+    way: Way<'a>,
     lane: usize,
     key: Key<'a>,
-    /// Whether shares that are not full are heeded.
-    with_shares: bool,
     chooser: Chooser<'a>,
     trace: &'a mut T,
 }
 
 impl<T: Trace> Walk<'_, T> {
-    fn answer(&mut self, label: LabelId, map: &SteeringMap) -> Answered {
-        let steps = map.labels().steps(label);
-        if let Some(answered) = self.walk(label, steps, Admission::Admitted) {
+    fn answer(&mut self) -> Answered {
+        if let Some(answered) = self.walk(Wanted::IN_SERVICE) {
             return answered;
         }
         // Outside of every share: a share is of who has somewhere else to go.
-        if self.standing.has_shares(self.lane) {
-            self.with_shares = false;
-            if let Some(answered) = self.walk(label, steps, Admission::Admitted) {
-                return answered;
-            }
+        if (self.cutoffs.is_some() || self.standing.has_shares(self.lane))
+            && let Some(answered) = self.walk(Wanted::of(Admission::Admitted))
+        {
+            return answered;
         }
         match self.service.all_down {
             AllDown::FailOpen => {}
@@ -159,52 +210,56 @@ impl<T: Trace> Walk<'_, T> {
         // As if all were up, inside the fence; then what was drained.
         [Admission::Down, Admission::Drained]
             .into_iter()
-            .find_map(|least| self.walk(label, steps, least))
+            .find_map(|least| self.walk(Wanted::of(least)))
             .unwrap_or(Answered::ServFail)
     }
 
-    /// The first tier in which somebody has this admission or a better one and a weight;
-    /// failing that, the first in which somebody has the admission.
-    fn walk(&mut self, label: LabelId, steps: &[Step], least: Admission) -> Option<Answered> {
-        self.trace.walk(label, least);
+    /// The first tier in which somebody is wanted and has a weight; failing that, the first in
+    /// which somebody is wanted.
+    fn walk(&mut self, wanted: Wanted) -> Option<Answered> {
+        self.trace.walk(self.way.label, wanted.least);
         let mut standby = None;
-        let tiers = steps.chunk_by(|_, next| !next.opens_tier);
-        for (at, tier) in tiers.enumerate() {
-            if let Some((pool, eligible)) = self.draw_pool(at, tier, least) {
+        let mut first = 0;
+        let steps = self.way.labels.steps(self.way.label);
+        for (at, steps) in steps.chunk_by(|_, next| !next.opens_tier).enumerate() {
+            let tier = Tier { at, first, steps };
+            first += steps.len();
+            if let Some((pool, eligible)) = self.draw_pool(tier, wanted) {
                 if eligible.weight > 0 {
-                    return self.draw_endpoints(pool, eligible, least);
+                    return self.draw_endpoints(pool, eligible, wanted.least);
                 }
                 standby = standby.or(Some((pool, eligible)));
             }
         }
-        standby.and_then(|(pool, eligible)| self.draw_endpoints(pool, eligible, least))
+        standby.and_then(|(pool, eligible)| self.draw_endpoints(pool, eligible, wanted.least))
     }
 
     /// Draws one of a tier's pools; one of weight 0 only if there is no other.
-    fn draw_pool(
-        &mut self,
-        at: usize,
-        tier: &[Step],
-        least: Admission,
-    ) -> Option<(usize, Eligible)> {
+    fn draw_pool(&mut self, tier: Tier<'_>, wanted: Wanted) -> Option<(usize, Eligible)> {
         if T::OBSERVES {
-            for step in tier {
-                let finding = self.finding(step.region, least);
-                self.trace.considered(at, step.region, finding);
+            for (at, step) in (tier.first..).zip(tier.steps) {
+                let finding = self.finding(at, step.region, wanted);
+                self.trace.considered(tier.at, step.region, finding);
             }
         }
-        let (service, standing, lane) = (self.service, self.standing, self.lane);
-        let key = self.with_shares.then_some(&self.key);
-        let of = move |step: &Step| {
+        let (service, standing, lane, way) = (self.service, self.standing, self.lane, self.way);
+        let key = wanted.with_shares.then_some(&self.key);
+        let cutoffs = self.cutoffs.zip(key);
+        let of = move |(at, step): (usize, &Step)| {
             let position = service.pool_in(step.region)?;
+            if let Some((cutoffs, key)) = cutoffs
+                && is_refused(cutoffs, way, at, step.region, key)
+            {
+                return None;
+            }
             let key = key.map(|key| || key.hash());
-            let eligible = standing.eligible(service, position, lane, least, key)?;
+            let eligible = standing.eligible(service, position, lane, wanted.least, key)?;
             Some((position, eligible))
         };
-        if let [only] = tier {
-            return of(only);
+        if let [only] = tier.steps {
+            return of((tier.first, only));
         }
-        let pools = tier.iter().filter_map(of);
+        let pools = (tier.first..).zip(tier.steps).filter_map(of);
         let candidates = pools.clone().filter_map(|(position, eligible)| {
             let identity = service.pools.get(position)?.identity;
             Some(Candidate { weight: eligible.weight, identity })
@@ -213,7 +268,7 @@ impl<T: Trace> Walk<'_, T> {
         pools.clone().nth(nth)
     }
 
-    fn finding(&self, region: RegionId, least: Admission) -> Finding {
+    fn finding(&self, at: usize, region: RegionId, wanted: Wanted) -> Finding {
         let pool = self.service.pool_in(region);
         let Some((position, pool)) = pool.and_then(|p| Some((p, self.service.pools.get(p)?)))
         else {
@@ -222,13 +277,21 @@ impl<T: Trace> Walk<'_, T> {
         if pool.lanes.get(self.lane).is_none_or(|lane| lane.len == 0) {
             return Finding::NoFamily;
         }
+        let least = wanted.least;
         let admission = self.standing.admission(position, self.lane);
-        let key = self.with_shares.then_some(|| self.key.hash());
+        let key = wanted.with_shares.then_some(|| self.key.hash());
         match self.standing.eligible(self.service, position, self.lane, least, key) {
+            None if admission < least => Finding::NotAdmitted(admission),
+            _ if wanted.with_shares
+                && self.cutoffs.is_some_and(|cutoffs| {
+                    is_refused(cutoffs, self.way, at, region, &self.key)
+                }) =>
+            {
+                Finding::Spilled
+            }
             Some(Eligible { weight: 0, .. }) => Finding::Standby,
             Some(Eligible { weight, .. }) => Finding::Candidate(weight),
-            None if admission >= least => Finding::OutsideShare,
-            None => Finding::NotAdmitted(admission),
+            None => Finding::OutsideShare,
         }
     }
 

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 
 use crate::geo::LeafLabel;
+use crate::load::Cost;
+use crate::load::Loss;
 use crate::model::RegionId;
 use crate::model::RegionSet;
 use crate::model::VantageGroupId;
@@ -50,15 +52,25 @@ pub struct Labels {
     ends: Vec<u32>,
     /// The group of each label; empty where no label has one.
     groups: Vec<Option<VantageGroupId>>,
+    /// How many clients each label has, and what each step costs them; empty if not asked for.
+    clients: Vec<f64>,
+    costs: Vec<Cost>,
 }
 
 impl Labels {
     /// The steps of a label. Constant time.
+    #[inline]
     pub fn steps(&self, label: LabelId) -> &[Step] {
+        let (start, end) = self.range(label);
+        self.steps.get(start..end).unwrap_or_default()
+    }
+
+    #[inline]
+    fn range(&self, label: LabelId) -> (usize, usize) {
         let at = label.0 as usize;
         let end = self.ends.get(at).copied().unwrap_or(0) as usize;
         let start = at.checked_sub(1).and_then(|b| self.ends.get(b)).copied().unwrap_or(0) as usize;
-        self.steps.get(start..end).unwrap_or_default()
+        (start, end)
     }
 
     /// The vantage group nearest to the clients of a label; `None` where the map is not
@@ -74,6 +86,41 @@ impl Labels {
         groups.sort_unstable();
         groups.dedup();
         groups
+    }
+
+    /// How many clients a label has, about; 0 where the map was compiled without. Constant time.
+    pub fn clients(&self, label: LabelId) -> f64 {
+        self.clients.get(label.0 as usize).copied().unwrap_or(0.0)
+    }
+
+    /// What each step of a label costs its clients on average; nothing where the map was
+    /// compiled without. Constant time.
+    pub fn costs(&self, label: LabelId) -> &[Cost] {
+        let (start, end) = self.range(label);
+        self.costs.get(start..end).unwrap_or_default()
+    }
+
+    /// What clients of a label lose if the region of a step refuses them: nothing in a tier with
+    /// others, and [`Loss::NOWHERE`] at the last step. Constant time.
+    #[inline]
+    pub fn loss(&self, label: LabelId, step: usize) -> Loss {
+        let steps = self.steps(label);
+        let opens = |at: usize| steps.get(at).map(|step| step.opens_tier);
+        let costs = self.costs(label);
+        match (opens(step), opens(step + 1)) {
+            (Some(true), None) => Loss::NOWHERE,
+            (Some(true), Some(true)) => match (costs.get(step), costs.get(step + 1)) {
+                (Some(here), Some(next)) => Loss::between(*here, *next),
+                _ => Loss::ZERO,
+            },
+            _ => Loss::ZERO,
+        }
+    }
+
+    /// Says what [`Labels::clients`] and [`Labels::costs`] tell.
+    pub(super) fn set_weights(&mut self, clients: Vec<f64>, costs: Vec<Cost>) {
+        self.clients = clients;
+        self.costs = costs;
     }
 
     /// How many there are.
@@ -108,6 +155,8 @@ impl Labels {
         self.steps.capacity() * size_of::<Step>()
             + self.ends.capacity() * size_of::<u32>()
             + self.groups.capacity() * size_of::<Option<VantageGroupId>>()
+            + self.clients.capacity() * size_of::<f64>()
+            + self.costs.capacity() * size_of::<Cost>()
     }
 }
 
@@ -166,6 +215,12 @@ impl LabelInterner {
         self.steps.shrink_to_fit();
         self.ends.shrink_to_fit();
         self.groups.shrink_to_fit();
-        Labels { steps: self.steps, ends: self.ends, groups: self.groups }
+        Labels {
+            steps: self.steps,
+            ends: self.ends,
+            groups: self.groups,
+            clients: Vec::new(),
+            costs: Vec::new(),
+        }
     }
 }

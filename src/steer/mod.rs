@@ -4,6 +4,7 @@
 //!   at load      Atlas ──walk──► Ranker ──label──► SteeringMap   one per (policy, regions)
 //!                      by vantage group, for services that ask ┘
 //!   at a verdict states ──admit──► ServiceStanding               one per service; per group
+//!   at a reading load   ──plan───► Cutoffs                       one per region
 //!   per query    client ─► locate ─► tiers of the label ─► first with someone admitted
 //!                        ─► split by weight or block ─► Decision
 //! ```
@@ -35,14 +36,17 @@
 mod admit;
 mod balanced;
 mod client;
+mod clients;
 mod compile;
 mod decide;
+mod gate;
 mod labels;
 mod partition;
 mod rank;
 mod rule;
 mod split;
 mod trace;
+mod weigh;
 
 pub use admit::Admission;
 pub use admit::EndpointStanding;
@@ -65,6 +69,7 @@ pub use compile::rule_prefixes;
 pub use decide::Answered;
 pub use decide::Decision;
 pub use decide::decide;
+pub use gate::Gate;
 pub use labels::LabelId;
 pub use labels::Labels;
 pub use labels::Step;

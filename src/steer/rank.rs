@@ -224,9 +224,7 @@ impl<'a> Ranker<'a> {
 
     /// In the order that was measured or inferred; tiers are what is within `tie` of their first.
     fn by_latency(&mut self, client: &Whereabouts<'_>) -> bool {
-        let of_block = |orders: &'a Orders| orders.block(client.overlay.measured()?);
-        let orders = self.orders;
-        let order = orders.and_then(|o| of_block(o).or_else(|| o.of_place(client.place)));
+        let order = self.orders.and_then(|orders| order_of(orders, client));
         let rated = order.map_or(&[][..], Order::rated).iter();
         let is_open = |rated: &&Rated| {
             !self.placed.contains(rated.region()) && self.member(rated.region()).is_some()
@@ -300,6 +298,12 @@ impl<'a> Ranker<'a> {
     }
 }
 
+/// The order of a client by what was measured: of its block, or else of its place.
+pub(super) fn order_of<'a>(orders: &'a Orders, client: &Whereabouts<'_>) -> Option<&'a Order> {
+    let of_block = client.overlay.measured().and_then(|block| orders.block(block));
+    of_block.or_else(|| orders.of_place(client.place))
+}
+
 fn distance(from: Option<UnitVector>, member: &Member) -> Option<f64> {
     Some(from?.chord_squared(member.at?).km() * member.factor)
 }
@@ -350,7 +354,14 @@ mod tests {
 
     fn plan(policy: &Policy) -> MapPlan<'_> {
         let regions = (0..4).map(RegionId).collect();
-        MapPlan { policy, regions, whole_order: false, partition: None, orders: None }
+        MapPlan {
+            policy,
+            regions,
+            whole_order: false,
+            partition: None,
+            orders: None,
+            weighed: false,
+        }
     }
 
     /// Ranks Paris; tiers are separated by `|`.

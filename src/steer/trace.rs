@@ -39,6 +39,8 @@ pub enum Finding {
     NotAdmitted(Admission),
     /// Its endpoints take a share of the clients, and this one is not in it.
     OutsideShare,
+    /// It is full, and sends away those who lose least, this one among them.
+    Spilled,
     /// Weight 0: kept for when nobody else is admitted.
     Standby,
 }

@@ -7,8 +7,11 @@ use std::alloc::System;
 use std::cell::Cell;
 use std::hint::black_box;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use hickory_server::proto::op::ResponseCode;
+use meridian::load::Cutoff;
+use meridian::load::Cutoffs;
 use meridian::model::Class;
 use meridian::model::RecordType;
 use meridian::responder::Transport;
@@ -190,6 +193,31 @@ fn respond_allocates_nothing_when_all_is_down() {
             ("fail open, several", a("many.test"), |x| x.addresses().len() == 3),
             ("fallback", a("spare.test"), |x| x.addresses() == [IpAddr::from([203, 0, 113, 52])]),
             ("SERVFAIL", a("closed.test"), |x| x.rcode() == ResponseCode::ServFail),
+        ];
+        counts(&snapshot, rows);
+    }
+}
+
+/// Nor where regions are full: refused by one, by a share of it, and by all.
+#[test]
+fn respond_allocates_nothing_when_regions_refuse() {
+    let all_up = Ground::usual().snapshot();
+    let net = |text: &str| text.parse().unwrap();
+    let one: Expect = |answer| answer.addresses().len() == 1;
+    for cutoffs in [
+        Cutoffs::new([Cutoff::ALL]),
+        Cutoffs::new([Cutoff::from_ms(-4.0); 3]),
+        Cutoffs::new([Cutoff::ALL; 3]),
+    ] {
+        let standing = Arc::new(all_up.standing.with_cutoffs(cutoffs));
+        let snapshot = Snapshot { standing, world: Arc::clone(&all_up.world) };
+        let a = |name: &str| Ask::new(name, RecordType::A);
+        let rows: Vec<(&'static str, Ask, Expect)> = vec![
+            ("by subnet", a("www.test").subnet(net("20.1.1.0/24")), one),
+            ("by resolver", a("www.test").plain(), one),
+            ("sticky", a("sticky.test").subnet(net("20.1.1.0/24")), one),
+            ("in a tier", a("split.test").subnet(net("20.1.1.0/24")), one),
+            ("with nowhere to go", a("spare.test").subnet(net("20.1.1.0/24")), one),
         ];
         counts(&snapshot, rows);
     }

@@ -11,7 +11,7 @@ use crate::sources::Source;
 /// The rooms, lowest floor first. A room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["model", "tasks"],
-    &["geo", "health", "latency", "wire"],
+    &["geo", "health", "latency", "load", "wire"],
     &["steer", "zone"],
     &["config"],
     // `store` is not in the table of the design: files are for neither `engine`, which is pure,
@@ -31,11 +31,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("geo", &["model"]),
     ("health", &["model"]),
     ("latency", &["model"]),
+    ("load", &["model"]),
     ("wire", &["model"]),
-    ("steer", &["geo", "latency", "model", "wire"]),
+    ("steer", &["geo", "latency", "load", "model", "wire"]),
     ("zone", &["model"]),
     ("config", &["geo", "health", "latency", "model", "zone"]),
-    ("snapshot", &["config", "geo", "latency", "model", "steer", "zone"]),
+    ("snapshot", &["config", "geo", "latency", "load", "model", "steer", "zone"]),
     ("responder", &["model", "snapshot", "steer", "wire", "zone"]),
     ("engine", &["health", "model", "snapshot", "steer"]),
     ("cluster", &["config", "engine", "health", "model", "tasks"]),

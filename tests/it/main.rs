@@ -17,6 +17,7 @@ mod ground;
 mod lab;
 mod latency;
 mod layers;
+mod load;
 mod loads;
 mod measured;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]

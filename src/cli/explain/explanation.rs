@@ -236,8 +236,8 @@ fn rank(
     let now = Timestamp::now();
     let reasons = ground.policies.get(scope.policy).map(|policy| {
         let (regions, whole_order) = (scope.regions, scope.whole_order);
-        let orders = Some(&*ground.orders);
-        let plan = MapPlan { policy, regions, whole_order, partition: None, orders };
+        let (orders, weighed) = (Some(&*ground.orders), false);
+        let plan = MapPlan { policy, regions, whole_order, partition: None, orders, weighed };
         let prefixes = rule_prefixes(&ground.policies);
         let mut ranker = Ranker::new(&plan, &ground.regions, ground.atlas.nets(), &prefixes);
         let place = if located.ask_resolver { Default::default() } else { located.place };
@@ -286,6 +286,7 @@ fn admit(ground: &Ground, recorder: &Recorder) -> Vec<Admitted> {
                 Finding::NotAdmitted(Admission::Barred) => "forced down".to_owned(),
                 Finding::NotAdmitted(Admission::Drained) => "drained".to_owned(),
                 Finding::OutsideShare => "has a share of the clients, not this one".to_owned(),
+                Finding::Spilled => "full: sends away who loses least, this one too".to_owned(),
                 Finding::NotAdmitted(_) => "down".to_owned(),
                 Finding::Standby => "weight 0: only if nobody else is admitted".to_owned(),
             },

@@ -1,0 +1,176 @@
+//! Demand: how much the clients of each origin ask for, from what regions were seen to serve.
+//!
+//! A region's load is the sum of what it serves of each origin's clients. Where clients were sent
+//! is known, by the [`Past`]; so a load that is old news is expected, and changes nothing. What
+//! is not expected changes the origins' demand by the part they have in it: a few
+//! multiplicative steps, which stay above 0 and leave alone what no reading speaks of.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::load::Reading;
+use crate::load::past::Past;
+
+/// Steps by which the demand is brought to the readings. What mixes strongly needs more, and
+/// gets them with the next reading.
+const STEPS: usize = 12;
+
+/// The least part of a surprise that is believed at once, and how great (as a logarithm) one is
+/// that is believed whole; between them it grows with the square. Noise is small and is averaged;
+/// a crowd is not, and is followed.
+const BELIEVED: f64 = 0.25;
+const GREAT: f64 = 0.6;
+
+/// How much the last surprises count for how great they usually are, and how great one may be
+/// to count there: more is news, not noise.
+const USUAL: f64 = 0.05;
+const NOISE: f64 = 0.3;
+
+/// The greatest factor by which one reading changes anything.
+const MOST: f64 = 20.0;
+
+/// How fast a region's own factor follows what origins can't explain, and how fast it forgets.
+const FOLLOWS: f64 = 0.15;
+const FORGETS: f64 = 0.01;
+
+/// The same where a region is over its hard limit: there is no time to make sure.
+const HURRIES: f64 = 0.8;
+
+/// How far a region's own factor may go.
+const OWN: f64 = 2.0;
+
+/// What is known of the demand.
+#[derive(Clone, Debug)]
+pub(super) struct Demand {
+    /// By origin: the load of one client.
+    pub(super) by_origin: Vec<f64>,
+    /// By region: what a client's load is multiplied by there. It stands for what origins can't
+    /// say: which of an origin's clients ask more than others, and whoever comes without being
+    /// steered.
+    pub(super) own: Vec<f64>,
+    /// Whether there was a reading.
+    pub(super) is_known: bool,
+    /// How great surprises are on average, as a logarithm: what readings are wrong by.
+    pub(super) noise: f64,
+    /// By region, the last reading that was learnt from.
+    last: Vec<Option<Timestamp>>,
+}
+
+/// What one reading says.
+struct Evidence {
+    region: usize,
+    /// By origin, the clients it saw.
+    seen: Vec<f64>,
+    load: f64,
+}
+
+impl Demand {
+    /// Nothing is known yet.
+    pub(super) fn new(n_regions: usize) -> Self {
+        Self {
+            by_origin: vec![1.0; n_regions],
+            own: vec![1.0; n_regions],
+            is_known: false,
+            noise: 0.0,
+            last: vec![None; n_regions],
+        }
+    }
+
+    /// Learns from those readings that are new. `clients` are those of each origin, `hard` the
+    /// hard limit of each region that has one.
+    pub(super) fn learn(
+        &mut self,
+        readings: &[Option<Reading>],
+        past: &Past,
+        ttl: Duration,
+        clients: &[f64],
+        hard: impl Fn(usize) -> Option<f64>,
+    ) {
+        let mut news = Vec::new();
+        for ((region, reading), last) in readings.iter().enumerate().zip(&mut self.last) {
+            let Some(reading) = reading else { continue };
+            if last.is_none_or(|last| reading.at > last) {
+                *last = Some(reading.at);
+                let seen = past.seen(region, reading.at, [ttl, reading.interval]);
+                news.push(Evidence { region, seen, load: reading.load });
+            }
+        }
+        if news.is_empty() {
+            return;
+        }
+        if !self.is_known {
+            self.begin(&news);
+            let all: Vec<f64> = news.iter().map(|evidence| evidence.load).collect();
+            (0..STEPS).for_each(|_| self.step(&news, &all, clients));
+            return;
+        }
+        let aims: Vec<f64> = news.iter().map(|evidence| self.aim(evidence)).collect();
+        for evidence in &news {
+            let surprise = ratio(evidence.load, self.expected(evidence)).ln().abs();
+            self.noise += USUAL * (surprise.min(NOISE) - self.noise);
+        }
+        for _ in 0..STEPS {
+            self.step(&news, &aims, clients);
+        }
+        for evidence in &news {
+            let left = ratio(evidence.load, self.expected(evidence)).clamp(1.0 / OWN, OWN);
+            let is_over = hard(evidence.region).is_some_and(|hard| evidence.load > hard);
+            let follows = if is_over { HURRIES / (1.0 + 10.0 * self.noise) } else { FOLLOWS };
+            if let Some(own) = self.own.get_mut(evidence.region) {
+                *own = (own.powf(1.0 - FORGETS) * left.powf(follows)).clamp(1.0 / OWN, OWN);
+            }
+        }
+    }
+
+    /// The same for all origins, so that the sum is right.
+    fn begin(&mut self, news: &[Evidence]) {
+        let loads: f64 = news.iter().map(|evidence| evidence.load).sum();
+        let seen: f64 = news.iter().flat_map(|evidence| &evidence.seen).sum();
+        if loads > 0.0 && seen > 0.0 {
+            self.by_origin.fill(loads / seen);
+            self.is_known = true;
+        }
+    }
+
+    /// The load that a reading would have shown.
+    fn expected(&self, evidence: &Evidence) -> f64 {
+        let own = self.own.get(evidence.region).copied().unwrap_or(1.0);
+        own * evidence.seen.iter().zip(&self.by_origin).map(|(n, each)| n * each).sum::<f64>()
+    }
+
+    /// The load that is taken for true: some of a small surprise, all of a great one.
+    fn aim(&self, evidence: &Evidence) -> f64 {
+        let expected = self.expected(evidence);
+        let surprise = ratio(evidence.load, expected);
+        let least = BELIEVED / (1.0 + 10.0 * self.noise);
+        let believed = (surprise.ln().abs() / GREAT).powi(2).clamp(least, 1.0);
+        expected * surprise.powf(believed)
+    }
+
+    fn step(&mut self, news: &[Evidence], aims: &[f64], clients: &[f64]) {
+        let ratios: Vec<f64> =
+            news.iter().zip(aims).map(|(news, aim)| ratio(*aim, self.expected(news))).collect();
+        for ((origin, each), clients) in self.by_origin.iter_mut().enumerate().zip(clients) {
+            if *clients <= 0.0 {
+                continue;
+            }
+            let (mut said, mut seen) = (0.0, 0.0);
+            for (evidence, ratio) in news.iter().zip(&ratios) {
+                let part = evidence.seen.get(origin).copied().unwrap_or(0.0) / clients;
+                said += part * ratio;
+                seen += part;
+            }
+            // What no new reading saw of them is as it was thought to be.
+            *each *= (said + (1.0 - seen).max(0.0)) / seen.max(1.0);
+        }
+    }
+}
+
+/// What was over what was expected, within bounds; 1 if both are nothing.
+fn ratio(was: f64, expected: f64) -> f64 {
+    if expected <= 0.0 {
+        return if was > 0.0 { MOST } else { 1.0 };
+    }
+    (was / expected).clamp(1.0 / MOST, MOST)
+}

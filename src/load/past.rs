@@ -1,0 +1,89 @@
+//! The past: what was published when, since resolvers still answer from it.
+//!
+//! Caches end evenly over a TTL, so the load at a moment comes from what was published at any
+//! moment of the TTL before, each as much as the other. A reading is an average over its
+//! interval. Both together say how much of a reading is due to what was published when.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::load::Crowds;
+use crate::load::Flow;
+use crate::model::limits;
+
+/// Where clients were sent, by when.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Past {
+    n_regions: usize,
+    /// The oldest first; before it, it was as in the first.
+    times: VecDeque<(Timestamp, Box<[f32]>)>,
+}
+
+impl Past {
+    /// Of this configuration, in which clients go so since ever.
+    pub(super) fn new(crowds: &Crowds, flow: &Flow, since: Timestamp) -> Self {
+        let mut past = Self { n_regions: crowds.n_regions(), times: VecDeque::new() };
+        past.push(crowds, flow, since);
+        past
+    }
+
+    /// From then on clients are sent so; the flow is one with a demand of 1 everywhere.
+    pub(super) fn push(&mut self, crowds: &Crowds, flow: &Flow, since: Timestamp) {
+        #[expect(clippy::cast_possible_truncation, reason = "seven digits are more than is known")]
+        let matrix = flow.by_origin(crowds).into_iter().map(|clients| clients as f32).collect();
+        while self.times.back().is_some_and(|(last, _)| *last >= since) {
+            self.times.pop_back();
+        }
+        self.times.push_back((since, matrix));
+        if self.times.len() > limits::LOAD_PAST {
+            self.times.pop_front();
+        }
+    }
+
+    /// For each origin, how many of its clients a reading of a region saw there, if each is
+    /// asked for once.
+    pub(super) fn seen(&self, region: usize, at: Timestamp, windows: [Duration; 2]) -> Vec<f64> {
+        let windows = windows.map(|window| window.as_secs_f64().max(0.001));
+        let age = |since: Timestamp| at.duration_since(since).as_secs_f64();
+        let mut seen = vec![0.0; self.n_regions];
+        let mut until = 0.0;
+        for (nth, (since, matrix)) in self.times.iter().enumerate().rev() {
+            let reach = if nth == 0 { 1.0 } else { within(age(*since), windows) };
+            let part = reach - until;
+            until = reach;
+            if part > 0.0 {
+                let column = matrix.iter().skip(region).step_by(self.n_regions.max(1));
+                seen.iter_mut().zip(column).for_each(|(sum, n)| *sum += part * f64::from(*n));
+            }
+        }
+        seen
+    }
+}
+
+/// How much of a reading is due to the last `age` seconds: the distribution of the sum of two
+/// times, each as likely as any other in its window.
+fn within(age: f64, [a, b]: [f64; 2]) -> f64 {
+    let half_square = |x: f64| x.max(0.0).powi(2) / 2.0;
+    let area =
+        half_square(age) - half_square(age - a) - half_square(age - b) + half_square(age - a - b);
+    (area / (a * b)).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_sees_what_was_published_over_a_ttl_and_its_interval() {
+        let windows = [30.0, 10.0];
+        assert_eq!(within(-1.0, windows), 0.0);
+        assert_eq!(within(0.0, windows), 0.0);
+        // After the interval a sixth of the caches have ended in the mean.
+        assert!((within(10.0, windows) - 1.0 / 6.0).abs() < 1e-9);
+        assert!((within(20.0, windows) - 0.5).abs() < 1e-9);
+        assert!((within(40.0, windows) - 1.0).abs() < 1e-9);
+        assert_eq!(within(1e6, windows), 1.0);
+    }
+}

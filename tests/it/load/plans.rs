@@ -1,0 +1,201 @@
+//! Plans, without a loop: what holds of them whatever the crowds.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use meridian::load::Availability;
+use meridian::load::Cost;
+use meridian::load::CrowdStep;
+use meridian::load::Crowds;
+use meridian::load::CrowdsBuilder;
+use meridian::load::Cutoff;
+use meridian::load::Cutoffs;
+use meridian::load::Flow;
+use meridian::load::Loss;
+use meridian::load::Plan;
+use meridian::load::Planner;
+use meridian::load::Reading;
+use meridian::load::Reason;
+use meridian::model::Capacity;
+use meridian::model::RegionId;
+use proptest::prelude::*;
+
+const N: usize = 5;
+
+const TTL: Duration = Duration::from_secs(30);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// Each crowd: how many, and for each region what it costs; all go to all regions, the cheapest
+/// first, in tiers of what costs the same.
+fn crowds(all: &[(f64, [u16; N])], n_steps: usize) -> Crowds {
+    let mut builder = CrowdsBuilder::new(N);
+    for (clients, costs) in all {
+        let mut order: Vec<(u16, u16)> = costs.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        order.truncate(n_steps);
+        let steps = order.iter().enumerate().map(|(nth, (cost, region))| {
+            let opens = |at: usize| at == 0 || at == order.len() || order[at - 1].0 != order[at].0;
+            let ms = |cost: u16| Cost::from_ms(f64::from(cost));
+            let loss = match order.get(nth + 1) {
+                _ if !opens(nth) || !opens(nth + 1) => Loss::ZERO,
+                Some((next, _)) => Loss::between(ms(*cost), ms(*next)),
+                None => Loss::NOWHERE,
+            };
+            let opens_tier = opens(nth);
+            CrowdStep { region: RegionId(*region), opens_tier, cost: ms(*cost), loss, weight: 1.0 }
+        });
+        builder.push(0, *clients, steps.collect::<Vec<_>>());
+    }
+    builder.finish()
+}
+
+fn capacity(amount: f64) -> Option<Capacity> {
+    Some(Capacity { amount, soft: Capacity::SOFT, hard: Capacity::HARD })
+}
+
+/// A plan from readings that are what each region's own clients ask for.
+fn plan(crowds: &Crowds, capacities: &[Option<Capacity>], availability: &Availability) -> Plan {
+    let mut planner = Planner::new(crowds.clone(), TTL, Cutoffs::none(N), at(0));
+    let open = Cutoffs::none(N);
+    let flow = Flow::of(crowds, &Availability::whole(N), &open, &[1.0; N]);
+    let readings = flow
+        .served_by_region(crowds)
+        .into_iter()
+        .map(|load| Some(Reading { load, at: at(100), interval: Duration::from_secs(10) }));
+    let readings: Vec<_> = readings.collect();
+    planner.plan(at(100), capacities, &Availability::whole(N), &readings);
+    planner.plan(at(101), capacities, availability, &readings)
+}
+
+fn without(region: u16) -> Availability {
+    let mut availability = Availability::whole(N);
+    availability.set(0, RegionId(region), 0.0);
+    availability
+}
+
+/// Crowds with costs that are all different, so that orders have one region a tier.
+fn any_crowds() -> impl Strategy<Value = Vec<(f64, [u16; N])>> {
+    let costs = Just([0_u16, 1, 2, 3, 4]).prop_shuffle();
+    let costs = (costs, 5_u16..40).prop_map(|(order, apart)| order.map(|nth| 3 + nth * apart));
+    prop::collection::vec((1.0..100.0_f64, costs), 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Who is served, is served once; and who is not, is told.
+    #[test]
+    fn flows_conserve_clients(
+        all in prop::collection::vec((1.0..100.0_f64, prop::array::uniform5(0_u16..60)), 1..30),
+        cutoffs in prop::array::uniform5(-10.0..100.0_f64),
+        there in prop::array::uniform5(0.0..1.0_f64),
+        n_steps in 1_usize..=N,
+    ) {
+        let crowds = crowds(&all, n_steps);
+        let mut availability = Availability::whole(N);
+        for (region, part) in (0..).map(RegionId).zip(there) {
+            availability.set(0, region, part);
+        }
+        let cutoffs = Cutoffs::new(cutoffs.map(Cutoff::from_ms));
+        let flow = Flow::of(&crowds, &availability, &cutoffs, &[2.0; N]);
+        let served: f64 = flow.served_by_region(&crowds).iter().sum();
+        let parts: f64 = flow.parts(&crowds).map(|part| part.clients).sum();
+        let clients: f64 = all.iter().map(|(clients, _)| clients * 2.0).sum();
+        prop_assert!((served + flow.unserved() - clients).abs() < clients * 1e-6);
+        prop_assert!((parts - served).abs() < clients * 1e-6);
+        let came: f64 = flow.arrivals_by_region(&crowds).iter().sum();
+        prop_assert!(came >= served - 1e-6);
+    }
+
+    /// Where all together have room, nobody is over, whichever region is lost; and where they
+    /// have not, all are over by the same factor.
+    #[test]
+    fn no_region_is_over_while_another_has_room(
+        all in any_crowds(),
+        amounts in prop::array::uniform5(50.0..400.0_f64),
+        lost in 0_u16..8,
+    ) {
+        let crowds = crowds(&all, N);
+        let capacities = amounts.map(capacity);
+        let availability = if lost < 5 { without(lost) } else { Availability::whole(N) };
+        let plan = plan(&crowds, &capacities, &availability);
+        let demand: f64 = all.iter().map(|(clients, _)| clients).sum();
+        let there = |region: &usize| *region != usize::from(lost);
+        let hard: f64 = (0..N).filter(there).map(|at| amounts[at] * 0.95).sum();
+        let over = (demand / hard).max(1.0);
+        for region in &plan.regions {
+            let most = region.capacity.unwrap().amount * 0.95 * over;
+            prop_assert!(region.served <= most * 1.03 + 1e-6, "{over} {plan:#?}");
+        }
+        let served: f64 = plan.regions.iter().map(|region| region.served).sum();
+        prop_assert!((served - demand).abs() < demand * 1e-6);
+        prop_assert_eq!(&plan, &self::plan(&crowds, &capacities, &availability));
+    }
+
+    /// Whoever goes further than to their first region has been refused by one that is full.
+    #[test]
+    fn nobody_is_refused_by_a_region_with_room(
+        all in any_crowds(),
+        amounts in prop::array::uniform5(50.0..400.0_f64),
+    ) {
+        let crowds = crowds(&all, N);
+        let plan = plan(&crowds, &amounts.map(capacity), &Availability::whole(N));
+        for region in &plan.regions {
+            let soft = region.capacity.unwrap().amount * 0.8;
+            prop_assert!(region.cutoff == Cutoff::NONE || region.served > soft * 0.97, "{plan:#?}");
+            prop_assert!(region.cutoff != Cutoff::NONE || region.share() > 0.9999, "{plan:#?}");
+        }
+    }
+}
+
+#[test]
+fn who_has_no_capacity_takes_all_and_who_can_go_nowhere_stays() {
+    // A fence: these have one region only.
+    let fenced = crowds(&[(300.0, [1, 2, 3, 4, 5])], 1);
+    let made = plan(&fenced, &[capacity(100.0); N], &Availability::whole(N));
+    assert_eq!(made.regions[0].reason, Reason::Captive);
+    assert_eq!((made.regions[0].served, made.cutoffs.is_empty()), (300.0, true));
+    // The second takes whatever the first refuses.
+    let two = crowds(&[(300.0, [1, 20, 30, 40, 50])], N);
+    let mut capacities = [capacity(100.0); N];
+    capacities[1] = None;
+    let made = plan(&two, &capacities, &Availability::whole(N));
+    assert!((made.regions[0].served - 90.0).abs() < 2.0, "{made:#?}");
+    assert_eq!(made.regions[0].reason, Reason::Sparing);
+    assert_eq!(made.regions[1].reason, Reason::Unlimited);
+    // Nobody is there.
+    let mut nowhere = Availability::whole(N);
+    (0..5).for_each(|region| nowhere.set(0, RegionId(region), 0.0));
+    let made = plan(&two, &capacities, &nowhere);
+    assert!((made.unserved - 300.0).abs() < 1e-6);
+}
+
+/// One label, as `equal` and `priority` have it: a share of its clients can be refused too.
+#[test]
+fn a_single_label_is_cut_in_shares() {
+    let tier = crowds(&[(300.0, [1, 1, 1, 1, 1])], N);
+    let mut capacities = [capacity(100.0); N];
+    capacities[0] = capacity(40.0);
+    let made = plan(&tier, &capacities, &Availability::whole(N));
+    assert!((30.0..38.0).contains(&made.regions[0].served), "{made:#?}");
+    assert!(made.regions[1..].iter().all(|region| region.served < 80.0), "{made:#?}");
+}
+
+#[test]
+fn before_any_reading_all_stays_as_it_was_published() {
+    let crowds = crowds(&[(300.0, [1, 20, 30, 40, 50])], N);
+    let published = Cutoffs::new([Cutoff::from_ms(12.0)]);
+    let mut planner = Planner::new(crowds.clone(), TTL, published, at(0));
+    let made = planner.plan(at(1), &[capacity(10.0); N], &Availability::whole(N), &[None; N]);
+    assert_eq!((made.is_new, made.cutoffs.of(RegionId(0))), (false, Cutoff::from_ms(12.0)));
+    assert_eq!(made.regions[0].reason, Reason::Unknown);
+    // A rebuilt planner keeps what is published, wherever the region is now.
+    let swapped = |region: RegionId| (region.0 < 2).then(|| RegionId(1 - region.0));
+    let mut rebuilt = planner.rebuilt(crowds, TTL, swapped, at(2));
+    let made = rebuilt.plan(at(3), &[capacity(10.0); N], &Availability::whole(N), &[None; N]);
+    assert_eq!(made.cutoffs.of(RegionId(1)), Cutoff::from_ms(12.0));
+    assert_eq!(made.cutoffs.of(RegionId(0)), Cutoff::NONE);
+}
