@@ -66,6 +66,7 @@
 //! | 4 | [`store`] | the state that outlives a restart: one text in one file, written aside |
 //! | 5 | [`responder`] | octets in, octets out |
 //! | 5 | [`engine`] | the single writer of all that changes: events in, effects out |
+//! | 5 | [`reporter`] | round trips that load balancers log: read, thinned, waiting for nodes |
 //! | 5 | [`samples`] | round trips as they are reported: read, kept in the table, on disk |
 //! | 6 | [`cluster`] | what nodes share: opaque values by key, in this process or through NATS |
 //! | 6 | [`control`] | the HTTP API, metrics, hooks |
@@ -112,6 +113,7 @@ pub mod health;
 pub mod latency;
 pub mod model;
 pub mod prober;
+pub mod reporter;
 pub mod responder;
 pub mod samples;
 pub mod server;

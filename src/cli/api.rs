@@ -116,12 +116,29 @@ impl Api {
             || base.host_str().is_some_and(|host| {
                 host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
             });
-        let token = match bearer::given(remote)? {
+        let token = match bearer::given(remote.token_file.as_deref())? {
             Some(token) => Some(token),
             // Who may not read the file may look all the same.
             None if intent == Intent::Look && is_here => None,
             None => bearer::found(&access, path, intent)?,
         };
+        Self::new(base, token)
+    }
+
+    /// The node at a URL.
+    ///
+    /// # Errors
+    ///
+    /// If it is none.
+    pub(super) fn at(url: &str, token: Option<String>) -> Result<Self, Failure> {
+        let base = given(url).ok_or_else(|| {
+            let expected = "a URL such as http://127.0.0.1:8053";
+            Failure::Usage(format!("--to: expected {expected}, found {url:?}"))
+        })?;
+        Self::new(base, token)
+    }
+
+    fn new(base: Url, token: Option<String>) -> Result<Self, Failure> {
         let client = Client::builder().no_proxy().connect_timeout(CONNECT).timeout(REQUEST).build();
         let client = client.map_err(|error| Failure::Negative(chain(&error)))?;
         Ok(Self { base, token, client })
@@ -315,15 +332,18 @@ fn url(base: &Url, path: &str, tail: Option<&str>) -> Url {
     url
 }
 
+/// A URL as the command line gives it, perhaps without a scheme.
+fn given(text: &str) -> Option<Url> {
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&with_scheme).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
 /// The address of the API.
 fn base(api: Option<&str>, listen: Option<SocketAddr>, config: &Path) -> Result<Url, Failure> {
     let usage = |problem: String| Failure::Usage(problem);
     if let Some(text) = api {
-        let with_scheme =
-            if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        let url = Url::parse(&with_scheme).ok();
-        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        return url.ok_or_else(|| {
+        return given(text).ok_or_else(|| {
             usage(format!("--api: expected a URL such as http://127.0.0.1:8053, found {text:?}"))
         });
     }

@@ -18,6 +18,7 @@ mod columns;
 mod demo;
 mod documents;
 mod explain;
+mod follow;
 mod geo;
 mod identity;
 mod latency;
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
     drop(rustls::crypto::ring::default_provider().install_default());
     let exit = match arguments.command {
         Command::Serve(options) => serve::run(&options),
+        Command::Probe(options) if options.follow.is_asked() => follow::run(&options),
         Command::Probe(options) => probe::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Check(options) => check::run(&options),

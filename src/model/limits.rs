@@ -311,3 +311,29 @@ pub const LATENCY_PART: usize = 4096;
 /// Octets of the file of round trips; one that has more is not read. [`LATENCY_CELLS`] pairs
 /// with five sources each take 276 MB.
 pub const LATENCY_FILE: usize = 320 * 1024 * 1024;
+
+/// Octets of one line of a log that is followed; a longer one is passed over, and counted. A
+/// request line of the length that load balancers take, with all else that is logged, fits.
+pub const REPORT_LINE: usize = 64 * 1024;
+
+/// Octets of a log that are read at a time; the rest waits for the next look. At five looks a
+/// second it is 20 MB a second, a hundred thousand requests.
+pub const REPORT_READ: usize = 4 * 1024 * 1024;
+
+/// Logs that one process follows; more is an error. Each is looked at five times a second.
+pub const REPORT_LOGS: usize = 16;
+
+/// Client prefixes of which samples are gathered before they are sent; with as many they are
+/// sent at once. Half of what a batch may have.
+pub const REPORT_PREFIXES: usize = 5000;
+
+/// Hosts of one prefix that count between two batches; further ones are passed over. Of so many
+/// seven may lie before the median is theirs.
+pub const REPORT_HOSTS: usize = 16;
+
+/// Batches that wait for a node that is away; past that the oldest is dropped, and counted. At
+/// one every five seconds those of five minutes, and at the most some 30 MB.
+pub const REPORT_QUEUE: usize = 60;
+
+/// Nodes that one process reports to; more is an error. Each has a task.
+pub const REPORT_NODES: usize = 64;

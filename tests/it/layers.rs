@@ -18,8 +18,9 @@ const FLOORS: &[&[&str]] = &[
     // nor `cli`, which wires.
     &["snapshot", "store"],
     // Nor is `samples`: it has a thread and a file, which `latency` must not, and `control` and
-    // whatever else measures feed it.
-    &["engine", "responder", "samples"],
+    // whatever else measures feed it. `reporter` reads logs of others; `cli` sends what comes of
+    // it.
+    &["engine", "reporter", "responder", "samples"],
     &["cluster", "control", "prober", "server"],
     &["cli"],
 ];
@@ -39,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("responder", &["model", "snapshot", "steer", "wire", "zone"]),
     ("engine", &["health", "model", "snapshot", "steer"]),
     ("cluster", &["config", "engine", "health", "model", "tasks"]),
+    ("reporter", &["latency", "model"]),
     ("samples", &["latency", "model", "store", "tasks"]),
     ("control", &["config", "engine", "health", "model", "responder", "samples", "tasks"]),
     ("prober", &["health", "model", "tasks"]),
@@ -55,6 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "health",
             "model",
             "prober",
+            "reporter",
             "responder",
             "samples",
             "server",

@@ -12,6 +12,7 @@ mod cluster;
 mod cluster_lab;
 mod corpus;
 mod deploy;
+mod distances;
 mod engine;
 mod ground;
 mod lab;

@@ -5,12 +5,12 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use crate::cli::Exit;
 use crate::cli::api::Api;
 use crate::cli::api::Failure;
 use crate::cli::latency::PATH;
+use crate::cli::latency::Refused;
+use crate::cli::latency::Taken;
 use crate::cli::latency::table::Columns;
 use crate::cli::output::complain;
 use crate::cli::output::plain;
@@ -19,21 +19,6 @@ use crate::model::limits;
 
 /// Refused lines that are named; the rest is counted.
 const NAMED: usize = 1000;
-
-/// What the node made of a batch.
-#[derive(Debug, Deserialize)]
-struct Taken {
-    taken: usize,
-    refused: Vec<Refused>,
-    refused_total: usize,
-}
-
-#[derive(Debug, Deserialize)]
-struct Refused {
-    line: usize,
-    reason: String,
-    found: String,
-}
 
 /// An import under way.
 struct Import<'a> {

@@ -19,11 +19,13 @@
 //! [`Lab::build`].
 
 mod balancer;
+mod distant;
 mod eavesdropper;
 mod fleet;
 mod load;
 mod namespace;
 
+pub(crate) use distant::Distant;
 pub(crate) use eavesdropper::Eavesdropper;
 pub(crate) use fleet::Fleet;
 pub(crate) use load::Load;
