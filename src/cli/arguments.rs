@@ -42,7 +42,7 @@ pub(super) enum Command {
     /// Serve DNS until SIGTERM; reload on SIGHUP and when files change.
     Serve(Serve),
     /// Probe for a cluster, or report what a load balancer logs, and answer nobody.
-    Probe(Probe),
+    Probe(Box<Probe>),
     /// Serve a built-in example on loopback and print queries to try.
     Demo(Demo),
     /// Report every mistake in the configuration, its zones and databases.

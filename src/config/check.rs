@@ -87,6 +87,8 @@ pub(super) fn check(
     problems.extend(unused(&raw, &regions, &names));
     problems.extend(monitor::not_permitted(&raw.monitors));
     problems.extend(no_database(&raw, &policies, &regions));
+    let written = raw.control.map(|at| at.value).unwrap_or_default();
+    let control = control::check(written, gathered.tokens, &names.regions, problems);
     let places = Places {
         regions: regions.iter().map(|at| at.span).collect(),
         policies: policies.iter().map(|checked| checked.span).collect(),
@@ -103,10 +105,7 @@ pub(super) fn check(
     Config {
         checks,
         server: raw.server.map(|at| at.value).unwrap_or_default(),
-        control: control::check(
-            raw.control.map(|at| at.value).unwrap_or_default(),
-            gathered.tokens,
-        ),
+        control,
         hooks: hook::check(raw.hooks, problems),
         zones: gathered.zones.into_iter().map(|z| (z.apex.value, z.records)).collect(),
         databases: gathered.databases,

@@ -57,6 +57,7 @@ codes! {
     // The control API and hooks.
     HOOK_COMMAND = "hook-command": "A hook's command is not an absolute path.";
     HOOK_TARGET = "hook-target": "A hook has both a URL and a command, or neither.";
+    BEACON_URL = "beacon-url": "What browsers should measure is not a URL of HTTP or HTTPS.";
     HOOK_URL = "hook-url": "A text is not a URL of HTTP or HTTPS.";
     MIN_REGIONS = "min-regions": "A text is not a percentage.";
     TOKEN_HASH = "token-hash": "A text is not a SHA-256 hash in hexadecimal digits.";

@@ -28,6 +28,7 @@
 //! [`load`], then `raw` and `check`; `reader` is how all keys are read.
 #![forbid(unsafe_code)]
 
+mod beacon;
 mod check;
 mod cluster;
 mod codes;
@@ -65,6 +66,7 @@ mod vantage;
 #[cfg(test)]
 mod tests;
 
+pub use beacon::Beacon;
 pub use cluster::{Cluster, Login};
 pub use codes::CODES;
 pub use control::{Access, Control, Role, Token};

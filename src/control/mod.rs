@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod beacon;
 mod desk;
 mod events;
 #[cfg(test)]
@@ -67,6 +68,7 @@ pub use hook::{HookCounts, Hooks};
 pub use request::{Explain, Heartbeat, NoSuchCheck, Request};
 pub use traffic::{HookTraffic, Traffic, TrafficSource};
 
+use crate::config::Beacon;
 use crate::config::Token;
 use crate::control::desk::Desk;
 use crate::control::rate::Rates;
@@ -150,7 +152,9 @@ impl Control {
             traffic,
             keeper,
             tokens: ArcSwap::from_pointee(tokens),
+            beacon: ArcSwap::from_pointee(None),
             rates: Mutex::new(Rates::default()),
+            of_beacons: Mutex::new(beacon::rates()),
             connections: Arc::new(Semaphore::new(limits::API_CONNECTIONS)),
             streams: Arc::new(Semaphore::new(limits::API_STREAMS)),
             tasks: tasks.part(),
@@ -162,6 +166,11 @@ impl Control {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Replaces what browsers are asked to measure; at first that is nothing.
+    pub fn set_beacon(&self, beacon: Option<Beacon>) {
+        self.room.beacon.store(Arc::new(beacon));
     }
 
     /// Replaces the tokens; what was admitted before is answered still.

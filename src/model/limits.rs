@@ -312,6 +312,26 @@ pub const LATENCY_PART: usize = 4096;
 /// with five sources each take 276 MB.
 pub const LATENCY_FILE: usize = 320 * 1024 * 1024;
 
+/// Regions that a browser measures; more is an error. Each costs it four small fetches, one
+/// after the other.
+pub const BEACON_REGIONS: usize = 32;
+
+/// Octets of what a browser reports; more is answered with 413. All regions fit.
+pub const BEACON_BODY: usize = 4096;
+
+/// Reports of browsers that a client prefix may send at once; past that it gets one per
+/// [`BEACON_PAUSE`], and 429. An office that comes to work opens so many pages in a moment.
+pub const BEACON_BURST: u32 = 10;
+
+/// From one report of browsers of a client prefix to the next, once it sent
+/// [`BEACON_BURST`]; more often is answered with 429. All of them are one source, for which one
+/// a minute would do.
+pub const BEACON_PAUSE: Duration = Duration::from_secs(6);
+
+/// Client prefixes of which it is remembered how often browsers reported; past that the one that
+/// was quiet longest is forgotten.
+pub const BEACON_PREFIXES: usize = 4096;
+
 /// Octets of one line of a log that is followed; a longer one is passed over, and counted. A
 /// request line of the length that load balancers take, with all else that is logged, fits.
 pub const REPORT_LINE: usize = 64 * 1024;

@@ -200,12 +200,10 @@ mod tests {
 
         fn look(&mut self) -> Vec<String> {
             let mut lines = Vec::new();
-            let each =
-                |line: Option<&[u8]>| {
-                    lines.push(line.map_or("too long".into(), |line| {
-                        String::from_utf8_lossy(line).into_owned()
-                    }));
-                };
+            let each = |line: Option<&[u8]>| {
+                let text = String::from_utf8_lossy(line.unwrap_or(b"too long"));
+                lines.push(text.into_owned());
+            };
             self.tail.look(each).unwrap();
             lines
         }

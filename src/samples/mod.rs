@@ -48,4 +48,5 @@ pub use line::client;
 pub use reason::Reason;
 pub use site::Site;
 
+pub use crate::latency::ClientPrefix;
 pub use crate::latency::SourceId;

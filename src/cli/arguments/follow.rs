@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::ArgGroup;
 use clap::Args;
 
 use crate::reporter::Unit;
@@ -10,6 +11,7 @@ use crate::reporter::Unit;
 /// What to follow, and whom to tell.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Round trips that a load balancer logs")]
+#[command(group = ArgGroup::new("logs").args(["follow", "syslog"]).multiple(true))]
 pub(in crate::cli) struct Follow {
     /// Follow a log and report the round trips in it, instead of probing; may be given several
     /// times.
@@ -22,7 +24,7 @@ pub(in crate::cli) struct Follow {
     pub(in crate::cli) syslog: Option<SocketAddr>,
     /// What its lines look like: `nginx`, `haproxy`, `json`, or a template such as
     /// `{client} {us}`, with `{us}`, `{ms}` or `{s}` for the round trip and `{}` for anything.
-    #[arg(long)]
+    #[arg(long, requires = "logs")]
     pub(in crate::cli) format: Option<String>,
     /// The member of an object of `json` that has the client's address, or a pointer to it.
     #[arg(long, value_name = "NAME", requires_all = ["format", "rtt_field"])]
@@ -37,7 +39,7 @@ pub(in crate::cli) struct Follow {
     #[arg(long, value_name = "REGION", requires = "to")]
     pub(in crate::cli) region: Option<String>,
     /// The API of a node to report to; may be given several times.
-    #[arg(long, value_name = "URL", group = "told", requires = "region")]
+    #[arg(long, value_name = "URL", group = "told", requires = "logs")]
     pub(in crate::cli) to: Vec<String>,
 }
 

@@ -124,6 +124,7 @@ impl Office {
         let entered = office.runtime.enter();
         let started = Control::start(listener, tokens, requests, notices, traffic, keeper, tasks);
         let started = started.map_err(|error| chain(&error))?;
+        started.set_beacon(control.beacon.clone());
         tracing::info!(address = %started.address(), "control API");
         drop(entered);
         office.control = Some(started);
@@ -144,7 +145,10 @@ impl Office {
     /// Takes what a reload says of tokens and hooks.
     pub(super) fn renew(&mut self, control: &config::Control, hooks: &[config::Hook]) {
         let tokens = self.tokens(control);
-        self.control.iter().for_each(|running| running.set_tokens(tokens.clone()));
+        if let Some(running) = &self.control {
+            running.set_tokens(tokens);
+            running.set_beacon(control.beacon.clone());
+        }
         let _entered = self.runtime.enter();
         if let Err(error) = self.hooks.renew(hooks) {
             tracing::error!("{}", chain(&error));

@@ -97,6 +97,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "[server]\nnsid = \"0123456789012345678901234567890123456789012345678901234567890123456789\"\n",
     ),
     // The control API and hooks.
+    (
+        "beacon-url",
+        "",
+        "[control.beacon]\nurls = { us = \"us.example.com/rtt\", mars = \"https://mars.example/\" }\n",
+    ),
     ("hook-command", "", "[hook.chat]\ncommand = [\"notify-send\", \"dns\"]\n"),
     ("hook-target", "", "[hook.chat]\nevents = [\"pool\"]\n"),
     ("hook-url", "", "[hook.chat]\nurl = \"chat.example.com/hook\"\n"),

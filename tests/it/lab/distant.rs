@@ -52,8 +52,12 @@ impl Distant {
         PLACES.iter().map(|place| (place.name, place.rtt_ms))
     }
 
-    /// A client, whose prefix nobody has asked from before [`Distant::ask`].
+    /// A client.
     pub(crate) const CLIENT: &str = "203.0.113.7";
+
+    /// Where a browser among the clients has its own way to the node, and so what its reports
+    /// are of.
+    pub(crate) const BROWSER: &str = "10.10.0.10";
 
     /// All of it, running; `None`, with a message, where that can't be had.
     pub(crate) fn build() -> Option<Self> {
@@ -67,6 +71,7 @@ impl Distant {
         for address in ["203.0.113.7/32", "203.0.113.8/32"] {
             clients.ip(&["address", "add", address, "dev", "lo"]);
         }
+        node.join(&clients, CLIENTS);
         let folder = tempfile::tempdir().unwrap();
         let (_processes, _regions) = (Vec::new(), Vec::new());
         let mut lab = Self { _processes, node, clients, _regions, folder };
@@ -90,9 +95,9 @@ impl Distant {
         command.arg(times.to_string()).status().unwrap().success()
     }
 
-    /// What the node knows of the prefix of the clients, in milliseconds by region.
-    pub(crate) fn known(&self) -> Vec<(String, f64)> {
-        let words = ["latency", "show", Self::CLIENT, "--json"];
+    /// What the node knows of the prefix of a client, in milliseconds by region.
+    pub(crate) fn known(&self, client: &str) -> Vec<(String, f64)> {
+        let words = ["latency", "show", client, "--json"];
         let json = self.meridian(&words).output().unwrap().stdout;
         let json: Value = serde_json::from_slice(&json).unwrap_or_default();
         let regions = json["prefixes"][0]["regions"].as_array().cloned().unwrap_or_default();
@@ -101,6 +106,19 @@ impl Distant {
             (name, region["rtt_ms"].as_f64().unwrap())
         };
         regions.iter().map(known).collect()
+    }
+
+    /// Starts a browser among the clients that opens a page with the snippet of the manual.
+    pub(crate) fn browse(&self) -> Process {
+        let script = "http://10.10.0.1:8053/beacon.js";
+        let page = format!("<!doctype html><script async src=\"{script}\"></script>hello");
+        fs::write(self.file("page.html"), page).unwrap();
+        let mut command = self.clients.command("chromium");
+        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]);
+        command.args(["--disable-dev-shm-usage", "--remote-debugging-port=0"]);
+        command.arg(format!("--user-data-dir={}", self.file("browser").display()));
+        command.arg(format!("file://{}", self.file("page.html").display()));
+        Process::logged(command, &self.file("browser.log"))
     }
 
     /// A command that asks the node.
@@ -113,7 +131,7 @@ impl Distant {
 
     /// The ends of the logs, for whoever must see why something went wrong.
     pub(crate) fn logs(&self) -> String {
-        let names = ["node", "us", "eu", "ap"];
+        let names = ["node", "us", "eu", "ap", "browser"];
         let log = |name| fs::read_to_string(self.file(&format!("{name}.log"))).unwrap_or_default();
         names.map(|name| format!("--- {name}\n{}", log(name))).concat()
     }
@@ -130,6 +148,10 @@ impl Distant {
             text += &format!("[region.{name}]\n[service.www.pool.{name}]\n");
             text += &format!("endpoints = [\"198.18.{number}.10\"]\n");
         }
+        let url =
+            |(n, place): (usize, &Place)| format!("{} = \"http://198.18.{n}.10/\"", place.name);
+        let urls: Vec<String> = PLACES.iter().enumerate().map(url).collect();
+        text += &format!("[control.beacon]\nurls = {{ {} }}\n", urls.join(", "));
         fs::write(self.file("meridian.toml"), text).unwrap();
         fs::write(self.file("token"), TOKEN).unwrap();
         fs::write(
@@ -152,7 +174,8 @@ impl Distant {
         self.clients.ip(&["link", "set", &near, "up"]);
         region.ip(&["link", "set", "far", "up"]);
         region.ip(&["address", "add", &format!("198.18.{number}.10/32"), "dev", "lo"]);
-        self.clients.ip(&["route", "add", &format!("198.18.{number}.0/24"), "dev", &near]);
+        let net = format!("198.18.{number}.0/24");
+        self.clients.ip(&["route", "add", &net, "dev", &near, "src", Self::CLIENT]);
         region.ip(&["route", "add", "203.0.113.0/24", "dev", "far"]);
         let mut relay = Command::new("python3");
         relay.args(["-B", "-c", RELAY, &format!("{name}c"), &near, &format!("{name}r{number}")]);
@@ -197,6 +220,9 @@ fn deaf(command: &mut Command) {
     }
 }
 
+/// The number of the cable between the clients and the node.
+const CLIENTS: usize = 9;
+
 const TOKEN: &str = "the-token-of-the-regions";
 
 const PLACES: [Place; 3] = [
@@ -224,7 +250,7 @@ const PLACES: [Place; 3] = [
 ];
 
 macro_rules! nginx {
-    ($format:literal) => {
+    ($format:literal, $more:literal) => {
         concat!(
             "daemon off;\nmaster_process off;\nuser root;\npid {folder}/pid;\n",
             "error_log {folder}/error.log;\nevents {}\nhttp {\n",
@@ -234,17 +260,20 @@ macro_rules! nginx {
             "  log_format meridian ",
             $format,
             ";\n  access_log {folder}/access.log meridian;\n",
-            "  server { listen 80; return 200 \"ok\\n\"; }\n}\n"
+            "  server { listen 80; return 200 \"ok\\n\";",
+            $more,
+            " }\n}\n"
         )
     };
 }
 
 /// What the manual says of logs of NGINX.
-const NGINX_TEXT: &str = nginx!("'$remote_addr $tcpinfo_rtt'");
+const NGINX_TEXT: &str =
+    nginx!("'$remote_addr $tcpinfo_rtt'", " add_header Timing-Allow-Origin *;");
 
-/// The same as objects.
+/// The same as objects. Browsers are told no timing here.
 const NGINX_JSON: &str =
-    nginx!("escape=json '{\"client\":\"$remote_addr\",\"rtt\":\"$tcpinfo_rtt\"}'");
+    nginx!("escape=json '{\"client\":\"$remote_addr\",\"rtt\":\"$tcpinfo_rtt\"}'", "");
 
 /// What the manual says of logs of HAProxy.
 const HAPROXY: &str = r#"
@@ -259,7 +288,7 @@ frontend web
   bind :80
   log global
   log-format "%[src] %[fc_rtt(us)]"
-  http-request return status 200
+  http-request return status 200 hdr timing-allow-origin "*"
 "#;
 
 /// Clients: each asks so often, one after the other.

@@ -208,6 +208,12 @@ pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) -> Duration {
     waited(is_so).unwrap_or_else(|| panic!("it does not happen: {what}"))
 }
 
+/// The same; `told` is what to say if it does not come.
+pub(crate) fn patiently(what: &str, told: impl Fn() -> String, is_so: impl FnMut() -> bool) {
+    let came = waited(is_so);
+    assert!(came.is_some(), "it does not happen: {what}\n{}", told());
+}
+
 /// Waits for something; returns how long it took, if it came before the deadline.
 fn waited(mut is_so: impl FnMut() -> bool) -> Option<Duration> {
     let begun: Instant = now();
