@@ -22,6 +22,8 @@ mod follow;
 mod geo;
 mod identity;
 mod latency;
+mod mail;
+mod measured;
 mod node;
 mod notices;
 mod output;

@@ -20,6 +20,7 @@ use crate::config::families;
 use crate::config::gather::Gathered;
 use crate::config::hook;
 use crate::config::maintenance;
+use crate::config::measure;
 use crate::config::monitor;
 use crate::config::owners;
 use crate::config::policy;
@@ -89,6 +90,7 @@ pub(super) fn check(
     problems.extend(no_database(&raw, &policies, &regions));
     let written = raw.control.map(|at| at.value).unwrap_or_default();
     let control = control::check(written, gathered.tokens, &names.regions, problems);
+    let measure = measure::check(raw.measure.map(|at| at.value), &names.regions, problems);
     let places = Places {
         regions: regions.iter().map(|at| at.span).collect(),
         policies: policies.iter().map(|checked| checked.span).collect(),
@@ -115,6 +117,7 @@ pub(super) fn check(
         services,
         monitors,
         maintenance,
+        measure,
         cluster: raw.cluster.map(|at| at.value.cluster),
         vantages,
         state: raw.state.and_then(|at| at.value),

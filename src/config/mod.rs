@@ -40,6 +40,7 @@ mod gather;
 mod geography;
 mod hook;
 mod maintenance;
+mod measure;
 mod monitor;
 mod monitors;
 mod notation;
@@ -71,6 +72,7 @@ pub use cluster::{Cluster, Login};
 pub use codes::CODES;
 pub use control::{Access, Control, Role, Token};
 pub use hook::{Hook, HookAction, HookEvent};
+pub use measure::Measure;
 pub use render::{Format, render};
 pub use server::Server;
 pub use state::state_directory;
@@ -130,6 +132,8 @@ pub struct Config {
     pub monitors: Vec<Monitor>,
     /// Planned times without clients, in the order of the files.
     pub maintenance: Vec<Maintenance>,
+    /// What nodes measure.
+    pub measure: Measure,
     /// Where state is kept, if `[state]` says so; [`state_directory`] knows where otherwise.
     pub state: Option<PathBuf>,
     /// With whom it shares what it knows; `None`: it is alone.

@@ -13,6 +13,7 @@ use crate::config::geography::Nets;
 use crate::config::hook;
 use crate::config::hook::Hook;
 use crate::config::maintenance;
+use crate::config::measure;
 use crate::config::monitor;
 use crate::config::monitor::Votes;
 use crate::config::notation;
@@ -59,6 +60,7 @@ pub(super) struct Raw {
     pub(super) policies: Vec<policy::Written>,
     pub(super) services: Vec<service::Written>,
     pub(super) maintenance: Vec<maintenance::Written>,
+    pub(super) measure: Option<At<measure::Written>>,
     pub(super) state: Option<At<Option<PathBuf>>>,
     /// Patterns of files to include, in the main file only.
     pub(super) include: Vec<At<PathBuf>>,
@@ -99,6 +101,11 @@ impl Raw {
         if let Some(section) = root.section("state") {
             let span = section.name.span;
             once(&root, &mut self.state, At { value: state::read(section), span }, "state");
+        }
+        if let Some(section) = root.section("measure") {
+            let span = section.name.span;
+            let measure = At { value: measure::read(section), span };
+            once(&root, &mut self.measure, measure, "measure");
         }
         if let Some(section) = root.section("cluster") {
             let span = section.name.span;

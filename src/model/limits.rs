@@ -332,6 +332,18 @@ pub const BEACON_PAUSE: Duration = Duration::from_secs(6);
 /// was quiet longest is forgotten.
 pub const BEACON_PREFIXES: usize = 4096;
 
+/// Hosts to which a node measures round trips; more is an error. At the shortest interval that
+/// is a thousand measurements a second.
+pub const LANDMARKS: usize = 10_000;
+
+/// How often each of them may be measured; else is an error. More often would be a load for
+/// somebody else, and more seldom no news.
+pub const LANDMARK_INTERVAL: [Duration; 2] =
+    [Duration::from_secs(10), Duration::from_secs(24 * 3600)];
+
+/// Measurements under way at a time; past that one waits for another to end. Each has a socket.
+pub const LANDMARKS_IN_FLIGHT: usize = 256;
+
 /// Octets of one line of a log that is followed; a longer one is passed over, and counted. A
 /// request line of the length that load balancers take, with all else that is logged, fits.
 pub const REPORT_LINE: usize = 64 * 1024;

@@ -15,6 +15,7 @@ pub mod sound;
 mod admin;
 mod coordinates;
 mod diagnostic;
+mod landmark;
 mod maintenance;
 mod min_regions;
 mod monitor;
@@ -31,6 +32,7 @@ mod vantage;
 pub use admin::{AdminState, AdminTarget};
 pub use coordinates::Coordinates;
 pub use diagnostic::{Code, Diagnostic, Label, Severity, SourceId, Sources, Span};
+pub use landmark::Landmark;
 pub use maintenance::{Calendar, CalendarError, Every, Maintenance, Window};
 pub use min_regions::MinRegions;
 pub use monitor::{

@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::latency::ClientPrefix;
 use crate::model::limits;
 
 /// The first pause after a failure; each further one doubles it.
@@ -23,6 +27,21 @@ pub struct Batch {
     pub lines: Arc<str>,
     /// How many there are.
     pub samples: usize,
+}
+
+impl Batch {
+    /// Samples of one region, in microseconds by client prefix, measured just now; `None` of
+    /// nothing.
+    pub fn of(region: &str, at: Timestamp, thinned: Vec<(ClientPrefix, u32)>) -> Option<Self> {
+        let samples = thinned.len();
+        let line = |(prefix, us): (ClientPrefix, u32)| {
+            let (client, rtt_ms) = (prefix.to_string(), f64::from(us) / 1e3);
+            let json = json!({ "client": client, "region": region, "rtt_ms": rtt_ms, "at": at });
+            format!("{json}\n")
+        };
+        let lines: String = thinned.into_iter().map(line).collect();
+        (samples > 0).then(|| Self { lines: lines.into(), samples })
+    }
 }
 
 /// The batches for one node, at most [`limits::REPORT_QUEUE`].

@@ -27,6 +27,23 @@ fn what_a_browser_measures_arrives() {
     check(&lab, Distant::BROWSER, 4.0);
 }
 
+#[test]
+fn what_a_node_measures_of_far_hosts_is_known() {
+    let Some(mut lab) = Distant::build() else { return };
+    let (ap, (name, ms)) = (2, Distant::regions().last().unwrap());
+    lab.measure_from(ap);
+    // By an echo, and by a connection.
+    for client in [Distant::CLIENT, "192.0.2.1"] {
+        let is_known = || lab.known_there(ap, client).len() == 1;
+        lab::patiently("the node knows it", || lab.logs(), is_known);
+        let (region, found) = lab.known_there(ap, client).remove(0);
+        println!("known of {client}: {found} ms");
+        assert_eq!(region, name);
+        let off = (found - f64::from(ms)).abs() / f64::from(ms);
+        assert!(off < 0.05, "{found} ms is not {ms} ms\n{}", lab.logs());
+    }
+}
+
 /// Waits until the node knows a client, and checks that it knows the truth, but for so much.
 fn check(lab: &Distant, client: &str, spare_ms: f64) {
     let wanted: BTreeMap<&str, u32> = Distant::regions().collect();

@@ -36,10 +36,10 @@ pub(in crate::cli) struct Follow {
     #[arg(long, default_value = "us", requires = "rtt_field")]
     pub(in crate::cli) unit: Unit,
     /// The region that the load balancer stands in.
-    #[arg(long, value_name = "REGION", requires = "to")]
+    #[arg(long, value_name = "REGION", requires = "logs")]
     pub(in crate::cli) region: Option<String>,
-    /// The API of a node to report to; may be given several times.
-    #[arg(long, value_name = "URL", group = "told", requires = "logs")]
+    /// The API of a node to report to, also what [measure] finds; may be given several times.
+    #[arg(long, value_name = "URL", group = "told")]
     pub(in crate::cli) to: Vec<String>,
 }
 

@@ -61,12 +61,14 @@ pub(super) async fn run(api: &Api, path: &Path) -> Result<Exit, Failure> {
         if line.trim().is_empty() {
             continue;
         }
-        match columns.json(&line) {
-            Ok(json) if json.len() >= limits::LATENCY_BATCH => {
-                import.refuse(number, "it is longer than a batch may be");
+        for json in columns.json(&line) {
+            match json {
+                Ok(json) if json.len() >= limits::LATENCY_BATCH => {
+                    import.refuse(number, "it is longer than a batch may be");
+                }
+                Ok(json) => import.add(number, &json).await?,
+                Err(why) => import.refuse(number, &why),
             }
-            Ok(json) => import.add(number, &json).await?,
-            Err(why) => import.refuse(number, &why),
         }
     }
     import.send().await?;

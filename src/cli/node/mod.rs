@@ -38,9 +38,11 @@ use tokio::time::sleep_until;
 use crate::cli::chain;
 use crate::cli::explain::Recipe;
 use crate::cli::identity::Identity;
+use crate::cli::measured::Measured;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::office::Office;
 use crate::cli::node::office::keep_samples;
+use crate::cli::node::office::measure_for;
 use crate::cli::node::office::open_store;
 pub(super) use crate::cli::node::prepared::Prepared;
 pub(super) use crate::cli::node::prepared::Read;
@@ -101,6 +103,7 @@ pub(super) struct Node {
     helm: Helm,
     server: Server,
     prober: Prober,
+    measured: Measured,
     office: Office,
     recipe: Arc<Recipe>,
     reports: mpsc::Receiver<Report>,
@@ -145,10 +148,12 @@ impl Node {
         tasks: Tasks,
     ) -> Result<Self, String> {
         let notify = Notify::from_environment();
-        let Prepared { plan, server, control, hooks, state, cluster, recipe, seen } = prepared;
+        let Prepared { plan, server, control, hooks, measure, state, cluster, recipe, seen } =
+            prepared;
         let folder = state::folder(state.as_deref(), path);
         let (store, saved) = open_store(&folder, &tasks);
         let keeper = keep_samples(&plan.regions, &store, &tasks)?;
+        let measured = measure_for(&keeper, &measure, &plan.node.name, &tasks)?;
         let (report, mut reports) = mpsc::channel(REPORTS);
         // The first round is spread over a second at most.
         let of_monitor = |m: &Monitor| m.timeout + m.interval.min(Duration::from_secs(1));
@@ -185,6 +190,7 @@ impl Node {
             helm,
             server,
             prober,
+            measured,
             office,
             recipe,
             reports,
@@ -307,7 +313,8 @@ impl Node {
 
     /// Publishes by one swap, then follows with addresses. Returns how often it did.
     async fn take(&mut self, prepared: Prepared) -> u64 {
-        let Prepared { mut plan, server, control, hooks, cluster, recipe, seen, .. } = prepared;
+        let Prepared { mut plan, server, control, hooks, measure, cluster, recipe, seen, .. } =
+            prepared;
         if cluster != self.cluster || plan.node != self.me {
             tracing::warn!("what changed in [cluster] is taken when the node starts again");
             plan.node = self.me.clone();
@@ -316,6 +323,7 @@ impl Node {
         let handed = hand_over(&plan, &self.cluster);
         self.office.set_regions(&plan.regions);
         self.helm.reconfigure(plan, handed);
+        self.measured.replace(&measure);
         self.office.renew(&control, &hooks);
         self.recipe = recipe;
         self.watched = Watched::new(seen);

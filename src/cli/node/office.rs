@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::chain;
+use crate::cli::measured::Measured;
 use crate::cli::node::helm::Helm;
 use crate::cli::traffic;
 use crate::config;
@@ -21,8 +22,10 @@ use crate::control::token;
 use crate::engine::Saved;
 use crate::model::Region;
 use crate::model::limits;
+use crate::reporter::Batch;
 use crate::samples::Keeper;
 use crate::samples::Site;
+use crate::samples::SourceId;
 use crate::server::Server;
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -68,6 +71,23 @@ pub(super) fn keep_samples(
 ) -> Result<Keeper, String> {
     let shelf = store.shelf("latency.bin", limits::LATENCY_FILE);
     Keeper::start(Site::all(regions), Some(shelf), tasks).map_err(|error| chain(&error))
+}
+
+/// Starts to measure what this node is to, for its own keeper. It is one source.
+///
+/// # Errors
+///
+/// One line, if there is no thread to be had.
+pub(super) fn measure_for(
+    keeper: &Keeper,
+    measure: &config::Measure,
+    node: &str,
+    tasks: &Tasks,
+) -> Result<Measured, String> {
+    let (keeper, source) = (keeper.clone(), SourceId::of(format!("node {node}").as_bytes()));
+    // If the keeper has no room, which it counts, the next interval brings another.
+    let tell = move |batch: Batch| drop(keeper.take(batch.lines.as_bytes().to_vec(), source));
+    Measured::start(measure, node, tell, tasks).map_err(|error| chain(&error))
 }
 
 /// A runtime on a thread of its own, for as long as the node runs.

@@ -31,6 +31,8 @@ pub(in crate::cli) struct Prepared {
     pub(super) control: config::Control,
     /// Who is told of what happens.
     pub(super) hooks: Vec<config::Hook>,
+    /// What nodes measure.
+    pub(super) measure: config::Measure,
     /// What survives a restart, where the configuration says it.
     pub(super) state: Option<PathBuf>,
     /// With whom all is shared.
@@ -109,7 +111,7 @@ fn compile(
     let (maintenance, control) = (config.maintenance.clone(), config.control.clone());
     let (server, hooks, state) =
         (config.server.clone(), config.hooks.clone(), config.state.clone());
-    let min_regions = control.min_regions;
+    let (min_regions, measure) = (control.min_regions, config.measure.clone());
     let (vantages, cluster) = (config.vantages.clone(), config.cluster.clone());
     let cluster = cluster.unwrap_or_default();
     let node =
@@ -127,7 +129,8 @@ fn compile(
         vantages,
         node,
     };
-    Ok((Prepared { plan, server, control, hooks, state, cluster, recipe, seen }, warnings))
+    let prepared = Prepared { plan, server, control, hooks, measure, state, cluster, recipe, seen };
+    Ok((prepared, warnings))
 }
 
 impl Refused {

@@ -32,7 +32,7 @@ pub(crate) struct Distant {
     _processes: Vec<Process>,
     node: Namespace,
     clients: Namespace,
-    _regions: Vec<Namespace>,
+    regions: Vec<Namespace>,
     folder: tempfile::TempDir,
 }
 
@@ -73,15 +73,15 @@ impl Distant {
         }
         node.join(&clients, CLIENTS);
         let folder = tempfile::tempdir().unwrap();
-        let (_processes, _regions) = (Vec::new(), Vec::new());
-        let mut lab = Self { _processes, node, clients, _regions, folder };
+        let (_processes, regions) = (Vec::new(), Vec::new());
+        let mut lab = Self { _processes, node, clients, regions, folder };
         lab.start_node();
         for (number, place) in PLACES.iter().enumerate() {
             let region = Namespace::make(&format!("{name}r{number}")).expect("one more");
             lab.node.join(&region, number);
             lab.bridge(&region, number, &name);
             lab.start_region(&region, number, place);
-            lab._regions.push(region);
+            lab.regions.push(region);
         }
         lab::until("all answer", || (0..PLACES.len()).all(|region| lab.ask(region, 1)));
         Some(lab)
@@ -97,15 +97,38 @@ impl Distant {
 
     /// What the node knows of the prefix of a client, in milliseconds by region.
     pub(crate) fn known(&self, client: &str) -> Vec<(String, f64)> {
-        let words = ["latency", "show", client, "--json"];
-        let json = self.meridian(&words).output().unwrap().stdout;
-        let json: Value = serde_json::from_slice(&json).unwrap_or_default();
-        let regions = json["prefixes"][0]["regions"].as_array().cloned().unwrap_or_default();
-        let known = |region: &Value| {
-            let name = region["region"].as_str().unwrap().to_owned();
-            (name, region["rtt_ms"].as_f64().unwrap())
-        };
-        regions.iter().map(known).collect()
+        known(self.meridian(&["latency", "show", client, "--json"]))
+    }
+
+    /// Starts a node in a region that measures the clients, by an echo and by a connection.
+    pub(crate) fn measure_from(&mut self, number: usize) {
+        let name = PLACES[number].name;
+        let folder = self.file(name);
+        let text = format!(
+            "[server]\nlisten = [\"127.0.0.1:53\"]\nworkers = 1\n[cluster]\nnode = \"here\"\n\
+             [measure]\nfrom = {{ here = \"{name}\" }}\ninterval = \"10s\"\n\
+             hosts = [\"{}\", {{ address = \"203.0.113.8:8080\", client = \"192.0.2.0/24\" }}]\n\
+             [zone.test]\nfile = \"../test.zone\"\n[region.{name}]\n[service.www]\n\
+             name = \"www.test\"\n[service.www.pool.{name}]\nendpoints = [\"198.18.{number}.10\"]\n",
+            Self::CLIENT
+        );
+        fs::write(folder.join("meridian.toml"), text).unwrap();
+        let mut web = self.clients.command("python3");
+        web.args(["-B", "-u", "-c", lab::WEB, "203.0.113.8", "8080"]);
+        self._processes.push(Process::start(web));
+        let mut serve = self.regions[number].command(env!("CARGO_BIN_EXE_meridian"));
+        deaf(&mut serve);
+        serve.current_dir(folder).arg("serve");
+        self._processes.push(Process::logged(serve, &self.file("there.log")));
+    }
+
+    /// What the node in a region knows of the prefix of a client.
+    pub(crate) fn known_there(&self, number: usize, client: &str) -> Vec<(String, f64)> {
+        let mut command = self.regions[number].command(env!("CARGO_BIN_EXE_meridian"));
+        deaf(&mut command);
+        command.current_dir(self.file(PLACES[number].name));
+        command.args(["latency", "show", client, "--json"]);
+        known(command)
     }
 
     /// Starts a browser among the clients that opens a page with the snippet of the manual.
@@ -131,7 +154,7 @@ impl Distant {
 
     /// The ends of the logs, for whoever must see why something went wrong.
     pub(crate) fn logs(&self) -> String {
-        let names = ["node", "us", "eu", "ap", "browser"];
+        let names = ["node", "us", "eu", "ap", "browser", "there"];
         let log = |name| fs::read_to_string(self.file(&format!("{name}.log"))).unwrap_or_default();
         names.map(|name| format!("--- {name}\n{}", log(name))).concat()
     }
@@ -176,7 +199,8 @@ impl Distant {
         region.ip(&["address", "add", &format!("198.18.{number}.10/32"), "dev", "lo"]);
         let net = format!("198.18.{number}.0/24");
         self.clients.ip(&["route", "add", &net, "dev", &near, "src", Self::CLIENT]);
-        region.ip(&["route", "add", "203.0.113.0/24", "dev", "far"]);
+        let source = format!("198.18.{number}.10");
+        region.ip(&["route", "add", "203.0.113.0/24", "dev", "far", "src", &source]);
         let mut relay = Command::new("python3");
         relay.args(["-B", "-c", RELAY, &format!("{name}c"), &near, &format!("{name}r{number}")]);
         relay.args(["far", &PLACES[number].rtt_ms.to_string()]);
@@ -210,6 +234,18 @@ impl Distant {
     fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+}
+
+/// What a command tells of a prefix, in milliseconds by region.
+fn known(mut command: Command) -> Vec<(String, f64)> {
+    let json = command.output().unwrap().stdout;
+    let json: Value = serde_json::from_slice(&json).unwrap_or_default();
+    let regions = json["prefixes"][0]["regions"].as_array().cloned().unwrap_or_default();
+    let known = |region: &Value| {
+        let name = region["region"].as_str().unwrap().to_owned();
+        (name, region["rtt_ms"].as_f64().unwrap())
+    };
+    regions.iter().map(known).collect()
 }
 
 /// A command that does not hear the environment of whoever runs the tests.

@@ -6,15 +6,12 @@
 //!   datagrams ─────────┘                                  └─► Mail ─► task ─► another
 //! ```
 
-mod mail;
-
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 use tokio::time::MissedTickBehavior;
@@ -27,7 +24,7 @@ use crate::cli::arguments::Probe;
 use crate::cli::arguments::follow::Follow;
 use crate::cli::bearer;
 use crate::cli::chain;
-use crate::cli::follow::mail::Mail;
+use crate::cli::mail::Mail;
 use crate::cli::output::fail;
 use crate::cli::serve;
 use crate::cli::signals::Signals;
@@ -96,7 +93,12 @@ fn format(follow: &Follow) -> Result<Format, Failure> {
     Format::parse(text, fields).map_err(|why| Failure::Usage(format!("--format: {why}")))
 }
 
-fn apis(options: &Probe) -> Result<Vec<Api>, Failure> {
+/// The nodes that are reported to.
+///
+/// # Errors
+///
+/// What is missing, and how to give it.
+pub(super) fn apis(options: &Probe) -> Result<Vec<Api>, Failure> {
     let token = bearer::given(options.reach.token_file.as_deref())?;
     let token = token.ok_or_else(|| {
         let why = "no token to report with: give one with `--token-file` or in MERIDIAN_TOKEN";
@@ -236,22 +238,8 @@ impl Follower {
     /// Sends what was read since it was sent last.
     fn send(&mut self) {
         self.unread.say();
-        let thinned = self.thinner.drain();
-        if thinned.is_empty() {
-            return;
-        }
-        let (region, at, samples) = (&self.region, Timestamp::now(), thinned.len());
-        let mut lines = String::new();
-        for (prefix, us) in thinned {
-            let line = json!({
-                "client": prefix.to_string(),
-                "region": region,
-                "rtt_ms": f64::from(us) / 1e3,
-                "at": at,
-            });
-            lines += &format!("{line}\n");
-        }
-        let batch = Batch { lines: lines.into(), samples };
+        let batch = Batch::of(&self.region, Timestamp::now(), self.thinner.drain());
+        let Some(batch) = batch else { return };
         self.mails.iter().for_each(|mail| mail.post(batch.clone()));
     }
 }
