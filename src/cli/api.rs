@@ -25,6 +25,8 @@ use crate::cli::arguments::Configured;
 use crate::cli::arguments::live::Remote;
 use crate::cli::bearer;
 use crate::cli::chain;
+pub(super) use crate::cli::failure::Failure;
+use crate::cli::failure::failed;
 use crate::cli::output::fail;
 use crate::cli::output::plain;
 use crate::config;
@@ -40,17 +42,6 @@ const TRIES: usize = 10;
 
 /// The longest that a node is waited for, whatever it says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// Why a command ends without having done what was asked.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// The node refused.
-    Negative(String),
-    /// No node answers.
-    Unreachable(String),
-    /// The command line or the configuration is wrong.
-    Usage(String),
-}
 
 /// What a command wants of the node.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,15 +69,7 @@ pub(super) fn run(command: impl Future<Output = Result<Exit, Failure>>) -> Exit 
             return Exit::Negative;
         }
     };
-    let (problem, exit) = match runtime.block_on(command) {
-        Ok(exit) => return exit,
-        Err(Failure::Negative(problem) | Failure::Unreachable(problem)) => {
-            (problem, Exit::Negative)
-        }
-        Err(Failure::Usage(problem)) => (problem, Exit::Usage),
-    };
-    fail(&problem);
-    exit
+    runtime.block_on(command).unwrap_or_else(failed)
 }
 
 impl Api {

@@ -6,6 +6,7 @@
 //!   datagrams ─────────┘                                  └─► Mail ─► task ─► another
 //! ```
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,8 +25,8 @@ use crate::cli::arguments::Probe;
 use crate::cli::arguments::follow::Follow;
 use crate::cli::bearer;
 use crate::cli::chain;
+use crate::cli::failure::failed;
 use crate::cli::mail::Mail;
-use crate::cli::output::fail;
 use crate::cli::serve;
 use crate::cli::signals::Signals;
 use crate::model::limits;
@@ -61,16 +62,10 @@ const ROW: usize = 1024;
 
 pub(super) fn run(options: &Probe) -> Exit {
     let follow = &options.follow;
-    let (format, apis) = match format(follow).and_then(|format| Ok((format, apis(options)?))) {
+    let ready = format(follow).and_then(|format| Ok((format, apis(options)?)));
+    let (format, apis) = match ready {
         Ok(ready) => ready,
-        Err(Failure::Negative(problem) | Failure::Unreachable(problem)) => {
-            fail(&problem);
-            return Exit::Negative;
-        }
-        Err(Failure::Usage(problem)) => {
-            fail(&problem);
-            return Exit::Usage;
-        }
+        Err(failure) => return failed(failure),
     };
     serve::log();
     let Some(runtime) = serve::runtime() else { return Exit::Negative };
@@ -128,14 +123,16 @@ async fn start(
         None => None,
     };
     let mut tails: Vec<Tail> = follow.follow.iter().map(|path| Tail::new(path)).collect();
+    let mut unread = Unread::default();
     for tail in &mut tails {
         // What is there already is passed over from here on, not from the first look.
-        look_at(tail, |_| {});
+        let looked = tail.look(|_| {});
+        unread.file(tail.path(), looked);
     }
     let send = |api| Mail::start(api, &tasks).map_err(|error| chain(&error));
     let mails = apis.into_iter().map(send).collect::<Result<_, _>>()?;
     let region = follow.region.clone().unwrap_or_default();
-    let (thinner, unread) = (Thinner::default(), Unread::default());
+    let thinner = Thinner::default();
     Ok((Follower { format, region, tails, syslog, thinner, unread, mails, tasks }, signals))
 }
 
@@ -170,6 +167,8 @@ struct Unread {
     lines: u64,
     why: Option<Misread>,
     said: Option<Instant>,
+    /// When it was said of a file that it can't be read.
+    said_of_file: Option<Instant>,
 }
 
 impl Follower {
@@ -195,7 +194,6 @@ impl Follower {
         self.look();
         self.receive(&mut datagram);
         self.send();
-        self.mails.iter().for_each(|mail| mail.close());
         if let Stopped::Late(_) = self.tasks.stop(FAREWELL).await {
             tracing::warn!("what was read last may not have arrived");
         }
@@ -204,7 +202,8 @@ impl Follower {
     fn look(&mut self) {
         let mut tails = std::mem::take(&mut self.tails);
         for tail in &mut tails {
-            look_at(tail, |line| self.read(line));
+            let looked = tail.look(|line| self.read(line));
+            self.unread.file(tail.path(), looked);
         }
         self.tails = tails;
     }
@@ -247,18 +246,29 @@ impl Follower {
 impl Unread {
     fn say(&mut self) {
         let Some(why) = self.why else { return };
-        if self.said.is_none_or(|said| said.elapsed() >= SAID) {
+        if is_due(&mut self.said) {
             tracing::warn!(lines = self.lines, "passed over lines that can't be read: {why}");
-            *self = Self { said: Some(Instant::now()), ..Self::default() };
+            (self.lines, self.why) = (0, None);
+        }
+    }
+
+    /// Says what is wrong with a file, now and then.
+    fn file(&mut self, path: &Path, looked: io::Result<()>) {
+        if let Err(error) = looked
+            && is_due(&mut self.said_of_file)
+        {
+            tracing::error!("failed to read `{}`, trying on: {error}", path.display());
         }
     }
 }
 
-/// Reads what is new in a file; what is wrong with it is said while it lasts.
-fn look_at(tail: &mut Tail, each: impl FnMut(Option<&[u8]>)) {
-    if let Err(error) = tail.look(each) {
-        tracing::error!("failed to read `{}`: {error}", Path::display(tail.path()));
+/// Whether it may be said again; it is taken for said then.
+fn is_due(said: &mut Option<Instant>) -> bool {
+    let is_due = said.is_none_or(|said| said.elapsed() >= SAID);
+    if is_due {
+        *said = Some(Instant::now());
     }
+    is_due
 }
 
 /// Waits for a datagram; for ever, if none can come.

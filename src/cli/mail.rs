@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio::time::sleep;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::api::Api;
 use crate::cli::api::Failure;
@@ -29,22 +28,17 @@ const SAID: Duration = Duration::from_secs(60);
 pub(super) struct Mail {
     outbox: Mutex<Outbox>,
     changed: Notify,
-    is_closing: AtomicBool,
 }
 
 impl Mail {
-    /// Starts the task that sends to a node.
+    /// Starts the task that sends to a node. Told to stop, it sends what waits, once, and ends.
     ///
     /// # Errors
     ///
     /// [`SpawnError`] if there are too many.
     pub(super) fn start(api: Api, tasks: &Tasks) -> Result<Arc<Self>, SpawnError> {
-        let mail = Arc::new(Self {
-            outbox: Mutex::default(),
-            changed: Notify::new(),
-            is_closing: AtomicBool::new(false),
-        });
-        tasks.spawn("reports", Arc::clone(&mail).send(api))?;
+        let mail = Arc::new(Self { outbox: Mutex::default(), changed: Notify::new() });
+        tasks.spawn("reports", Arc::clone(&mail).send(api, tasks.stopping().clone()))?;
         Ok(mail)
     }
 
@@ -54,23 +48,15 @@ impl Mail {
         self.changed.notify_one();
     }
 
-    /// Lets the task end once nothing waits, or a node is away.
-    pub(super) fn close(&self) {
-        self.is_closing.store(true, Ordering::Relaxed);
-        self.changed.notify_one();
-    }
-
-    async fn send(self: Arc<Self>, api: Api) {
+    async fn send(self: Arc<Self>, api: Api, stop: CancellationToken) {
         let mut said = None;
         loop {
             let first = self.outbox().first();
-            let is_closing = self.is_closing.load(Ordering::Relaxed);
             let Some((number, batch)) = first else {
-                if is_closing {
-                    return;
+                tokio::select! {
+                    () = self.changed.notified() => continue,
+                    () = stop.cancelled() => return,
                 }
-                self.changed.notified().await;
-                continue;
             };
             match api.report::<Taken>(PATH, batch.lines.to_string()).await {
                 Ok(taken) => {
@@ -79,32 +65,22 @@ impl Mail {
                     }
                     tell(&api, &taken, &mut said);
                 }
-                Err(_) if is_closing => return,
-                Err(failure) => self.rest(&api, &failure).await,
+                Err(_) if stop.is_cancelled() => return,
+                Err(failure) => self.rest(&api, &failure, &stop).await,
             }
         }
     }
 
-    /// Says what is wrong, and waits before the next try; less if it is to end.
-    async fn rest(&self, api: &Api, failure: &Failure) {
+    /// Says what is wrong, and waits before the next try; not if it is to end.
+    async fn rest(&self, api: &Api, failure: &Failure, stop: &CancellationToken) {
         let now = Instant::now().into_std();
         let (pause, dropped) = self.outbox().failed(fastrand::f64(), now);
         if let Some(dropped) = dropped {
-            let (Failure::Negative(why) | Failure::Unreachable(why) | Failure::Usage(why)) =
-                failure;
             let address = api.address();
-            tracing::warn!(dropped, "{address} takes no samples, trying on: {}", plain(why));
+            let why = plain(failure.why());
+            tracing::warn!(dropped, "{address} takes no samples, trying on: {why}");
         }
-        let rest = sleep(pause);
-        tokio::pin!(rest);
-        loop {
-            tokio::select! {
-                () = &mut rest => return,
-                () = self.changed.notified() => if self.is_closing.load(Ordering::Relaxed) {
-                    return;
-                },
-            }
-        }
+        drop(timeout(pause, stop.cancelled()).await);
     }
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {

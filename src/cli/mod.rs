@@ -18,6 +18,7 @@ mod columns;
 mod demo;
 mod documents;
 mod explain;
+mod failure;
 mod follow;
 mod geo;
 mod identity;

@@ -3,7 +3,7 @@
 //! A browser on an operator's machine is on loopback too, and runs the scripts of any web
 //! site. Changes need a header that no other site can send; reads without a token need a Host
 //! that is an address or `localhost`, so that a name which was pointed at 127.0.0.1 reads
-//! nothing.
+//! nothing. What is for anybody's browser passes; it is there only if it is configured.
 
 use std::net::IpAddr;
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   HTTP ─► http ─► rate, route, guard ─► answer ─► Desk ═Request═► node
 //!                                          │ ▲                       │
-//!                       latency: Keeper ◄──┘ │                       │
+//!               latency, beacon: Keeper ◄──┘ │                       │
 //!             status, page, metrics, JSON ◄──┴────── one reply ◄─────┤
 //!                                                                    │
 //!   event streams, hooks ◄════════════ Notice, to all ◄══════════════┘
@@ -13,7 +13,8 @@
 //!
 //! - Whatever the node does not answer in time is answered with 503 here; the node never
 //!   waits for the API, for an event stream or for a hook.
-//! - Nothing changes without a token whose role suffices, wherever it is asked from.
+//! - Nothing changes without a token whose role suffices, wherever it is asked from; but
+//!   browsers may report round trips of their own prefix, if that is configured.
 //! - Header, body, rate, connections and streams have bounds in [`limits`].
 //! - Every refusal is a problem of RFC 9457 with a stable name.
 //! - `openapi.json` and the table of routes are the same; a test compares them.

@@ -111,9 +111,9 @@ async fn run(
                 _ = pace.tick(), if has_room && !landmarks.all.is_empty() => {
                     under_way.extend(next.next().map(|landmark| measured(*landmark)));
                 }
-                Some(sighting) = under_way.next() => if let Some(sighting) = sighting {
+                Some(sighting) = under_way.next() => {
                     // Who is behind gets the next one in an interval.
-                    drop(sightings.try_send(sighting));
+                    sighting.into_iter().for_each(|one| sightings.try_send(one).unwrap_or(()));
                 }
             }
         };

@@ -19,7 +19,6 @@ use tokio::time::interval;
 use tokio::time::sleep_until;
 
 use crate::cli::Exit;
-use crate::cli::api::Failure;
 use crate::cli::arguments::Probe;
 use crate::cli::chain;
 use crate::cli::clock::Clock;
@@ -95,9 +94,7 @@ fn measure(
     tasks: &Tasks,
 ) -> Result<Measured, String> {
     let apis = if options.follow.to.is_empty() { Ok(Vec::new()) } else { follow::apis(options) };
-    let apis = apis.map_err(|failure| match failure {
-        Failure::Negative(why) | Failure::Unreachable(why) | Failure::Usage(why) => why,
-    })?;
+    let apis = apis.map_err(|failure| failure.why().to_owned())?;
     if apis.is_empty() && measure.region_of(name).is_some() {
         tracing::warn!("nobody is told what [measure] finds: name nodes with --to");
     }
