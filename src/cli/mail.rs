@@ -53,10 +53,15 @@ impl Mail {
         loop {
             let first = self.outbox().first();
             let Some((number, batch)) = first else {
-                tokio::select! {
-                    () = self.changed.notified() => continue,
-                    () = stop.cancelled() => return,
+                if stop.is_cancelled() {
+                    return;
                 }
+                // What was posted just before the end is found above.
+                tokio::select! {
+                    () = self.changed.notified() => {}
+                    () = stop.cancelled() => {}
+                }
+                continue;
             };
             match api.report::<Taken>(PATH, batch.lines.to_string()).await {
                 Ok(taken) => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio::time::interval;
 
@@ -24,7 +25,7 @@ const WINDOW: Duration = Duration::from_secs(5);
 const SIGHTINGS: usize = 1024;
 
 /// What `node` is to measure, and from which region.
-pub(super) fn landmarks(measure: &Measure, node: &str) -> (Landmarks, String) {
+fn landmarks(measure: &Measure, node: &str) -> (Landmarks, String) {
     match measure.region_of(node) {
         Some(region) => {
             let landmarks = Landmarks { all: measure.hosts.clone(), interval: measure.interval };
@@ -34,10 +35,10 @@ pub(super) fn landmarks(measure: &Measure, node: &str) -> (Landmarks, String) {
     }
 }
 
-/// What is measured, from where, and by what.
+/// What this node measures, from which region, and by what.
 pub(super) struct Measured {
     gauge: Gauge,
-    region: tokio::sync::watch::Sender<String>,
+    region: watch::Sender<String>,
     node: String,
 }
 
@@ -56,7 +57,7 @@ impl Measured {
         let (landmarks, region) = landmarks(measure, node);
         let (sender, mut sightings) = mpsc::channel::<Sighting>(SIGHTINGS);
         let gauge = Gauge::start(landmarks, sender, tasks)?;
-        let (region, of) = tokio::sync::watch::channel(region);
+        let (region, of) = watch::channel(region);
         tasks.spawn("measured", async move {
             let mut thinner = Thinner::default();
             let mut window = interval(WINDOW);

@@ -13,6 +13,7 @@ fn what_load_balancers_log_of_far_clients_arrives() {
         assert!(lab.ask(region, 5), "{}", lab.logs());
     }
     check(&lab, Distant::CLIENT, 0.0);
+    assert!(lab.answer(Distant::CLIENT).is_some(), "clients are answered a region");
 }
 
 #[test]

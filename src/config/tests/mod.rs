@@ -5,6 +5,7 @@ mod cluster;
 mod folder;
 mod maintenance;
 mod monitors;
+mod sources;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -17,14 +17,19 @@
 //! As those of a [`Lab`](crate::lab::Lab).
 
 use std::fs;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
+use meridian::model::RecordType;
 use serde_json::Value;
 
+use crate::asking::Ask;
 use crate::lab;
 use crate::lab::namespace::Namespace;
 use crate::lab::namespace::Process;
+use crate::running::udp;
 
 /// All of it.
 pub(crate) struct Distant {
@@ -100,6 +105,16 @@ impl Distant {
         known(self.meridian(&["latency", "show", client, "--json"]))
     }
 
+    /// Which region clients of this prefix are answered, if they are.
+    pub(crate) fn answer(&self, client: &str) -> Option<usize> {
+        let ask = Ask::new("www.test", RecordType::A).client(client.parse().unwrap());
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, 53));
+        let answer = self.node.inside(|| udp(at, &ask));
+        let vip =
+            |number: &usize| format!("198.18.{number}.10").parse() == Ok(answer.addresses()[0]);
+        (0..PLACES.len()).find(vip)
+    }
+
     /// Starts a node in a region that measures the clients, by an echo and by a connection.
     pub(crate) fn measure_from(&mut self, number: usize) {
         let name = PLACES[number].name;
@@ -166,7 +181,8 @@ impl Distant {
              [zone.test]\nfile = \"test.zone\"\n\
              [service.www]\nname = \"www.test\"\n"
             .to_owned();
-        for (number, place) in PLACES.iter().enumerate() {
+        // The order of the file is not that of round trips.
+        for (number, place) in PLACES.iter().enumerate().rev() {
             let name = place.name;
             text += &format!("[region.{name}]\n[service.www.pool.{name}]\n");
             text += &format!("endpoints = [\"198.18.{number}.10\"]\n");
