@@ -18,5 +18,6 @@ found[region] = Math.min(await once(urls[region]), await once(urls[region]), awa
 } catch {}
 navigator.sendBeacon(post, JSON.stringify(found));
 };
-document.readyState == "complete" ? measure() : addEventListener("load", measure);
+const later = () => setTimeout(measure, 3e3);
+document.readyState == "complete" ? later() : addEventListener("load", later);
 })();
