@@ -68,6 +68,7 @@
 //! | 5 | [`responder`] | octets in, octets out |
 //! | 5 | [`engine`] | the single writer of all that changes: events in, effects out |
 //! | 5 | [`meters`] | how loaded regions are, as their balancers say or the API is told |
+//! | 5 | [`reporter`] | round trips that load balancers log: read, thinned, waiting for nodes |
 //! | 5 | [`samples`] | round trips as they are reported: read, kept in the table, on disk |
 //! | 6 | [`cluster`] | what nodes share: opaque values by key, in this process or through NATS |
 //! | 6 | [`control`] | the HTTP API, metrics, hooks |
@@ -116,6 +117,7 @@ pub mod load;
 pub mod meters;
 pub mod model;
 pub mod prober;
+pub mod reporter;
 pub mod responder;
 pub mod samples;
 pub mod server;

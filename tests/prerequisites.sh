@@ -11,6 +11,7 @@ needs=(
 	"ip iproute2 network_namespaces"
 	"nginx nginx-light a_regional_load_balancer"
 	"haproxy haproxy another_one"
+	"chromium chromium a_browser_that_measures_round_trips"
 	"setcap libcap2-bin a_program_that_may_listen_at_port_53"
 	"nats-server nats-server what_nodes_share"
 	"python3 python3 web_servers,_the_City_database_and_the_benches"

@@ -25,6 +25,8 @@ use crate::cli::arguments::Configured;
 use crate::cli::arguments::live::Remote;
 use crate::cli::bearer;
 use crate::cli::chain;
+pub(super) use crate::cli::failure::Failure;
+use crate::cli::failure::failed;
 use crate::cli::output::fail;
 use crate::cli::output::plain;
 use crate::config;
@@ -40,17 +42,6 @@ const TRIES: usize = 10;
 
 /// The longest that a node is waited for, whatever it says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// Why a command ends without having done what was asked.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// The node refused.
-    Negative(String),
-    /// No node answers.
-    Unreachable(String),
-    /// The command line or the configuration is wrong.
-    Usage(String),
-}
 
 /// What a command wants of the node.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -78,15 +69,7 @@ pub(super) fn run(command: impl Future<Output = Result<Exit, Failure>>) -> Exit 
             return Exit::Negative;
         }
     };
-    let (problem, exit) = match runtime.block_on(command) {
-        Ok(exit) => return exit,
-        Err(Failure::Negative(problem) | Failure::Unreachable(problem)) => {
-            (problem, Exit::Negative)
-        }
-        Err(Failure::Usage(problem)) => (problem, Exit::Usage),
-    };
-    fail(&problem);
-    exit
+    runtime.block_on(command).unwrap_or_else(failed)
 }
 
 impl Api {
@@ -116,12 +99,29 @@ impl Api {
             || base.host_str().is_some_and(|host| {
                 host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
             });
-        let token = match bearer::given(remote)? {
+        let token = match bearer::given(remote.token_file.as_deref())? {
             Some(token) => Some(token),
             // Who may not read the file may look all the same.
             None if intent == Intent::Look && is_here => None,
             None => bearer::found(&access, path, intent)?,
         };
+        Self::new(base, token)
+    }
+
+    /// The node at a URL.
+    ///
+    /// # Errors
+    ///
+    /// If it is none.
+    pub(super) fn at(url: &str, token: Option<String>) -> Result<Self, Failure> {
+        let base = given(url).ok_or_else(|| {
+            let expected = "a URL such as http://127.0.0.1:8053";
+            Failure::Usage(format!("--to: expected {expected}, found {url:?}"))
+        })?;
+        Self::new(base, token)
+    }
+
+    fn new(base: Url, token: Option<String>) -> Result<Self, Failure> {
         let client = Client::builder().no_proxy().connect_timeout(CONNECT).timeout(REQUEST).build();
         let client = client.map_err(|error| Failure::Negative(chain(&error)))?;
         Ok(Self { base, token, client })
@@ -315,15 +315,18 @@ fn url(base: &Url, path: &str, tail: Option<&str>) -> Url {
     url
 }
 
+/// A URL as the command line gives it, perhaps without a scheme.
+fn given(text: &str) -> Option<Url> {
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&with_scheme).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
 /// The address of the API.
 fn base(api: Option<&str>, listen: Option<SocketAddr>, config: &Path) -> Result<Url, Failure> {
     let usage = |problem: String| Failure::Usage(problem);
     if let Some(text) = api {
-        let with_scheme =
-            if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        let url = Url::parse(&with_scheme).ok();
-        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        return url.ok_or_else(|| {
+        return given(text).ok_or_else(|| {
             usage(format!("--api: expected a URL such as http://127.0.0.1:8053, found {text:?}"))
         });
     }

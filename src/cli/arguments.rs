@@ -1,6 +1,7 @@
 //! All subcommands and options: the one definition that parsing, help, completions and the
 //! man page are made from.
 
+pub(super) mod follow;
 pub(super) mod live;
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use clap::ValueEnum;
 use clap_complete::Shell;
 use ipnet::IpNet;
 
+use crate::cli::arguments::follow::Follow;
 use crate::cli::arguments::live::Drain;
 use crate::cli::arguments::live::Force;
 use crate::cli::arguments::live::Latency;
@@ -39,8 +41,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve DNS until SIGTERM; reload on SIGHUP and when files change.
     Serve(Serve),
-    /// Probe for a cluster, and answer nobody.
-    Probe(Probe),
+    /// Probe for a cluster, or report what a load balancer logs, and answer nobody.
+    Probe(Box<Probe>),
     /// Serve a built-in example on loopback and print queries to try.
     Demo(Demo),
     /// Report every mistake in the configuration, its zones and databases.
@@ -101,6 +103,8 @@ pub(super) struct Probe {
     pub(super) node: Option<String>,
     #[command(flatten)]
     pub(super) reach: Reach,
+    #[command(flatten)]
+    pub(super) follow: Follow,
 }
 
 /// How a prober without a configuration reaches those that hand it what to probe.
@@ -109,6 +113,7 @@ pub(super) struct Reach {
     /// A NATS server, in place of a configuration: what is to be probed comes from the name
     /// servers; may be given several times.
     #[arg(long, value_name = "URL", conflicts_with = "config", value_parser = nats)]
+    #[arg(group = "told")]
     pub(super) nats: Vec<String>,
     /// A network that may be probed; may be given several times. Left out: the endpoints.
     #[arg(long, value_name = "CIDR", requires = "nats")]
@@ -123,8 +128,8 @@ pub(super) struct Reach {
     /// A file with the seed of an nkey.
     #[arg(long, value_name = "FILE", requires = "nats", group = "login")]
     pub(super) nkey: Option<PathBuf>,
-    /// A file whose first line is a token.
-    #[arg(long, value_name = "FILE", requires = "nats", group = "login")]
+    /// A file whose first line is the token, of NATS or of the nodes that are reported to.
+    #[arg(long, value_name = "FILE", requires = "told", group = "login")]
     pub(super) token_file: Option<PathBuf>,
     /// A user.
     #[arg(long, value_name = "NAME", requires = "password_file", group = "login")]

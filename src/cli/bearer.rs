@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use crate::cli::api::Failure;
 use crate::cli::api::Intent;
-use crate::cli::arguments::live::Remote;
 use crate::cli::state;
 use crate::config::Access;
 use crate::control::token;
@@ -15,8 +14,8 @@ use crate::control::token;
 /// # Errors
 ///
 /// If the file that was named can't be read.
-pub(super) fn given(remote: &Remote) -> Result<Option<String>, Failure> {
-    if let Some(path) = &remote.token_file {
+pub(super) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    if let Some(path) = file {
         let token = first_line(path);
         return token.map(Some).map_err(Failure::Usage);
     }

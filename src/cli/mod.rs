@@ -18,9 +18,13 @@ mod columns;
 mod demo;
 mod documents;
 mod explain;
+mod failure;
+mod follow;
 mod geo;
 mod identity;
 mod latency;
+mod mail;
+mod measured;
 mod node;
 mod notices;
 mod output;
@@ -71,6 +75,7 @@ pub fn main() -> ExitCode {
     drop(rustls::crypto::ring::default_provider().install_default());
     let exit = match arguments.command {
         Command::Serve(options) => serve::run(&options),
+        Command::Probe(options) if options.follow.is_asked() => follow::run(&options),
         Command::Probe(options) => probe::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Check(options) => check::run(&options),

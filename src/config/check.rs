@@ -22,6 +22,7 @@ use crate::config::gather::Gathered;
 use crate::config::hook;
 use crate::config::load;
 use crate::config::maintenance;
+use crate::config::measure;
 use crate::config::monitor;
 use crate::config::owners;
 use crate::config::policy;
@@ -90,6 +91,9 @@ pub(super) fn check(
     problems.extend(unused(&raw, &regions, &names));
     problems.extend(monitor::not_permitted(&raw.monitors));
     problems.extend(no_database(&raw, &policies, &regions));
+    let written = raw.control.map(|at| at.value).unwrap_or_default();
+    let control = control::check(written, gathered.tokens, &names.regions, problems);
+    let measure = measure::check(raw.measure.map(|at| at.value), &names.regions, problems);
     let places = Places {
         regions: regions.iter().map(|at| at.span).collect(),
         policies: policies.iter().map(|checked| checked.span).collect(),
@@ -106,10 +110,7 @@ pub(super) fn check(
     Config {
         checks,
         server: raw.server.map(|at| at.value).unwrap_or_default(),
-        control: control::check(
-            raw.control.map(|at| at.value).unwrap_or_default(),
-            gathered.tokens,
-        ),
+        control,
         hooks: hook::check(raw.hooks, problems),
         zones: gathered.zones.into_iter().map(|z| (z.apex.value, z.records)).collect(),
         databases: gathered.databases,
@@ -120,6 +121,7 @@ pub(super) fn check(
         services,
         monitors,
         maintenance,
+        measure,
         cluster: raw.cluster.map(|at| at.value.cluster),
         vantages,
         latency: raw.latency.map(|at| at.value).unwrap_or_default(),

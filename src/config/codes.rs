@@ -57,8 +57,11 @@ codes! {
     // The control API and hooks.
     HOOK_COMMAND = "hook-command": "A hook's command is not an absolute path.";
     HOOK_TARGET = "hook-target": "A hook has both a URL and a command, or neither.";
+    BEACON_URL = "beacon-url": "What browsers should measure is not a URL of HTTP or HTTPS.";
     HOOK_URL = "hook-url": "A text is not a URL of HTTP or HTTPS.";
     MIN_REGIONS = "min-regions": "A text is not a percentage.";
+    MEASURE_ADDRESS = "measure-address": "What is to be measured is no address, with a port or without.";
+    MEASURE_CLIENT = "measure-client": "What a host to measure stands for is wider than /24, or /48 of IPv6.";
     TOKEN_HASH = "token-hash": "A text is not a SHA-256 hash in hexadecimal digits.";
     TOKEN_ROLE = "token-role": "A text is not a role of a token.";
     TOKEN_SHORT = "token-short": "The first line of a token's file is shorter than a token.";

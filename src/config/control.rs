@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 use ring::digest;
 
+use crate::config::beacon;
+use crate::config::beacon::Beacon;
 use crate::config::codes;
+use crate::config::directory::Directory;
 use crate::config::files;
 use crate::config::notation;
 use crate::config::raw::Raw;
@@ -69,6 +72,8 @@ pub struct Control {
     pub tokens: Vec<Token>,
     /// The regions that every service keeps unless a change is forced.
     pub min_regions: MinRegions,
+    /// What browsers are asked to measure; `None`: nothing, and nobody is listened to.
+    pub beacon: Option<Beacon>,
 }
 
 impl Control {
@@ -92,6 +97,7 @@ pub(super) struct Written {
     listen: Option<SocketAddr>,
     tokens: Vec<WrittenToken>,
     min_regions: MinRegions,
+    beacon: Option<beacon::Written>,
 }
 
 struct WrittenToken {
@@ -112,6 +118,7 @@ impl Default for Written {
             listen: Some(Control::LISTEN),
             tokens: Vec::new(),
             min_regions: MinRegions::default(),
+            beacon: None,
         }
     }
 }
@@ -145,6 +152,7 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
         section.reader().report(reader::too_many(over.name.span, "tokens", found, most));
     }
     control.tokens.extend(tokens.into_iter().filter_map(token));
+    control.beacon = section.section("beacon").map(beacon::read);
     section.close();
     control
 }
@@ -169,8 +177,14 @@ pub(super) fn tokens(control: &Written, problems: &mut Vec<Diagnostic>) -> Vec<T
 }
 
 /// What is meant.
-pub(super) fn check(written: Written, tokens: Vec<Token>) -> Control {
-    Control { listen: written.listen, tokens, min_regions: written.min_regions }
+pub(super) fn check(
+    written: Written,
+    tokens: Vec<Token>,
+    regions: &Directory,
+    problems: &mut Vec<Diagnostic>,
+) -> Control {
+    let beacon = written.beacon.map(|beacon| beacon::check(beacon, regions, problems));
+    Control { listen: written.listen, tokens, min_regions: written.min_regions, beacon }
 }
 
 /// How to reach the node, of what all files say.

@@ -10,6 +10,7 @@ use crate::config::section::Section;
 use crate::config::suggest;
 use crate::config::units;
 use crate::config::value::Value;
+use crate::model::Code;
 use crate::model::Diagnostic;
 use crate::model::limits;
 
@@ -165,6 +166,11 @@ fn command_of(value: &Value<'_>) -> Option<Vec<String>> {
 }
 
 fn url_of(text: &str) -> Result<String, Fault> {
+    url(text, codes::HOOK_URL, "https://chat.example.com/hook")
+}
+
+/// A URL of HTTP or HTTPS, such as `example`; else a fault of this code.
+pub(super) fn url(text: &str, code: Code, example: &str) -> Result<String, Fault> {
     let uri = text.parse::<hyper::Uri>().ok();
     let fits = uri.is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
@@ -173,7 +179,7 @@ fn url_of(text: &str) -> Result<String, Fault> {
         return Ok(text.to_owned());
     }
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    Err(Fault::new(codes::HOOK_URL, "a URL such as \"https://chat.example.com/hook\"")
+    Err(Fault::new(code, format!("a URL such as \"{example}\""))
         .help(format!("write \"https://{rest}\"")))
 }
 

@@ -28,6 +28,7 @@
 //! [`load`], then `raw` and `check`; `reader` is how all keys are read.
 #![forbid(unsafe_code)]
 
+mod beacon;
 mod check;
 mod cluster;
 mod codes;
@@ -41,6 +42,7 @@ mod hook;
 mod latency;
 mod load;
 mod maintenance;
+mod measure;
 mod monitor;
 mod monitors;
 mod notation;
@@ -67,11 +69,13 @@ mod vantage;
 #[cfg(test)]
 mod tests;
 
+pub use beacon::Beacon;
 pub use cluster::{Cluster, Login};
 pub use codes::CODES;
 pub use control::{Access, Control, Role, Token};
 pub use hook::{Hook, HookAction, HookEvent};
 pub use latency::Latency;
+pub use measure::Measure;
 pub use render::{Format, render};
 pub use server::Server;
 pub use state::state_directory;
@@ -136,6 +140,8 @@ pub struct Config {
     pub maintenance: Vec<Maintenance>,
     /// What measured round trips do.
     pub latency: Latency,
+    /// What nodes measure.
+    pub measure: Measure,
     /// Where state is kept, if `[state]` says so; [`state_directory`] knows where otherwise.
     pub state: Option<PathBuf>,
     /// With whom it shares what it knows; `None`: it is alone.

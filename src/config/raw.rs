@@ -15,6 +15,7 @@ use crate::config::hook::Hook;
 use crate::config::latency;
 use crate::config::latency::Latency;
 use crate::config::maintenance;
+use crate::config::measure;
 use crate::config::monitor;
 use crate::config::monitor::Votes;
 use crate::config::notation;
@@ -62,6 +63,7 @@ pub(super) struct Raw {
     pub(super) services: Vec<service::Written>,
     pub(super) maintenance: Vec<maintenance::Written>,
     pub(super) latency: Option<At<Latency>>,
+    pub(super) measure: Option<At<measure::Written>>,
     pub(super) state: Option<At<Option<PathBuf>>>,
     /// Patterns of files to include, in the main file only.
     pub(super) include: Vec<At<PathBuf>>,
@@ -106,6 +108,11 @@ impl Raw {
         if let Some(section) = root.section("latency") {
             let span = section.name.span;
             once(&root, &mut self.latency, At { value: latency::read(section), span }, "latency");
+        }
+        if let Some(section) = root.section("measure") {
+            let span = section.name.span;
+            let measure = At { value: measure::read(section), span };
+            once(&root, &mut self.measure, measure, "measure");
         }
         if let Some(section) = root.section("cluster") {
             let span = section.name.span;

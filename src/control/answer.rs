@@ -16,6 +16,7 @@ use crate::config;
 use crate::control::Explain;
 use crate::control::Heartbeat;
 use crate::control::Request;
+use crate::control::beacon;
 use crate::control::desk;
 use crate::control::events::Events;
 use crate::control::loads;
@@ -46,6 +47,8 @@ pub(super) struct Asked {
     pub(super) query: Vec<(&'static str, String)>,
     /// Who asks.
     pub(super) who: String,
+    /// Whose request it is, as far as a proxy may say; for what is open to anybody.
+    pub(super) client: Option<IpAddr>,
     pub(super) body: Incoming,
 }
 
@@ -73,6 +76,8 @@ pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload
         }
         To::AdminDelete => admin_delete(room, &asked).await,
         To::AdminPut => admin_put(room, asked).await,
+        To::Beacon => beacon::script(room),
+        To::BeaconPost => beacon::take(room, patience, asked.client, asked.body).await,
         To::Events => events(room),
         To::Explain => explain(room, &asked).await,
         To::Healthz => Ok(payload::text("text/plain; charset=utf-8", "ok\n")),

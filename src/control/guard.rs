@@ -3,7 +3,7 @@
 //! A browser on an operator's machine is on loopback too, and runs the scripts of any web
 //! site. Changes need a header that no other site can send; reads without a token need a Host
 //! that is an address or `localhost`, so that a name which was pointed at 127.0.0.1 reads
-//! nothing.
+//! nothing. What is for anybody's browser passes; it is there only if it is configured.
 
 use std::net::IpAddr;
 
@@ -20,6 +20,9 @@ use crate::control::token;
 /// What whoever shows no token is called.
 const NOBODY: &str = "loopback";
 
+/// What whoever asks for what is for anybody is called.
+const ANYBODY: &str = "anybody";
+
 /// Lets a request pass, and says who asks.
 ///
 /// # Errors
@@ -32,6 +35,7 @@ pub(super) fn admit(
     headers: &HeaderMap,
     tokens: &[Token],
 ) -> Result<String, Problem> {
+    let Some(role) = route.role else { return Ok(ANYBODY.to_owned()) };
     if let Some(header) = headers.get(AUTHORIZATION) {
         let text = header.to_str().ok().and_then(|text| text.split_once(' '));
         let token = text.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
@@ -41,8 +45,8 @@ pub(super) fn admit(
                           found another";
                 Problem::new(Kind::Token, detail)
             })?;
-        if token.role < route.role {
-            let (found, needed) = (token.role.as_str(), route.role.as_str());
+        if token.role < role {
+            let (found, needed) = (token.role.as_str(), role.as_str());
             let detail = format!(
                 "token `{}` has the role `{found}`, expected `{needed}` for this",
                 token.name

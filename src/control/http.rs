@@ -31,6 +31,7 @@ use tokio::time::timeout;
 
 use crate::control::answer;
 use crate::control::answer::Asked;
+use crate::control::beacon;
 use crate::control::guard;
 use crate::control::payload;
 use crate::control::payload::Payload;
@@ -121,20 +122,24 @@ async fn respond(room: &Room, peer: IpAddr, request: Request<Incoming>) -> Respo
 
 /// What can be said of a request before its body.
 fn admitted(room: &Room, peer: IpAddr, request: Request<Incoming>) -> Result<Asked, Problem> {
+    let (head, body) = request.into_parts();
+    let found = route::find(&head.method, head.uri.path());
+    // Where browsers ask, a trusted proxy is not the one who asks too often.
+    let is_open = found.as_ref().is_ok_and(|(route, _)| route.role.is_none());
+    let client = if is_open { beacon::client(room, peer, &head.headers) } else { Some(peer) };
     let taken = {
         let mut rates = room.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        rates.take(peer, Instant::now())
+        rates.take(client.unwrap_or(peer), Instant::now())
     };
     taken.map_err(|after| {
         let (rate, burst) = (limits::API_RATE, limits::API_BURST);
         let detail = format!("expected at most {rate} requests a second and {burst} at once");
         Problem::new(Kind::Rate, detail).retry_after(after)
     })?;
-    let (head, body) = request.into_parts();
-    let (route, path) = route::find(&head.method, head.uri.path())?;
+    let (route, path) = found?;
     let who = guard::admit(route, peer, &head.headers, &room.tokens.load())?;
     let query = route::parameters(route, head.uri.query())?;
-    Ok(Asked { route, path, query, who, body })
+    Ok(Asked { route, path, query, who, client, body })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! ```text
 //!   HTTP ─► http ─► rate, route, guard ─► answer ─► Desk ═Request═► node
 //!                                          │ ▲                       │
-//!                latency, load: Intake ◄──┘ │                       │
+//!     latency, load, beacon: Intake ◄──────┘ │                       │
 //!             status, page, metrics, JSON ◄──┴────── one reply ◄─────┤
 //!                                                                    │
 //!   event streams, hooks ◄════════════ Notice, to all ◄══════════════┘
@@ -13,7 +13,8 @@
 //!
 //! - Whatever the node does not answer in time is answered with 503 here; the node never
 //!   waits for the API, for an event stream or for a hook.
-//! - Nothing changes without a token whose role suffices, wherever it is asked from.
+//! - Nothing changes without a token whose role suffices, wherever it is asked from; but
+//!   browsers may report round trips of their own prefix, if that is configured.
 //! - Header, body, rate, connections and streams have bounds in [`limits`].
 //! - Every refusal is a problem of RFC 9457 with a stable name.
 //! - `openapi.json` and the table of routes are the same; a test compares them.
@@ -30,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod beacon;
 mod desk;
 mod events;
 #[cfg(test)]
@@ -70,6 +72,7 @@ pub use intake::Intake;
 pub use request::{Explain, Heartbeat, NoSuchCheck, Request};
 pub use traffic::{HookTraffic, Traffic, TrafficSource};
 
+use crate::config::Beacon;
 use crate::config::Token;
 use crate::control::desk::Desk;
 use crate::control::rate::Rates;
@@ -152,7 +155,9 @@ impl Control {
             traffic,
             intake,
             tokens: ArcSwap::from_pointee(tokens),
+            beacon: ArcSwap::from_pointee(None),
             rates: Mutex::new(Rates::default()),
+            of_beacons: Mutex::new(beacon::rates()),
             connections: Arc::new(Semaphore::new(limits::API_CONNECTIONS)),
             streams: Arc::new(Semaphore::new(limits::API_STREAMS)),
             tasks: tasks.part(),
@@ -164,6 +169,11 @@ impl Control {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Replaces what browsers are asked to measure; at first that is nothing.
+    pub fn set_beacon(&self, beacon: Option<Beacon>) {
+        self.room.beacon.store(Arc::new(beacon));
     }
 
     /// Replaces the tokens; what was admitted before is answered still.

@@ -10,21 +10,40 @@ use tokio::time::Instant;
 use crate::model::limits;
 
 /// The buckets of the peers that asked last.
-#[derive(Debug, Default)]
-pub(super) struct Rates(HashMap<IpAddr, Bucket>);
+#[derive(Debug)]
+pub(super) struct Rates {
+    buckets: HashMap<IpAddr, Bucket>,
+    /// Nanoseconds that a full bucket took to fill.
+    full: u64,
+    /// Nanoseconds that one request takes of it.
+    cost: u64,
+    /// Peers that are remembered.
+    most: usize,
+}
 
 /// What one peer has left.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
-    /// Thousandths of a request.
+    /// Nanoseconds of filling.
     left: u64,
     at: Instant,
 }
 
-/// Thousandths of a request in a full bucket.
-const FULL: u64 = limits::API_BURST as u64 * 1000;
+impl Default for Rates {
+    /// Those of the API.
+    fn default() -> Self {
+        let pause = Duration::from_secs(1) / limits::API_RATE;
+        Self::new(limits::API_BURST, pause, limits::API_PEERS)
+    }
+}
 
 impl Rates {
+    /// So many requests at once, then one per `pause`, of each of so many peers.
+    pub(super) fn new(burst: u32, pause: Duration, most: usize) -> Self {
+        let cost = nanoseconds(pause);
+        Self { buckets: HashMap::new(), full: cost.saturating_mul(burst.into()), cost, most }
+    }
+
     /// Takes one request from the bucket of a peer.
     ///
     /// # Errors
@@ -32,33 +51,35 @@ impl Rates {
     /// When to come again, if it is empty.
     pub(super) fn take(&mut self, peer: IpAddr, now: Instant) -> Result<(), Duration> {
         let peer = who(peer);
-        if !self.0.contains_key(&peer) && self.0.len() >= limits::API_PEERS {
+        if !self.buckets.contains_key(&peer) && self.buckets.len() >= self.most {
             self.forget_one();
         }
-        let bucket = self.0.entry(peer).or_insert(Bucket { left: FULL, at: now });
-        // Requests per second are thousandths per millisecond.
-        let passed = now.saturating_duration_since(bucket.at).as_millis();
-        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
-        let refill = passed.saturating_mul(u64::from(limits::API_RATE));
+        let full = Bucket { left: self.full, at: now };
+        let bucket = self.buckets.entry(peer).or_insert(full);
+        let refill = nanoseconds(now.saturating_duration_since(bucket.at));
         if refill > 0 {
-            *bucket = Bucket { left: bucket.left.saturating_add(refill).min(FULL), at: now };
+            *bucket = Bucket { left: bucket.left.saturating_add(refill).min(self.full), at: now };
         }
-        match bucket.left.checked_sub(1000) {
+        match bucket.left.checked_sub(self.cost) {
             Some(left) => {
                 bucket.left = left;
                 Ok(())
             }
-            None => Err(Duration::from_secs(1)),
+            None => Err(Duration::from_nanos(self.cost).max(Duration::from_secs(1))),
         }
     }
 
     /// Forgets who was quiet longest: the bucket of whoever asks too often is a young one.
     fn forget_one(&mut self) {
-        let oldest = self.0.iter().min_by_key(|(_, bucket)| bucket.at).map(|(peer, _)| *peer);
-        if let Some(oldest) = oldest {
-            self.0.remove(&oldest);
+        let oldest = self.buckets.iter().min_by_key(|(_, bucket)| bucket.at);
+        if let Some(oldest) = oldest.map(|(peer, _)| *peer) {
+            self.buckets.remove(&oldest);
         }
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// One bucket per IPv4 address and per IPv6 /64: whoever has one address of it has all.
@@ -105,7 +126,7 @@ mod tests {
             let busy = rates.take(peer(u32::MAX), at);
             assert!(n < 2 * limits::API_BURST || busy.is_err() || n % 20 == 0, "{n}");
         }
-        assert!(rates.0.len() <= limits::API_PEERS);
+        assert!(rates.buckets.len() <= limits::API_PEERS);
         let six = |text: &str| who(text.parse().unwrap());
         assert_eq!(six("2001:db8::1"), six("2001:db8::ffff"));
         assert_eq!(six("::ffff:192.0.2.1"), who(peer(0xc000_0201)));

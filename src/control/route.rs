@@ -14,8 +14,9 @@ pub(super) struct Route {
     pub(super) method: Method,
     /// Segments; `{x}` takes any one, `{x…}` all that are left.
     pub(super) path: &'static str,
-    /// What a token must be allowed. Whoever is on loopback needs none to read.
-    pub(super) role: Role,
+    /// What a token must be allowed; `None` is for anybody. Whoever is on loopback needs none to
+    /// read.
+    pub(super) role: Option<Role>,
     /// Parameters of the query; others are refused.
     pub(super) query: &'static [&'static str],
     /// How long the node may take to answer.
@@ -29,6 +30,8 @@ pub(super) enum To {
     Admin,
     AdminDelete,
     AdminPut,
+    Beacon,
+    BeaconPost,
     Events,
     Explain,
     Healthz,
@@ -56,6 +59,8 @@ pub(super) const ROUTES: &[Route] = &[
     read("/api/v1/events", &[], To::Events),
     read("/api/v1/admin", &[], To::Admin),
     read("/api/v1/latency", &["after", "prefix"], To::Latency),
+    open(Method::GET, "/beacon.js", To::Beacon),
+    open(Method::POST, "/api/v1/beacon", To::BeaconPost),
     write(Method::POST, "/api/v1/latency", Role::Report, &[], To::LatencyPost),
     write(Method::POST, "/api/v1/load", Role::Report, &[], To::LoadPost),
     write(Method::PUT, "/api/v1/admin", Role::Operate, &[], To::AdminPut),
@@ -64,7 +69,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         method: Method::POST,
         path: "/api/v1/reload",
-        role: Role::Operate,
+        role: Some(Role::Operate),
         query: &[],
         // Databases are read again, which takes seconds for large ones.
         patience: Duration::from_secs(120),
@@ -76,7 +81,12 @@ pub(super) const ROUTES: &[Route] = &[
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const fn read(path: &'static str, query: &'static [&'static str], to: To) -> Route {
-    Route { method: Method::GET, path, role: Role::Read, query, patience: PATIENCE, to }
+    Route { method: Method::GET, path, role: Some(Role::Read), query, patience: PATIENCE, to }
+}
+
+/// For the browsers of anybody.
+const fn open(method: Method, path: &'static str, to: To) -> Route {
+    Route { method, path, role: None, query: &[], patience: PATIENCE, to }
 }
 
 const fn write(
@@ -86,7 +96,7 @@ const fn write(
     query: &'static [&'static str],
     to: To,
 ) -> Route {
-    Route { method, path, role, query, patience: PATIENCE, to }
+    Route { method, path, role: Some(role), query, patience: PATIENCE, to }
 }
 
 impl Route {

@@ -80,7 +80,7 @@ fn client(name: &str, text: &str) -> Result<IpAddr, Problem> {
 }
 
 /// The answer of the keeper, once it comes.
-async fn answered<T: Serialize>(
+pub(super) async fn answered<T: Serialize>(
     patience: Duration,
     asked: Result<oneshot::Receiver<T>, Unheard>,
 ) -> Result<Response<Payload>, Problem> {

@@ -1,5 +1,6 @@
 //! The API against a stand-in for the node, over real connections.
 
+mod beacon;
 mod description;
 mod loads;
 mod samples;
@@ -277,7 +278,8 @@ async fn heartbeats_need_no_body() {
 #[tokio::test]
 async fn nothing_changes_without_a_token_whose_role_suffices() {
     let stage = Stage::new();
-    for route in ROUTES.iter().filter(|route| !route.only_reads()) {
+    let of_tokens = ROUTES.iter().filter(|route| route.role.is_some());
+    for route in of_tokens.filter(|route| !route.only_reads()) {
         let path = route.path.replace("{target…}", "us-east").replace(['{', '}'], "");
         let ask = || stage.ask(route.method.clone(), &path);
         let refused = ask().send().await.unwrap();

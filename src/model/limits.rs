@@ -402,3 +402,61 @@ pub const LOAD_CROWD_STEPS: usize = 32;
 /// Tables of cutoffs that are remembered as published; past that the oldest are put together.
 /// At one each reading of 5 s they reach back over a TTL of two minutes.
 pub const LOAD_PAST: usize = 32;
+
+/// Regions that a browser measures; more is an error. Each costs it four small fetches, one
+/// after the other.
+pub const BEACON_REGIONS: usize = 32;
+
+/// Octets of what a browser reports; more is answered with 413. All regions fit.
+pub const BEACON_BODY: usize = 4096;
+
+/// Reports of browsers that a client prefix may send at once; past that it gets one per
+/// [`BEACON_PAUSE`], and 429. An office that comes to work opens so many pages in a moment.
+pub const BEACON_BURST: u32 = 10;
+
+/// From one report of browsers of a client prefix to the next, once it sent
+/// [`BEACON_BURST`]; more often is answered with 429. All of them are one source, for which one
+/// a minute would do.
+pub const BEACON_PAUSE: Duration = Duration::from_secs(6);
+
+/// Client prefixes of which it is remembered how often browsers reported; past that the one that
+/// was quiet longest is forgotten.
+pub const BEACON_PREFIXES: usize = 4096;
+
+/// Hosts to which a node measures round trips; more is an error. At the shortest interval that
+/// is a thousand measurements a second.
+pub const LANDMARKS: usize = 10_000;
+
+/// How often each of them may be measured; else is an error. More often would be a load for
+/// somebody else, and more seldom no news.
+pub const LANDMARK_INTERVAL: [Duration; 2] =
+    [Duration::from_secs(10), Duration::from_secs(24 * 3600)];
+
+/// Measurements under way at a time; past that one waits for another to end. Each has a socket.
+pub const LANDMARKS_IN_FLIGHT: usize = 256;
+
+/// Octets of one line of a log that is followed; a longer one is passed over, and counted. A
+/// request line of the length that load balancers take, with all else that is logged, fits.
+pub const REPORT_LINE: usize = 64 * 1024;
+
+/// Octets of a log that are read at a time; the rest waits for the next look. At five looks a
+/// second it is 20 MB a second, a hundred thousand requests.
+pub const REPORT_READ: usize = 4 * 1024 * 1024;
+
+/// Logs that one process follows; more is an error. Each is looked at five times a second.
+pub const REPORT_LOGS: usize = 16;
+
+/// Client prefixes of which samples are gathered before they are sent; with as many they are
+/// sent at once. Half of what a batch may have.
+pub const REPORT_PREFIXES: usize = 5000;
+
+/// Hosts of one prefix that count between two batches; further ones are passed over. Of so many
+/// seven may lie before the median is theirs.
+pub const REPORT_HOSTS: usize = 16;
+
+/// Batches that wait for a node that is away; past that the oldest is dropped, and counted. At
+/// one every five seconds those of five minutes, and at the most some 30 MB.
+pub const REPORT_QUEUE: usize = 60;
+
+/// Nodes that one process reports to; more is an error. Each has a task.
+pub const REPORT_NODES: usize = 64;

@@ -16,6 +16,7 @@ mod admin;
 mod capacity;
 mod coordinates;
 mod diagnostic;
+mod landmark;
 mod load;
 mod maintenance;
 mod min_regions;
@@ -34,6 +35,7 @@ pub use admin::{AdminState, AdminTarget};
 pub use capacity::Capacity;
 pub use coordinates::Coordinates;
 pub use diagnostic::{Code, Diagnostic, Label, Severity, SourceId, Sources, Span};
+pub use landmark::Landmark;
 pub use load::{
     HaProxyField, LoadFormat, LoadFrom, LoadLogin, LoadSource, LoadTls, NginxField, RegionLoad,
 };

@@ -64,6 +64,11 @@ async fn addresses(host: &ProbeHost, stage: &Stage) -> Result<Vec<IpAddr>, Fault
 }
 
 impl Found {
+    /// An address that nobody looked up.
+    pub(super) const fn of(address: IpAddr) -> Self {
+        Self { first: address, others: Vec::new() }
+    }
+
     /// The first of them.
     pub(super) const fn first(&self) -> IpAddr {
         self.first

@@ -7,6 +7,8 @@
 //!   Schedule ──────────► run ──────────────────────────► Report
 //!     ▲  phases spread    │   http tls tcp icmp dns       (bounded: the prober
 //!     └───────────────────┘   grpc exec; push by API       waits, never drops)
+//!
+//!   Landmarks ──► Gauge ──► Sighting: how far hosts are that stand for clients
 //! ```
 //!
 //! One thread, one current-thread runtime, no task per probe: probes are futures
@@ -38,6 +40,7 @@ mod dns;
 mod exec;
 mod expect;
 mod failure;
+mod gauge;
 mod grpc;
 mod http;
 mod icmp;
@@ -51,6 +54,9 @@ mod tls;
 mod tests;
 
 pub use allowed::Allowed;
+pub use gauge::Gauge;
+pub use gauge::Landmarks;
+pub use gauge::Sighting;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

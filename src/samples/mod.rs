@@ -57,4 +57,5 @@ pub use published::Sizes;
 pub use reason::Reason;
 pub use site::Site;
 
+pub use crate::latency::ClientPrefix;
 pub use crate::latency::SourceId;

@@ -18,8 +18,9 @@ const FLOORS: &[&[&str]] = &[
     // nor `cli`, which wires.
     &["snapshot", "store"],
     // Nor are `samples`, which has a thread and a file, and `meters`, which asks balancers: the
-    // pure `latency` and `load` must not, and `control` feeds both.
-    &["engine", "meters", "responder", "samples"],
+    // pure `latency` and `load` must not, and `control` feeds both. `reporter` reads logs of
+    // others; `cli` sends what comes of it.
+    &["engine", "meters", "reporter", "responder", "samples"],
     &["cluster", "control", "prober", "server"],
     &["cli"],
 ];
@@ -41,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["health", "model", "snapshot", "steer"]),
     ("cluster", &["config", "engine", "health", "model", "tasks"]),
     ("meters", &["model", "tasks"]),
+    ("reporter", &["latency", "model"]),
     ("samples", &["geo", "latency", "model", "store", "tasks"]),
     (
         "control",
@@ -62,6 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "meters",
             "model",
             "prober",
+            "reporter",
             "responder",
             "samples",
             "server",

@@ -98,6 +98,25 @@ fn what_is_imported_is_shown_exported_and_outlives_a_restart() {
 }
 
 #[test]
+fn a_matrix_is_imported_cell_by_cell() {
+    let (node, _) = start(&["us", "eu"]);
+    node.ground.write(
+        "matrix.csv",
+        "client,us,eu,mars\n203.0.113.0/24,91.5,23.4,\n198.51.100.7,,fast,\n192.0.2.1,20,,5\n",
+    );
+    let done = run(&node, "latency import matrix.csv");
+    assert_eq!(
+        done.shown(),
+        "taken 3, refused 2\n--- stderr\n\
+         matrix.csv:3: eu: expected a number of milliseconds, found \"fast\"\n\
+         matrix.csv:4: unknown-region, found \"mars\"\n--- exit 1"
+    );
+    let exported = exported(&node);
+    assert_eq!(exported.lines().count(), 4, "{exported}");
+    assert!(exported.contains("\n203.0.113.0/24,eu,23"), "{exported}");
+}
+
+#[test]
 fn a_reload_keeps_what_is_known_of_the_regions_that_stay() {
     let (node, head) = start(&["us", "eu", "ap"]);
     node.ground.write("samples.csv", csv());

@@ -149,7 +149,8 @@ pub(in crate::cli) enum Latency {
     /// Report what is in a file; lines that can't be taken are named, the others are taken.
     Import {
         /// Comma-separated values: a header with client, region, rtt_ms and, if it likes, at
-        /// (RFC 3339); then a sample a line.
+        /// (RFC 3339), then a sample a line; or a matrix: a header with client and the names of
+        /// regions, then milliseconds, or nothing, in each column.
         file: PathBuf,
         #[command(flatten)]
         configured: Configured,

@@ -5,12 +5,12 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use crate::cli::Exit;
 use crate::cli::api::Api;
 use crate::cli::api::Failure;
 use crate::cli::latency::PATH;
+use crate::cli::latency::Refused;
+use crate::cli::latency::Taken;
 use crate::cli::latency::table::Columns;
 use crate::cli::output::complain;
 use crate::cli::output::plain;
@@ -19,21 +19,6 @@ use crate::model::limits;
 
 /// Refused lines that are named; the rest is counted.
 const NAMED: usize = 1000;
-
-/// What the node made of a batch.
-#[derive(Debug, Deserialize)]
-struct Taken {
-    taken: usize,
-    refused: Vec<Refused>,
-    refused_total: usize,
-}
-
-#[derive(Debug, Deserialize)]
-struct Refused {
-    line: usize,
-    reason: String,
-    found: String,
-}
 
 /// An import under way.
 struct Import<'a> {
@@ -76,12 +61,14 @@ pub(super) async fn run(api: &Api, path: &Path) -> Result<Exit, Failure> {
         if line.trim().is_empty() {
             continue;
         }
-        match columns.json(&line) {
-            Ok(json) if json.len() >= limits::LATENCY_BATCH => {
-                import.refuse(number, "it is longer than a batch may be");
+        for json in columns.json(&line) {
+            match json {
+                Ok(json) if json.len() >= limits::LATENCY_BATCH => {
+                    import.refuse(number, "it is longer than a batch may be");
+                }
+                Ok(json) => import.add(number, &json).await?,
+                Err(why) => import.refuse(number, &why),
             }
-            Ok(json) => import.add(number, &json).await?,
-            Err(why) => import.refuse(number, &why),
         }
     }
     import.send().await?;

@@ -22,7 +22,23 @@ use crate::cli::output::show_more;
 use crate::cli::output::span;
 
 /// Where all of this is in the API.
-const PATH: &str = "/api/v1/latency";
+pub(super) const PATH: &str = "/api/v1/latency";
+
+/// What a node made of a batch.
+#[derive(Debug, Deserialize)]
+pub(super) struct Taken {
+    pub(super) taken: usize,
+    pub(super) refused: Vec<Refused>,
+    pub(super) refused_total: usize,
+}
+
+/// A line that it did not take.
+#[derive(Debug, Deserialize)]
+pub(super) struct Refused {
+    pub(super) line: usize,
+    pub(super) reason: String,
+    pub(super) found: String,
+}
 
 /// What a node knows, as far as it is printed.
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,5 @@
-//! Samples as comma-separated values (RFC 4180): a header, then one a line.
+//! Samples as comma-separated values (RFC 4180): a header, then one a line, or as a matrix with
+//! a column per region.
 
 use serde_json::json;
 
@@ -19,11 +20,11 @@ pub(super) fn row(fields: [&str; 4]) -> String {
 
 /// Where in a line the fields are.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Columns {
-    client: usize,
-    region: usize,
-    rtt_ms: usize,
-    at: Option<usize>,
+pub(super) enum Columns {
+    /// One sample a line.
+    Long { client: usize, region: usize, rtt_ms: usize, at: Option<usize> },
+    /// The client first, then a sample for each of these regions, or nothing.
+    Matrix(Vec<String>),
 }
 
 impl Columns {
@@ -35,41 +36,73 @@ impl Columns {
     pub(super) fn read(header: &str) -> Result<Self, String> {
         // What spreadsheets put before everything else.
         let names = split(header.trim_start_matches('\u{feff}'))?;
-        let find = |name: &str| names.iter().position(|found| found.trim() == name);
-        let needed = |name: &str| {
-            let line = header.trim();
-            find(name).ok_or_else(|| {
-                format!("expected a header such as `client,region,rtt_ms,at`, found {line:?}")
-            })
-        };
-        Ok(Self {
-            client: needed("client")?,
-            region: needed("region")?,
-            rtt_ms: needed("rtt_ms")?,
-            at: find("at"),
-        })
+        let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+        let find = |name: &str| names.iter().position(|found| *found == name);
+        if let (Some(client), Some(region), Some(rtt_ms)) =
+            (find("client"), find("region"), find("rtt_ms"))
+        {
+            return Ok(Self::Long { client, region, rtt_ms, at: find("at") });
+        }
+        match names.split_first() {
+            // One of these alone is a column that was forgotten, and no region.
+            Some((&("client" | ""), regions))
+                if !regions.is_empty()
+                    && regions.iter().all(|name| !matches!(*name, "" | "region" | "rtt_ms")) =>
+            {
+                Ok(Self::Matrix(regions.iter().map(|name| (*name).to_owned()).collect()))
+            }
+            _ => Err(format!(
+                "expected a header such as `client,region,rtt_ms,at`, or `client` and the names of \
+                 regions, found {:?}",
+                header.trim()
+            )),
+        }
     }
 
-    /// A line as the API takes it.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it, if it can't be sent at all; the rest is for the node to judge.
-    pub(super) fn json(&self, line: &str) -> Result<String, String> {
-        let fields = split(line)?;
+    /// The samples of a line as the API takes them; what is wrong with one, if it can't be sent
+    /// at all. The rest is for the node to judge.
+    pub(super) fn json(&self, line: &str) -> Vec<Result<String, String>> {
+        let fields = match split(line) {
+            Ok(fields) => fields,
+            Err(why) => return vec![Err(why)],
+        };
         let field = |at: usize| fields.get(at).map(|field| field.trim()).unwrap_or_default();
-        let (client, region, rtt) = (field(self.client), field(self.region), field(self.rtt_ms));
-        let rtt_ms: f64 =
-            rtt.parse().ok().filter(|ms: &f64| ms.is_finite()).ok_or_else(|| {
-                format!("rtt_ms: expected a number of milliseconds, found {rtt:?}")
-            })?;
-        let mut json = json!({ "client": client, "region": region, "rtt_ms": rtt_ms });
-        let at = self.at.map(field).filter(|at| !at.is_empty());
-        if let (Some(at), Some(members)) = (at, json.as_object_mut()) {
-            members.insert("at".to_owned(), at.into());
+        match self {
+            Self::Long { client, region, rtt_ms, at } => {
+                let at = at.map(field).filter(|at| !at.is_empty());
+                vec![sample(field(*client), field(*region), "rtt_ms", field(*rtt_ms), at)]
+            }
+            Self::Matrix(regions) if fields.len() > regions.len() + 1 => {
+                let (expected, found) = (regions.len() + 1, fields.len());
+                vec![Err(format!("expected at most {expected} fields, found {found}"))]
+            }
+            Self::Matrix(regions) => {
+                let cells = regions.iter().zip(fields.iter().skip(1).map(|cell| cell.trim()));
+                let measured = cells.filter(|(_, cell)| !cell.is_empty());
+                measured
+                    .map(|(region, cell)| sample(field(0), region, region, cell, None))
+                    .collect()
+            }
         }
-        Ok(json.to_string())
     }
+}
+
+/// One sample, whose round trip stands in a column of this name.
+fn sample(
+    client: &str,
+    region: &str,
+    column: &str,
+    rtt: &str,
+    at: Option<&str>,
+) -> Result<String, String> {
+    let ms = rtt.parse().ok().filter(|ms: &f64| ms.is_finite());
+    let ms =
+        ms.ok_or_else(|| format!("{column}: expected a number of milliseconds, found {rtt:?}"))?;
+    let mut json = json!({ "client": client, "region": region, "rtt_ms": ms });
+    if let (Some(at), Some(members)) = (at, json.as_object_mut()) {
+        members.insert("at".to_owned(), at.into());
+    }
+    Ok(json.to_string())
 }
 
 /// The fields of a line. Quotes may be around a field, and a quote in it is two; a field that
@@ -100,12 +133,15 @@ mod tests {
 
     #[test]
     fn a_header_names_the_columns_in_any_order() {
-        let columns = |at| Ok(Columns { client: 0, region: 1, rtt_ms: 2, at });
+        let columns = |at| Ok(Columns::Long { client: 0, region: 1, rtt_ms: 2, at });
         assert_eq!(Columns::read(HEADER), columns(Some(3)));
         assert_eq!(Columns::read("\u{feff}client, region ,\"rtt_ms\"\r\n"), columns(None));
-        let other = Columns { client: 2, region: 3, rtt_ms: 0, at: None };
+        let other = Columns::Long { client: 2, region: 3, rtt_ms: 0, at: None };
         assert_eq!(Columns::read("rtt_ms,note,client,region"), Ok(other));
-        for header in ["", "192.0.2.1,eu,20", "client,region", "client,region,rtt"] {
+        let matrix = Columns::Matrix(vec!["us".to_owned(), "eu".to_owned()]);
+        assert_eq!(Columns::read("client, us,\"eu\"\n").as_ref(), Ok(&matrix));
+        assert_eq!(Columns::read(",us,eu"), Ok(matrix));
+        for header in ["", "client", "192.0.2.1,eu,20", "client,region", "client,region,rtt"] {
             assert!(Columns::read(header).unwrap_err().contains("client,region,rtt_ms,at"));
         }
     }
@@ -130,12 +166,32 @@ mod tests {
             ("192.0.2.1,eu,fast", Err("found \"fast\"")),
             ("192.0.2.1,\"eu,3", Err("a quote is not closed")),
         ] {
-            match (columns.json(line), expected) {
+            match (columns.json(line).remove(0), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected),
                 (Err(found), Err(expected)) => assert!(found.contains(expected), "{found}"),
                 (found, _) => panic!("{line:?}: {found:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_row_of_a_matrix_is_a_sample_for_each_region_that_was_measured() {
+        let columns = Columns::read("client,us,eu,ap").unwrap();
+        let sent = |line| -> Vec<String> {
+            columns.json(line).into_iter().map(|json| json.unwrap_or_else(|why| why)).collect()
+        };
+        let row = [
+            r#"{"client":"192.0.2.0/24","region":"us","rtt_ms":90.5}"#,
+            r#"{"client":"192.0.2.0/24","region":"ap","rtt_ms":181.0}"#,
+        ];
+        assert_eq!(sent("192.0.2.0/24, 90.5,,181\r\n"), row);
+        assert_eq!(sent("192.0.2.0/24,90.5"), row[..1]);
+        assert_eq!(sent("192.0.2.0/24"), [""; 0]);
+        let wrong = sent("192.0.2.0/24,,fast,181");
+        assert_eq!(wrong[0], "eu: expected a number of milliseconds, found \"fast\"");
+        assert_eq!(wrong.len(), 2);
+        assert_eq!(sent("192.0.2.0/24,1,2,3,4"), ["expected at most 4 fields, found 5"]);
+        assert_eq!(sent("\"192.0.2.0/24"), ["a quote is not closed"]);
     }
 
     #[test]

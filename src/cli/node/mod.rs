@@ -39,10 +39,12 @@ use tokio::time::sleep_until;
 use crate::cli::chain;
 use crate::cli::explain::Recipe;
 use crate::cli::identity::Identity;
+use crate::cli::measured::Measured;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::learning::Learning;
 use crate::cli::node::office::Office;
 use crate::cli::node::office::keep_samples;
+use crate::cli::node::office::measure_for;
 use crate::cli::node::office::open_store;
 pub(super) use crate::cli::node::prepared::Learned;
 use crate::cli::node::prepared::ORDERS;
@@ -105,6 +107,7 @@ pub(super) struct Node {
     helm: Helm,
     server: Server,
     prober: Prober,
+    measured: Measured,
     office: Office,
     learning: Learning,
     recipe: Arc<Recipe>,
@@ -143,21 +146,12 @@ impl Node {
         tasks: Tasks,
     ) -> Result<Self, String> {
         let notify = Notify::from_environment();
-        let Prepared {
-            plan,
-            server,
-            control,
-            hooks,
-            state,
-            cluster,
-            latency,
-            published,
-            recipe,
-            seen,
-        } = prepared;
+        let Prepared { plan, server, control, hooks, measure, state, .. } = prepared;
+        let Prepared { cluster, latency, published, recipe, seen, .. } = prepared;
         let folder = state::folder(state.as_deref(), path);
         let (store, saved) = open_store(&folder, &tasks);
         let keeper = keep_samples(&plan.regions, &store, &tasks)?;
+        let measured = measure_for(&keeper, &measure, &plan.node.name, &tasks)?;
         let shelf = store.shelf(ORDERS, limits::LATENCY_ORDERS_FILE);
         let mut learning = Learning::new(published, latency, keeper.clone(), shelf);
         let node = plan.node.name.clone();
@@ -202,6 +196,7 @@ impl Node {
             helm,
             server,
             prober,
+            measured,
             office,
             learning,
             recipe,

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::chain;
+use crate::cli::measured::Measured;
 use crate::cli::node::helm::Helm;
 use crate::cli::traffic;
 use crate::config;
@@ -23,8 +24,10 @@ use crate::engine::Saved;
 use crate::meters::Meters;
 use crate::model::Region;
 use crate::model::limits;
+use crate::reporter::Batch;
 use crate::samples::Keeper;
 use crate::samples::Site;
+use crate::samples::SourceId;
 use crate::server::Server;
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -73,6 +76,23 @@ pub(super) fn keep_samples(
 ) -> Result<Keeper, String> {
     let shelf = store.shelf("latency.bin", limits::LATENCY_FILE);
     Keeper::start(Site::all(regions), Some(shelf), tasks).map_err(|error| chain(&error))
+}
+
+/// Starts to measure what this node is to, for its own keeper. It is one source.
+///
+/// # Errors
+///
+/// One line, if there is no thread to be had.
+pub(super) fn measure_for(
+    keeper: &Keeper,
+    measure: &config::Measure,
+    node: &str,
+    tasks: &Tasks,
+) -> Result<Measured, String> {
+    let (keeper, source) = (keeper.clone(), SourceId::of(format!("node {node}").as_bytes()));
+    // If the keeper has no room, which it counts, the next interval brings another.
+    let tell = move |batch: Batch| drop(keeper.take(batch.lines.as_bytes().to_vec(), source));
+    Measured::start(measure, node, tell, tasks).map_err(|error| chain(&error))
 }
 
 /// A runtime on a thread of its own, for as long as the node runs.
@@ -135,6 +155,7 @@ impl Office {
         let entered = office.runtime.enter();
         let started = Control::start(listener, tokens, requests, notices, traffic, intake, tasks);
         let started = started.map_err(|error| chain(&error))?;
+        started.set_beacon(control.beacon.clone());
         tracing::info!(address = %started.address(), "control API");
         drop(entered);
         office.control = Some(started);
@@ -159,7 +180,10 @@ impl Office {
     /// Takes what a reload says of tokens and hooks.
     pub(super) fn renew(&mut self, control: &config::Control, hooks: &[config::Hook]) {
         let tokens = self.tokens(control);
-        self.control.iter().for_each(|running| running.set_tokens(tokens.clone()));
+        if let Some(running) = &self.control {
+            running.set_tokens(tokens);
+            running.set_beacon(control.beacon.clone());
+        }
         let _entered = self.runtime.enter();
         if let Err(error) = self.hooks.renew(hooks) {
             tracing::error!("{}", chain(&error));

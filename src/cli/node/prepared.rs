@@ -36,6 +36,8 @@ pub(in crate::cli) struct Prepared {
     pub(super) control: config::Control,
     /// Who is told of what happens.
     pub(super) hooks: Vec<config::Hook>,
+    /// What nodes measure.
+    pub(super) measure: config::Measure,
     /// What survives a restart, where the configuration says it.
     pub(super) state: Option<PathBuf>,
     /// With whom all is shared.
@@ -158,6 +160,7 @@ fn compile(
     let (server, hooks, state) =
         (config.server.clone(), config.hooks.clone(), config.state.clone());
     let (min_regions, latency) = (control.min_regions, config.latency);
+    let measure = config.measure.clone();
     let (vantages, cluster) = (config.vantages.clone(), config.cluster.clone());
     let cluster = cluster.unwrap_or_default();
     let node =
@@ -176,8 +179,19 @@ fn compile(
         node,
     };
     let published = Arc::default();
-    let prepared =
-        Prepared { plan, server, control, hooks, state, cluster, latency, published, recipe, seen };
+    let prepared = Prepared {
+        plan,
+        server,
+        control,
+        hooks,
+        measure,
+        state,
+        cluster,
+        latency,
+        published,
+        recipe,
+        seen,
+    };
     Ok((prepared, warnings))
 }
 

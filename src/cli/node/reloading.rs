@@ -183,7 +183,7 @@ impl Node {
 
     /// Publishes by one swap, then follows with addresses. Returns how often it did.
     async fn take(&mut self, prepared: Prepared) -> u64 {
-        let Prepared { mut plan, server, control, hooks, cluster, .. } = prepared;
+        let Prepared { mut plan, server, control, hooks, measure, cluster, .. } = prepared;
         let Prepared { latency, published, recipe, seen, .. } = prepared;
         if cluster != self.cluster || plan.node != self.me {
             tracing::warn!("what changed in [cluster] is taken when the node starts again");
@@ -193,6 +193,7 @@ impl Node {
         let handed = hand_over(&plan, &self.cluster);
         self.office.set_regions(&plan.regions);
         self.helm.reconfigure(plan, handed);
+        self.measured.replace(&measure);
         self.office.renew(&control, &hooks);
         self.learning.renew(latency);
         // What was learnt meanwhile is not in the maps yet.

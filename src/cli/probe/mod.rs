@@ -22,7 +22,10 @@ use crate::cli::Exit;
 use crate::cli::arguments::Probe;
 use crate::cli::chain;
 use crate::cli::clock::Clock;
+use crate::cli::follow;
 use crate::cli::identity::Identity;
+use crate::cli::mail::Mail;
+use crate::cli::measured::Measured;
 use crate::cli::notices;
 use crate::cli::probe::source::Source;
 use crate::cli::probe::source::Targets;
@@ -33,12 +36,14 @@ use crate::cluster::Link;
 use crate::cluster::News;
 use crate::cluster::Session;
 use crate::config::Cluster;
+use crate::config::Measure;
 use crate::engine::Event;
 use crate::engine::Node;
 use crate::engine::Outpost;
 use crate::health::Report;
 use crate::model::limits;
 use crate::prober::Prober;
+use crate::reporter::Batch;
 use crate::server::Notify;
 use crate::tasks::Stopped;
 use crate::tasks::Tasks;
@@ -81,6 +86,24 @@ pub(super) fn run(options: &Probe) -> Exit {
     })
 }
 
+/// Starts to measure what this prober is to, for the nodes that the command line names.
+fn measure(
+    options: &Probe,
+    measure: &Measure,
+    name: &str,
+    tasks: &Tasks,
+) -> Result<Measured, String> {
+    let apis = if options.follow.to.is_empty() { Ok(Vec::new()) } else { follow::apis(options) };
+    let apis = apis.map_err(|failure| failure.why().to_owned())?;
+    if apis.is_empty() && measure.region_of(name).is_some() {
+        tracing::warn!("nobody is told what [measure] finds: name nodes with --to");
+    }
+    let mails = apis.into_iter().map(|api| Mail::start(api, tasks)).collect::<Result<Vec<_>, _>>();
+    let mails = mails.map_err(|error| chain(&error))?;
+    let tell = move |batch: Batch| mails.iter().for_each(|mail| mail.post(batch.clone()));
+    Measured::start(measure, name, tell, tasks).map_err(|error| chain(&error))
+}
+
 /// A prober that runs.
 struct Station {
     source: Source,
@@ -89,6 +112,7 @@ struct Station {
     /// The last time that was told.
     last: Timestamp,
     prober: Prober,
+    measured: Measured,
     reports: mpsc::Receiver<Report>,
     session: Session,
     link: Link,
@@ -116,10 +140,22 @@ impl Station {
         let (report, reports) = mpsc::channel(REPORTS);
         let (link, news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
         let prober = Prober::start(targets.plan(), report, &tasks).map_err(|e| chain(&e))?;
+        let measured = measure(options, &targets.measure, &node.name, &tasks)?;
         let outpost = Outpost::new(node, now);
         let session = Session::default();
-        let mut station =
-            Self { source, outpost, clock, last: now, prober, reports, session, link, news, tasks };
+        let mut station = Self {
+            source,
+            outpost,
+            clock,
+            last: now,
+            prober,
+            measured,
+            reports,
+            session,
+            link,
+            news,
+            tasks,
+        };
         station.take(targets);
         Ok(station)
     }
@@ -175,6 +211,7 @@ impl Station {
     fn take(&mut self, targets: Targets) {
         let now = self.now();
         self.prober.replace(targets.plan());
+        self.measured.replace(&targets.measure);
         tracing::info!(checks = targets.checks.len(), "probing");
         self.outpost.reconfigure(targets.checks, &targets.monitors, now);
         self.step([]);

@@ -20,6 +20,7 @@ use crate::cluster::News;
 use crate::config::Cluster;
 use crate::config::Config;
 use crate::config::Login;
+use crate::config::Measure;
 use crate::health::Check;
 use crate::health::Handed;
 use crate::health::Unreadable;
@@ -35,13 +36,14 @@ use crate::tasks::Tasks;
 pub(super) struct Targets {
     pub(super) checks: Vec<Check>,
     pub(super) monitors: Vec<Monitor>,
+    pub(super) measure: Measure,
     allowed: Allowed,
 }
 
 impl Targets {
     fn of(config: Config) -> Self {
-        let (checks, monitors) = (config.checks.all, config.monitors);
-        Self { checks, monitors, allowed: Allowed::everything() }
+        let (checks, monitors, measure) = (config.checks.all, config.monitors, config.measure);
+        Self { checks, monitors, measure, allowed: Allowed::everything() }
     }
 
     pub(super) fn plan(&self) -> prober::Plan {
@@ -90,6 +92,7 @@ impl Source {
             let targets = Targets {
                 checks: Vec::new(),
                 monitors: Vec::new(),
+                measure: Measure::default(),
                 allowed: Allowed::nets(Vec::new()),
             };
             let others = Others { allow, read: Arc::from([]), reading: None, next: None };
@@ -200,7 +203,8 @@ impl Others {
             true => Allowed::endpoints(&handed),
             false => Allowed::nets(self.allow.clone()),
         };
-        Targets { checks: handed.checks, monitors: handed.monitors, allowed }
+        let (checks, monitors) = (handed.checks, handed.monitors);
+        Targets { checks, monitors, measure: Measure::default(), allowed }
     }
 }
 

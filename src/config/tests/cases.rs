@@ -98,9 +98,24 @@ const CASES: &[(&str, &str, &str)] = &[
         "[server]\nnsid = \"0123456789012345678901234567890123456789012345678901234567890123456789\"\n",
     ),
     // The control API and hooks.
+    (
+        "beacon-url",
+        "",
+        "[control.beacon]\nurls = { us = \"us.example.com/rtt\", mars = \"https://mars.example/\" }\n",
+    ),
     ("hook-command", "", "[hook.chat]\ncommand = [\"notify-send\", \"dns\"]\n"),
     ("hook-target", "", "[hook.chat]\nevents = [\"pool\"]\n"),
     ("hook-url", "", "[hook.chat]\nurl = \"chat.example.com/hook\"\n"),
+    (
+        "measure-address",
+        "",
+        "[measure]\nfrom = { ams = \"eu\" }\nhosts = [\"lb.example.com:443\"]\n",
+    ),
+    (
+        "measure-client",
+        "",
+        "[measure]\nfrom = { ams = \"eu\", nyc = \"usa\" }\nhosts = [\"192.0.2.1\", { address = \"198.51.100.1:443\", client = \"198.51.0.0/16\" }]\n",
+    ),
     ("min-regions", "", "[control]\nmin-regions = \"half\"\n"),
     ("token-hash", "", "[control.tokens]\nci = { role = \"read\", sha256 = \"secret\" }\n"),
     ("token-role", "", "[control.tokens]\nci = { role = \"admin\", file = \"tokens/ci\" }\n"),

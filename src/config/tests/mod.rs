@@ -6,6 +6,7 @@ mod folder;
 mod loads;
 mod maintenance;
 mod monitors;
+mod sources;
 
 use std::collections::BTreeSet;
 use std::fs;

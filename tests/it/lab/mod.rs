@@ -19,11 +19,13 @@
 //! [`Lab::build`].
 
 mod balancer;
+mod distant;
 mod eavesdropper;
 mod fleet;
 mod load;
 mod namespace;
 
+pub(crate) use distant::Distant;
 pub(crate) use eavesdropper::Eavesdropper;
 pub(crate) use fleet::Fleet;
 pub(crate) use load::Load;
@@ -204,6 +206,12 @@ fn path() -> String {
 /// Waits for something, which must come before the deadline; returns how long it took.
 pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) -> Duration {
     waited(is_so).unwrap_or_else(|| panic!("it does not happen: {what}"))
+}
+
+/// The same; `told` is what to say if it does not come.
+pub(crate) fn patiently(what: &str, told: impl Fn() -> String, is_so: impl FnMut() -> bool) {
+    let came = waited(is_so);
+    assert!(came.is_some(), "it does not happen: {what}\n{}", told());
 }
 
 /// Waits for something; returns how long it took, if it came before the deadline.
