@@ -69,6 +69,7 @@
 //! | 5 | [`engine`] | the single writer of all that changes: events in, effects out |
 //! | 5 | [`meters`] | how loaded regions are, as their balancers say or the API is told |
 //! | 5 | [`reporter`] | round trips that load balancers log: read, thinned, waiting for nodes |
+//! | 5 | [`spill`] | what loads of regions come to: a plan on a thread of its own, shares for all |
 //! | 5 | [`samples`] | round trips as they are reported: read, kept in the table, on disk |
 //! | 6 | [`cluster`] | what nodes share: opaque values by key, in this process or through NATS |
 //! | 6 | [`control`] | the HTTP API, metrics, hooks |
@@ -92,8 +93,7 @@
 //!
 //! # Not here
 //!
-//! This version has a planner of load that nobody asks yet; no DNSSEC signing, no zone transfers, no
-//! encrypted transports. Where the configuration has keys for them, they are checked, and
+//! This version has no DNSSEC signing, no zone transfers, no encrypted transports. Where the configuration has keys for them, they are checked, and
 //! [`manual::configuration`] says that they do nothing yet.
 //!
 //! # Start with
@@ -122,6 +122,7 @@ pub mod responder;
 pub mod samples;
 pub mod server;
 pub mod snapshot;
+pub mod spill;
 pub mod steer;
 pub mod store;
 pub mod tasks;

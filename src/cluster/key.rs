@@ -13,6 +13,8 @@ pub enum Key {
     Admin(String),
     /// What the checks of a configuration are, by the digest of that configuration.
     Checks(u64),
+    /// What somebody told of a region's load, by its name.
+    Load(String),
     /// The monitors of all.
     Monitors,
     /// What a node says of itself, by its name.
@@ -23,6 +25,8 @@ pub enum Key {
     Orders(u16),
     /// Some of what a node was told of round trips lately: its name, and which of its values.
     Samples(String, u8),
+    /// Whom regions refuse since they are full.
+    Shares,
 }
 
 /// Where values of one kind are kept: a bucket each, since a bucket has one kind of storage.
@@ -39,7 +43,12 @@ impl Key {
     pub const fn shelf(&self) -> Shelf {
         match self {
             Self::Admin(_) | Self::Monitors | Self::Orders(_) => Shelf::Kept,
-            Self::Checks(_) | Self::Node(_) | Self::Opinions(_) | Self::Samples(..) => Shelf::Live,
+            Self::Checks(_)
+            | Self::Load(_)
+            | Self::Node(_)
+            | Self::Opinions(_)
+            | Self::Samples(..)
+            | Self::Shares => Shelf::Live,
         }
     }
 
@@ -50,7 +59,7 @@ impl Key {
             Self::Monitors => 1,
             Self::Opinions(_) => 2,
             Self::Node(_) => 3,
-            Self::Checks(_) => 4,
+            Self::Checks(_) | Self::Load(_) | Self::Shares => 4,
             Self::Orders(_) => 5,
             Self::Samples(..) => 6,
         }
@@ -60,8 +69,10 @@ impl Key {
     pub fn parse(text: &str) -> Option<Self> {
         let key = match text.split_once('.') {
             None if text == "monitors" => Self::Monitors,
+            None if text == "shares" => Self::Shares,
             Some(("admin", target)) => Self::Admin(decode(target)?),
             Some(("checks", digest)) => Self::Checks(u64::from_str_radix(digest, 16).ok()?),
+            Some(("load", region)) => Self::Load(decode(region)?),
             Some(("nodes", name)) => Self::Node(decode(name)?),
             Some(("opinions", name)) => Self::Opinions(decode(name)?),
             Some(("orders", part)) => Self::Orders(part.parse().ok()?),
@@ -79,10 +90,11 @@ impl Key {
     pub fn is_sound(&self) -> bool {
         let is_named = match self {
             Self::Admin(name)
+            | Self::Load(name)
             | Self::Node(name)
             | Self::Opinions(name)
             | Self::Samples(name, _) => !name.is_empty(),
-            Self::Checks(_) | Self::Monitors | Self::Orders(_) => true,
+            Self::Checks(_) | Self::Monitors | Self::Orders(_) | Self::Shares => true,
         };
         is_named && self.to_string().len() <= limits::SHARED_KEY
     }
@@ -93,11 +105,13 @@ impl fmt::Display for Key {
         match self {
             Self::Admin(target) => write!(f, "admin.{}", Encoded(target)),
             Self::Checks(digest) => write!(f, "checks.{digest:016x}"),
+            Self::Load(region) => write!(f, "load.{}", Encoded(region)),
             Self::Monitors => f.write_str("monitors"),
             Self::Node(name) => write!(f, "nodes.{}", Encoded(name)),
             Self::Opinions(name) => write!(f, "opinions.{}", Encoded(name)),
             Self::Orders(part) => write!(f, "orders.{part}"),
             Self::Samples(name, slot) => write!(f, "samples.{}.{slot}", Encoded(name)),
+            Self::Shares => f.write_str("shares"),
         }
     }
 }
@@ -168,6 +182,8 @@ mod tests {
             name().prop_map(Key::Admin),
             any::<u64>().prop_map(Key::Checks),
             Just(Key::Monitors),
+            Just(Key::Shares),
+            name().prop_map(Key::Load),
             name().prop_map(Key::Node),
             name().prop_map(Key::Opinions),
             any::<u16>().prop_map(Key::Orders),
@@ -186,7 +202,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_is_of_one_key_or_none(text in "(admin|checks|monitors|nodes|opinions|orders|samples)?[.=0-9a-fA-F+/]{0,20}") {
+        fn a_text_is_of_one_key_or_none(text in "(admin|checks|load|monitors|nodes|opinions|orders|samples|shares)?[.=0-9a-fA-F+/]{0,20}") {
             if let Some(key) = Key::parse(&text) {
                 prop_assert_eq!(key.to_string(), text);
             }

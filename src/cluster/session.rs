@@ -92,11 +92,13 @@ impl Session {
         let shared = entries.iter().filter_map(|entry| match entry.key {
             Key::Checks(digest) => Some(digest),
             Key::Admin(_)
+            | Key::Load(_)
             | Key::Monitors
             | Key::Node(_)
             | Key::Opinions(_)
             | Key::Orders(_)
-            | Key::Samples(..) => None,
+            | Key::Samples(..)
+            | Key::Shares => None,
         });
         let shared = shared.collect();
         let (mut rolls, mut rest, mut orders) = (Vec::new(), Vec::new(), Vec::new());
@@ -174,7 +176,9 @@ fn value(entry: &Entry) -> Result<Value, Unreadable> {
             let is_own = card.node == *name;
             (Value::Card(card), is_own)
         }
-        Key::Monitors | Key::Orders(_) | Key::Samples(..) => (Value::None, true),
+        Key::Load(_) | Key::Monitors | Key::Orders(_) | Key::Samples(..) | Key::Shares => {
+            (Value::None, true)
+        }
     };
     let other = || Unreadable::Damaged("it is that of another key".to_owned());
     is_own.then_some(value).ok_or_else(other)

@@ -77,6 +77,7 @@ pub(super) fn status() -> Status {
 
 fn region(name: &str, admin: AdminState) -> RegionStatus {
     RegionStatus {
+        load: None,
         region: name.into(),
         verdict: Verdict::Up,
         reason: String::new(),

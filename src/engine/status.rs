@@ -7,11 +7,12 @@ use serde::Serialize;
 use crate::engine::Stamp;
 use crate::health::Hearing;
 use crate::health::Verdict;
+use crate::load::LoadStatus;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
 
 /// All of it, at one moment.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Status {
     /// When this was so.
     pub at: Timestamp,
@@ -104,7 +105,7 @@ pub struct NodeStatus {
 }
 
 /// One region.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct RegionStatus {
     /// The operator's name for it.
     pub region: String,
@@ -120,6 +121,9 @@ pub struct RegionStatus {
     pub pools: usize,
     /// The check of its own monitor.
     pub check: Option<String>,
+    /// What is known of its load, where it has one or a capacity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadStatus>,
 }
 
 /// One service.

@@ -99,6 +99,8 @@ impl Engine {
             pools_up: state.pools_up,
             pools: self.wiring.services_of_region.get(id.index()).map_or(0, Vec::len),
             check: check.and_then(|check| self.plan.checks.get(check)).map(|c| c.key.to_string()),
+            // Not the engine's: whoever reads loads adds it.
+            load: None,
         })
     }
 

@@ -36,6 +36,11 @@ impl Cutoff {
         f64::from(self.0) / 1024.0
     }
 
+    /// Whether anybody is refused.
+    pub fn refuses(self) -> bool {
+        self != Self::NONE
+    }
+
     /// Of the clients who lose that much, how many are taken, in 1/65536. Grows with the loss
     /// and falls with the cutoff.
     #[inline]

@@ -53,6 +53,7 @@ mod planner;
 mod pressure;
 mod room;
 mod settle;
+mod status;
 mod tier;
 
 pub use availability::Availability;
@@ -76,3 +77,4 @@ pub use plan::Plan;
 pub use plan::Reason;
 pub use plan::RegionPlan;
 pub use planner::Planner;
+pub use status::LoadStatus;

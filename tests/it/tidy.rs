@@ -16,7 +16,6 @@ const RULE: usize = 400;
 /// The exceptions to [`RULE`]: how long they may be. Numbers only shrink; none is added.
 const RATCHET: &[(&str, usize)] = &[
     ("src/server/listeners.rs", 455),
-    ("src/steer/rank.rs", 453),
     ("src/zone/compile.rs", 422),
     ("src/zone/field.rs", 416),
     ("src/zone/reader.rs", 405),
@@ -183,7 +182,7 @@ fn dependencies_say_why_they_are_there() {
 
 #[test]
 fn limits_have_a_reason() {
-    let text = sources::read("src/model/limits.rs");
+    let text = ["src/model/limits.rs", "src/model/limits/measuring.rs"].map(sources::read).concat();
     let lines: Vec<&str> = text.lines().collect();
     let mut constants = 0;
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("pub const")) {

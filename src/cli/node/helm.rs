@@ -8,6 +8,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use jiff::SignedDuration;
@@ -31,10 +32,15 @@ use crate::engine::Plan;
 use crate::engine::Saved;
 use crate::engine::Status;
 use crate::health::Report;
+use crate::load::Cutoffs;
+use crate::model::Region;
 use crate::snapshot::Publisher;
 use crate::snapshot::Snapshot;
 use crate::snapshot::Standing;
 use crate::snapshot::World;
+use crate::spill::Shares;
+use crate::spill::Spill;
+use crate::spill::Stage;
 use crate::store::Store;
 
 /// How old a status may be.
@@ -52,18 +58,24 @@ pub(super) struct Helm {
     clock: Clock,
     /// The last time that was told.
     last: Timestamp,
-    publisher: Publisher,
-    snapshot: Snapshot,
+    pub(super) publisher: Publisher,
+    pub(super) snapshot: Snapshot,
     notices: broadcast::Sender<Arc<Notice>>,
     store: Arc<Store>,
     link: Link,
     session: Session,
+    pub(super) spill: Spill,
+    /// Whom regions refuse.
+    pub(super) shares: Arc<Shares>,
+    /// The regions of the configuration, and how long answers are kept at the longest.
+    pub(super) regions: Arc<[Region]>,
+    ttl: Duration,
     /// What probers without a file are to probe.
     handed: Option<Vec<u8>>,
     /// Whether it was looked at once whether others have another.
     is_handed_over: bool,
     /// The last one that was asked for.
-    status: Option<Arc<Status>>,
+    pub(super) status: Option<Arc<Status>>,
     /// Since when something is not saved.
     unsaved: Option<Timestamp>,
     /// When the next save may be.
@@ -77,18 +89,22 @@ impl Helm {
         saved: Option<Saved>,
         store: Store,
         link: Link,
+        (spill, shares): (Spill, Shares),
         handed: Option<Vec<u8>>,
     ) -> Self {
+        let regions: Arc<[Region]> = plan.regions.as_slice().into();
+        let ttl = Stage::ttl_of(&plan.services);
         let mut clock = Clock::new();
         let world = Arc::clone(&plan.world);
         let mut engine = Engine::new(plan, saved, clock.now());
         let mut effects = engine.effects(clock.now());
         share(&link, &mut effects);
         let standings = effects.standings.into_values();
-        let snapshot = Snapshot { standing: Arc::new(Standing::new(standings)), world };
+        let standing = Standing::new(standings).with_cutoffs(cutoffs(&shares, &regions));
+        let snapshot = Snapshot { standing: Arc::new(standing), world };
         let publisher = Publisher::new(snapshot.clone());
         let (notices, _) = broadcast::channel(NOTICES);
-        Self {
+        let helm = Self {
             engine,
             last: clock.now(),
             clock,
@@ -98,12 +114,18 @@ impl Helm {
             store: Arc::new(store),
             link,
             session: Session::default(),
+            spill,
+            shares: Arc::new(shares),
+            regions,
+            ttl,
             handed,
             is_handed_over: false,
             status: None,
             unsaved: None,
             save_due: None,
-        }
+        };
+        helm.enter();
+        helm
     }
 
     pub(super) fn publisher(&mut self) -> &mut Publisher {
@@ -144,7 +166,14 @@ impl Helm {
         let is_fresh = |at: Timestamp| now.duration_since(at).abs() < STATUS_AGE;
         match &self.status {
             Some(status) if is_fresh(status.at) => Arc::clone(status),
-            _ => Arc::clone(self.status.insert(Arc::new(self.engine.status(now)))),
+            _ => {
+                let mut status = self.engine.status(now);
+                let mut loads = self.spill.status();
+                for region in &mut status.regions {
+                    region.load = loads.remove(&region.region);
+                }
+                Arc::clone(self.status.insert(Arc::new(status)))
+            }
         }
     }
 
@@ -179,6 +208,7 @@ impl Helm {
         let now = self.now();
         for news in news {
             self.hand_over_if_due(&news);
+            self.learn_of_loads(&news);
             for event in self.session.take(news) {
                 self.engine.step(event, now);
             }
@@ -201,13 +231,15 @@ impl Helm {
             self.handed = handed;
         }
         self.snapshot.world = Arc::clone(&plan.world);
+        self.regions = plan.regions.as_slice().into();
+        self.ttl = Stage::ttl_of(&plan.services);
         self.status = None;
         self.engine.step(Event::Reconfigured(Box::new(plan)), now);
         let mut effects = self.engine.effects(now);
         share(&self.link, &mut effects);
-        let standings = effects.standings.into_values();
-        self.snapshot.standing = Arc::new(Standing::new(standings));
-        self.publisher.publish(self.snapshot.clone());
+        let standing = Standing::new(effects.standings.into_values());
+        let cutoffs = cutoffs(&self.shares, &self.regions);
+        self.publish(standing.with_cutoffs(cutoffs));
         self.follow(effects.save, now);
     }
 
@@ -219,8 +251,7 @@ impl Helm {
         let mut effects = self.engine.effects(now);
         share(&self.link, &mut effects);
         let standings = std::mem::take(&mut effects.standings);
-        self.snapshot.standing = Arc::new(self.snapshot.standing.with(standings));
-        self.publisher.publish(self.snapshot.clone());
+        self.publish(self.snapshot.standing.with(standings));
         self.follow(effects.save, now);
     }
 
@@ -250,6 +281,23 @@ impl Helm {
         self.is_handed_over = true;
     }
 
+    /// Publishes who may take clients from now on, by one swap; shares are planned for it.
+    fn publish(&mut self, standing: Standing) {
+        self.snapshot.standing = Arc::new(standing);
+        self.publisher.publish(self.snapshot.clone());
+        self.enter();
+    }
+
+    fn enter(&self) {
+        let Snapshot { world, standing } = self.snapshot.clone();
+        self.spill.enter(Stage {
+            world,
+            standing,
+            regions: Arc::clone(&self.regions),
+            ttl: self.ttl,
+        });
+    }
+
     fn now(&mut self) -> Timestamp {
         let now = self.clock.now();
         if now < self.last {
@@ -267,8 +315,7 @@ impl Helm {
         }
         let standings = std::mem::take(&mut effects.standings);
         if !standings.is_empty() {
-            self.snapshot.standing = Arc::new(self.snapshot.standing.with(standings));
-            self.publisher.publish(self.snapshot.clone());
+            self.publish(self.snapshot.standing.with(standings));
         }
         share(&self.link, &mut effects);
         self.follow(effects.save, now);
@@ -298,6 +345,11 @@ impl Helm {
             self.save_due = now.checked_add((took * 20).max(LEAST_PAUSE)).ok();
         }
     }
+}
+
+/// Whom the regions of a configuration refuse.
+pub(super) fn cutoffs(shares: &Shares, regions: &[Region]) -> Cutoffs {
+    shares.cutoffs(regions.iter().map(|region| region.name.as_str()))
 }
 
 /// Has the others told what is for them.

@@ -146,10 +146,12 @@ impl Learning {
             Key::Orders(part) => *part,
             Key::Admin(_)
             | Key::Checks(_)
+            | Key::Load(_)
             | Key::Monitors
             | Key::Node(_)
             | Key::Opinions(_)
-            | Key::Samples(..) => return None,
+            | Key::Samples(..)
+            | Key::Shares => return None,
         };
         match self.parcels.take(part, &entry.value) {
             Ok(found) => found.filter(|found| found.at() > self.published.at()),

@@ -15,16 +15,16 @@
 
 mod helm;
 mod learning;
+mod loads;
 mod office;
 mod prepared;
 mod reloading;
 mod requests;
+mod start;
 mod targets;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -43,11 +43,7 @@ use crate::cli::measured::Measured;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::learning::Learning;
 use crate::cli::node::office::Office;
-use crate::cli::node::office::keep_samples;
-use crate::cli::node::office::measure_for;
-use crate::cli::node::office::open_store;
 pub(super) use crate::cli::node::prepared::Learned;
-use crate::cli::node::prepared::ORDERS;
 pub(super) use crate::cli::node::prepared::Prepared;
 pub(super) use crate::cli::node::prepared::Read;
 pub(super) use crate::cli::node::prepared::any_error;
@@ -56,21 +52,16 @@ pub(super) use crate::cli::node::prepared::read;
 pub(super) use crate::cli::node::prepared::report;
 use crate::cli::node::reloading::Reloading;
 use crate::cli::node::reloading::loaded;
-use crate::cli::node::targets::hand_over;
-use crate::cli::node::targets::probes;
-use crate::cli::node::targets::warn_of_no_vote;
 use crate::cli::signals::Signals;
 use crate::cli::signals::received;
 use crate::cli::signals::told_to;
-use crate::cli::state;
 use crate::cli::watch::Watched;
-use crate::cluster::Link;
 use crate::cluster::News;
 use crate::config;
 use crate::control::Request;
 use crate::engine;
 use crate::health::Report;
-use crate::model::Monitor;
+use crate::meters::Readings;
 use crate::model::limits;
 use crate::prober::Prober;
 use crate::server;
@@ -78,7 +69,8 @@ use crate::server::HandedOver;
 use crate::server::Listeners;
 use crate::server::Notify;
 use crate::server::Server;
-use crate::server::Settings;
+use crate::spill::Spill;
+use crate::store::Shelf;
 use crate::tasks::Stopped;
 use crate::tasks::Tasks;
 
@@ -91,15 +83,6 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Outcomes that may wait to be taken; past that the prober waits.
 const REPORTS: usize = 4096;
 
-/// Explanations at a time.
-const EXPLANATIONS: usize = 2;
-
-/// How long the start may wait for the first round of probes.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long the start may wait at least for what the others know: drains above all.
-const JOINING: Duration = Duration::from_secs(3);
-
 /// A node that answers.
 pub(super) struct Node {
     path: PathBuf,
@@ -110,6 +93,12 @@ pub(super) struct Node {
     measured: Measured,
     office: Office,
     learning: Learning,
+    /// Loads that were read or told.
+    readings: Readings,
+    /// Whom regions refuse, as it is decided.
+    spill: Spill,
+    /// Where that is kept.
+    shares: Shelf,
     recipe: Arc<Recipe>,
     reports: mpsc::Receiver<Report>,
     news: mpsc::Receiver<News>,
@@ -132,90 +121,6 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Starts probing, and answering once what is probed is known or restored, at most a
-    /// probe's timeout later. Must run inside a Tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// One line that says what can't be had and what to do.
-    pub(super) async fn start(
-        path: &Path,
-        identity: Identity,
-        prepared: Prepared,
-        listeners: Listeners,
-        tasks: Tasks,
-    ) -> Result<Self, String> {
-        let notify = Notify::from_environment();
-        let Prepared { plan, server, control, hooks, measure, state, .. } = prepared;
-        let Prepared { cluster, latency, published, recipe, seen, .. } = prepared;
-        let folder = state::folder(state.as_deref(), path);
-        let (store, saved) = open_store(&folder, &tasks);
-        let keeper = keep_samples(&plan.regions, &store, &tasks)?;
-        let measured = measure_for(&keeper, &measure, &plan.node.name, &tasks)?;
-        let shelf = store.shelf(ORDERS, limits::LATENCY_ORDERS_FILE);
-        let mut learning = Learning::new(published, latency, keeper.clone(), shelf);
-        let node = plan.node.name.clone();
-        let regions = plan.regions.clone();
-        let (report, mut reports) = mpsc::channel(REPORTS);
-        // The first round is spread over a second at most.
-        let of_monitor = |m: &Monitor| m.timeout + m.interval.min(Duration::from_secs(1));
-        let patience = plan.monitors.iter().map(of_monitor).max();
-        let (probes, me) = (probes(&plan), plan.node.clone());
-        warn_of_no_vote(&plan);
-        let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
-        let handed = hand_over(&plan, &cluster);
-        let mut helm = Helm::new(plan, saved, store, link, handed);
-        if !cluster.servers.is_empty() {
-            learning.share(&node, helm.putter());
-        }
-        let prober = Prober::start(probes, report, &tasks).map_err(|error| chain(&error))?;
-        let of_others = if cluster.servers.is_empty() { Duration::ZERO } else { JOINING };
-        let patience = patience.unwrap_or_default().min(PATIENCE).max(of_others);
-        let is_remap_due =
-            first_round(&mut helm, &mut reports, &mut news, (&mut learning, &node), patience).await;
-        helm.begin();
-        let settings = Settings {
-            tcp_idle: server.tcp_idle,
-            tcp_connections: server.tcp_connections,
-            ..Settings::default()
-        };
-        let subscriber = helm.publisher().subscribe();
-        let server = Server::start(listeners, subscriber, settings, &tasks)
-            .map_err(|error| chain(&error))?;
-        let (office, requests) =
-            Office::open(&control, &hooks, folder, &helm, &server, (keeper, &regions), &tasks)?;
-        notify.store(server.listeners());
-        notify.ready("answering");
-        for address in server.listeners().addresses() {
-            tracing::info!(%address, "listening on udp and tcp");
-        }
-        server::trim_heap();
-        Ok(Self {
-            path: path.into(),
-            identity,
-            helm,
-            server,
-            prober,
-            measured,
-            office,
-            learning,
-            recipe,
-            reports,
-            news,
-            cluster,
-            me,
-            requests,
-            explaining: Arc::new(Semaphore::new(EXPLANATIONS)),
-            tasks,
-            notify,
-            watched: Watched::new(seen),
-            reloading: None,
-            is_refused: false,
-            is_remap_due,
-            is_trim_due: false,
-        })
-    }
-
     /// Where its API listens.
     pub(super) fn api(&self) -> Option<SocketAddr> {
         self.office.address()
@@ -244,6 +149,8 @@ impl Node {
                 Some(request) = self.requests.recv() => self.answer(request),
                 prepared = loaded(&mut self.reloading) => self.loaded(prepared).await,
                 learnt = self.learning.ended() => self.learnt(learnt),
+                readings = self.readings.next() => self.helm.loads(readings),
+                shares = self.spill.decided() => self.share_out(shares),
                 () = until(due) => self.helm.tick(),
             }
         }
@@ -267,41 +174,12 @@ impl Node {
         if self.watched.changed() {
             self.reload(None);
         }
+        self.helm.lead();
         if self.helm.is_first() {
             self.learning.look(&self.recipe, &self.tasks);
         }
         self.remap_if_due();
     }
-}
-
-/// Takes outcomes until all that is probed is known, at most for `patience`. Returns whether others
-/// have learnt what the maps do not know.
-async fn first_round(
-    helm: &mut Helm,
-    reports: &mut mpsc::Receiver<Report>,
-    news: &mut mpsc::Receiver<News>,
-    (learning, own): (&mut Learning, &str),
-    patience: Duration,
-) -> bool {
-    let mut is_remap_due = false;
-    let mut late = pin!(tokio::time::sleep(patience));
-    while !helm.is_settled() {
-        let due = helm.deadline();
-        tokio::select! {
-            Some(report) = reports.recv() => helm.report([report]),
-            Some(news) = news.recv() => {
-                let learnt = learning.listen(own, &news);
-                is_remap_due |= learnt.is_some_and(|learnt| learning.take(learnt, None));
-                helm.news([news]);
-            }
-            () = until(due) => helm.tick(),
-            () = &mut late => {
-                tracing::warn!("not everything was probed in time; answering without");
-                break;
-            }
-        }
-    }
-    is_remap_due
 }
 
 async fn until(due: Option<std::time::Instant>) {

@@ -22,6 +22,7 @@ use crate::control::Request;
 use crate::control::token;
 use crate::engine::Saved;
 use crate::meters::Meters;
+use crate::meters::Readings;
 use crate::model::Region;
 use crate::model::limits;
 use crate::reporter::Batch;
@@ -160,6 +161,11 @@ impl Office {
         drop(entered);
         office.control = Some(started);
         Ok((office, receiver))
+    }
+
+    /// Where loads come out that were read or told.
+    pub(super) fn readings(&self) -> Readings {
+        self.intake.meters.readings()
     }
 
     /// Where the API listens.

@@ -1,0 +1,135 @@
+//! Loads: what is read and told of them goes to who plans, and shares that are decided to answers.
+//!
+//! ```text
+//!   Meters ─► readings ─► Spill ─► shares ─┬─► one swap ─► workers
+//!   others ─► pushed loads ──┘             ├─► others
+//!   others ─► shares of who decides ───────┘─► shares.json
+//! ```
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::cli::chain;
+use crate::cli::node::Node;
+use crate::cli::node::helm::Helm;
+use crate::cli::node::helm::cutoffs;
+use crate::cluster::Entry;
+use crate::cluster::Key;
+use crate::cluster::News;
+use crate::meters::Reading;
+use crate::model::LoadFrom;
+use crate::server;
+use crate::spill::Shares;
+use crate::store::Shelf;
+
+/// How old shares may be that a node starts with: after that the load is another.
+const KEPT: SignedDuration = SignedDuration::from_mins(10);
+
+/// A load that somebody told, for the other nodes.
+#[derive(Deserialize, Serialize)]
+struct Told {
+    load: f64,
+    at: Timestamp,
+}
+
+/// The shares that held when the node stopped, if that is not long ago.
+pub(super) fn before(shelf: &Shelf) -> Shares {
+    let (octets, warnings) = shelf.read();
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let Some(octets) = octets else { return Shares::default() };
+    match Shares::decode(&octets) {
+        Ok(shares) if Timestamp::now().duration_since(shares.at) < KEPT => shares,
+        Ok(_) => Shares::default(),
+        Err(problem) => {
+            let warning = shelf.set_aside(&problem);
+            tracing::warn!("{warning}");
+            Shares::default()
+        }
+    }
+}
+
+impl Helm {
+    /// Takes what was read of loads. What only this node was told, the others are.
+    pub(super) fn loads(&self, readings: Vec<Reading>) {
+        for Reading { region, value, at } in readings {
+            let is_pushed = |noun: &&crate::model::Region| {
+                noun.name == region
+                    && noun.load.as_ref().is_some_and(|load| load.from == LoadFrom::Pushed)
+            };
+            if let (Ok(load), Some(_)) = (&value, self.regions.iter().find(is_pushed)) {
+                let told = serde_json::to_vec(&Told { load: *load, at }).unwrap_or_default();
+                self.put([(Key::Load(region.clone()), told)]);
+            }
+            self.spill.hear(&region, value.ok(), at);
+        }
+    }
+
+    /// Takes what others were told of loads, and the shares of who decides.
+    pub(super) fn learn_of_loads(&mut self, news: &News) {
+        let entries = match news {
+            News::Entry(entry) => std::slice::from_ref(entry),
+            News::Read { entries, .. } => entries,
+            News::Lost { .. } | News::Refused { .. } => return,
+        };
+        let leads = self.is_first();
+        for Entry { key, value, .. } in entries {
+            match key {
+                Key::Load(region) => match serde_json::from_slice(value) {
+                    Ok(Told { load, at }) => self.spill.hear(region, Some(load), at),
+                    Err(problem) => tracing::warn!("a load that was told is lost: {problem}"),
+                },
+                Key::Shares if !leads => match Shares::decode(value) {
+                    Ok(shares) => self.spill.adopt(shares),
+                    Err(problem) => tracing::warn!("shares of regions are lost: {problem}"),
+                },
+                Key::Admin(_)
+                | Key::Checks(_)
+                | Key::Monitors
+                | Key::Node(_)
+                | Key::Opinions(_)
+                | Key::Orders(_)
+                | Key::Samples(..)
+                | Key::Shares => {}
+            }
+        }
+    }
+
+    /// Has this node decide, or not.
+    pub(super) fn lead(&mut self) {
+        let leads = self.is_first();
+        self.spill.lead(leads);
+    }
+
+    /// Takes shares that were decided, here or by another.
+    pub(super) fn share_out(&mut self, shares: Arc<Shares>) {
+        if self.is_first() {
+            self.put([(Key::Shares, shares.encode())]);
+        }
+        self.status = None;
+        let cutoffs = cutoffs(&shares, &self.regions);
+        self.shares = shares;
+        // The services' standings are the same: there is nothing to plan anew.
+        self.snapshot.standing = Arc::new(self.snapshot.standing.with_cutoffs(cutoffs));
+        self.publisher.publish(self.snapshot.clone());
+    }
+}
+
+impl Node {
+    /// Follows shares that were decided, and keeps them for the next start.
+    pub(super) fn share_out(&mut self, shares: Arc<Shares>) {
+        self.helm.share_out(Arc::clone(&shares));
+        let shelf = self.shares.clone();
+        let write = move || {
+            if let Err(error) = shelf.write(&shares.encode()) {
+                tracing::warn!("failed to write the shares of regions: {error}");
+            }
+        };
+        if let Err(error) = server::in_background(&self.tasks, "shares", write) {
+            tracing::warn!("{}", chain(&error));
+        }
+    }
+}

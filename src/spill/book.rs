@@ -1,0 +1,163 @@
+//! The book: all that is known of loads, and the plan that follows. Time is an argument.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::load::Availability;
+use crate::load::Cutoffs;
+use crate::load::Gauge;
+use crate::load::GaugeState;
+use crate::load::LoadStatus;
+use crate::load::Patience;
+use crate::load::Plan;
+use crate::load::Planner;
+use crate::load::Reading;
+use crate::model::Capacity;
+use crate::model::Region;
+use crate::model::RegionId;
+use crate::spill::Shares;
+use crate::spill::Stage;
+
+/// What a thread keeps.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    stage: Option<Stage>,
+    gauges: Vec<Option<Gauge>>,
+    availability: Option<Availability>,
+    planner: Option<Planner>,
+    plan: Option<Plan>,
+    shares: Shares,
+}
+
+impl Book {
+    pub(super) fn new(shares: Shares) -> Self {
+        Self { shares, ..Self::default() }
+    }
+
+    /// Takes another world or standing. What is known of regions that stay is kept.
+    pub(super) fn enter(&mut self, stage: Stage, now: Timestamp) {
+        let n = stage.regions.len();
+        let before = self.stage.take();
+        let is_same = before.as_ref().is_some_and(|before| {
+            Arc::ptr_eq(&before.world, &stage.world) && before.regions == stage.regions
+        });
+        if !is_same {
+            let was = before.as_ref().map(|before| positions(&before.regions)).unwrap_or_default();
+            self.keep_gauges(&stage.regions, before.as_ref(), &was);
+            let planner = self.planner.take().filter(|_| stage.is_planned());
+            self.planner = planner.map(|planner| {
+                let of = |id: RegionId| {
+                    was.get(&*stage.regions.get(id.index())?.name).copied().map(RegionId)
+                };
+                planner.rebuilt(stage.world.crowds(n), stage.ttl, of, now)
+            });
+            self.plan = None;
+        }
+        self.availability =
+            stage.is_planned().then(|| stage.world.availability(&stage.standing, n));
+        self.stage = Some(stage);
+    }
+
+    fn keep_gauges(
+        &mut self,
+        regions: &[Region],
+        before: Option<&Stage>,
+        was: &HashMap<String, u16>,
+    ) {
+        let mut old = std::mem::take(&mut self.gauges);
+        let gauge = |region: &Region| {
+            let load = region.load.as_ref()?;
+            let at = was.get(&region.name).copied().map(usize::from);
+            let same = at.filter(|at| {
+                let known = before.and_then(|before| before.regions.get(*at));
+                known.is_some_and(|known| known.load == region.load)
+            });
+            let kept = same.and_then(|at| old.get_mut(at)).and_then(Option::take);
+            let amount = region.capacity.map_or(1.0, |capacity| capacity.amount);
+            let patience = Patience { interval: load.interval, hold: load.hold };
+            Some(kept.unwrap_or_else(|| Gauge::new(patience, amount)))
+        };
+        self.gauges = regions.iter().map(gauge).collect();
+    }
+
+    /// Takes what was said of a region's load; of regions that are not there nothing is kept.
+    pub(super) fn hear(&mut self, region: &str, load: Option<f64>, at: Timestamp) {
+        let Some(stage) = &self.stage else { return };
+        let position = stage.regions.iter().position(|other| other.name == region);
+        let Some((position, noun)) = position.and_then(|at| Some((at, stage.regions.get(at)?)))
+        else {
+            return;
+        };
+        let Some(Some(gauge)) = self.gauges.get_mut(position) else { return };
+        match (load, &noun.load) {
+            (Some(load), Some(of)) => gauge.take(load, at, of.interval),
+            (Some(_) | None, _) => gauge.fail(),
+        }
+    }
+
+    /// Takes the shares of the node that decides. Returns whether they are others.
+    pub(super) fn adopt(&mut self, shares: Shares) -> bool {
+        // It would plan on from what it published itself.
+        self.planner = None;
+        self.plan = None;
+        let is_new = shares != self.shares;
+        self.shares = shares;
+        is_new
+    }
+
+    /// Decides: the shares that hold from now on, if they are others than before.
+    pub(super) fn decide(&mut self, now: Timestamp) -> Option<Shares> {
+        let stage = self.stage.as_ref()?;
+        let names = || stage.regions.iter().map(|region| region.name.as_str());
+        let Some(availability) = self.availability.as_ref() else {
+            // Nothing to plan any more: nobody is refused.
+            let shares = Shares::new(now, names(), &Cutoffs::none(0));
+            let is_new = !self.shares.is_none();
+            return is_new.then(|| self.shares.clone_from(&shares)).map(|()| shares);
+        };
+        let readings: Vec<Option<Reading>> =
+            self.gauges.iter().map(|gauge| gauge.as_ref()?.reading(now)).collect();
+        let capacities: Vec<Option<Capacity>> =
+            stage.regions.iter().map(|region| region.capacity).collect();
+        let planner = self.planner.get_or_insert_with(|| {
+            let crowds = stage.world.crowds(stage.regions.len());
+            Planner::new(crowds, stage.ttl, self.shares.cutoffs(names()), now)
+        });
+        let plan = planner.plan(now, &capacities, availability, &readings);
+        let decided = plan.is_new.then(|| Shares::new(now, names(), &plan.cutoffs));
+        self.plan = Some(plan);
+        if let Some(shares) = &decided {
+            self.shares.clone_from(shares);
+        }
+        decided
+    }
+
+    /// What is known of each region that has a load or a capacity, by name.
+    pub(super) fn status(&self, now: Timestamp) -> Vec<(String, LoadStatus)> {
+        let Some(stage) = &self.stage else { return Vec::new() };
+        let status = |(at, region): (usize, &Region)| {
+            let plan = self.plan.as_ref().and_then(|plan| plan.regions.get(at));
+            let gauge = self.gauges.get(at).and_then(Option::as_ref);
+            let plan = plan.filter(|_| region.capacity.is_some());
+            if gauge.is_none() && plan.is_none() {
+                return None;
+            }
+            let (reading, state) = match gauge {
+                Some(gauge) => (gauge.reading(now), gauge.state(now)),
+                None => (None, GaugeState::Silent),
+            };
+            let mut status = LoadStatus::new(reading, state, plan);
+            status.capacity = region.capacity.map(|capacity| capacity.amount);
+            // Of what another decides only this is known.
+            status.cutoff_ms = status.cutoff_ms.or_else(|| self.shares.cutoff_ms(&region.name));
+            Some((region.name.clone(), status))
+        };
+        stage.regions.iter().enumerate().filter_map(status).collect()
+    }
+}
+
+fn positions(regions: &[Region]) -> HashMap<String, u16> {
+    (0..).zip(regions).map(|(at, region)| (region.name.clone(), at)).collect()
+}

@@ -1,0 +1,1 @@
+//! A book, with a small world.

@@ -1,0 +1,138 @@
+//! Rankings, by small policies.
+
+use super::*;
+use crate::model::Coordinates;
+use crate::model::Match;
+use crate::model::Rule;
+use crate::model::Tie;
+
+const POINTS: [(&str, f64, f64); 4] =
+    [("us", 39.0, -77.5), ("eu", 53.3, -6.3), ("de", 50.1, 8.7), ("sg", 1.35, 103.8)];
+
+fn regions() -> Vec<Region> {
+    let at = |lat, lon| Coordinates::new(lat, lon);
+    let region = |(name, lat, lon): (&str, f64, f64)| Region {
+        name: name.into(),
+        location: at(lat, lon),
+        bias: 0,
+        monitor: None,
+        min_pools: 0,
+        capacity: None,
+        load: None,
+    };
+    POINTS.into_iter().map(region).collect()
+}
+
+fn policy(rank: &[Rank]) -> Policy {
+    Policy {
+        name: "p".into(),
+        rank: rank.to_vec(),
+        regions: (0..4).map(RegionId).collect(),
+        tie: Tie::default(),
+        depth: 0,
+        rules: Vec::new(),
+        ecs: true,
+    }
+}
+
+fn plan(policy: &Policy) -> MapPlan<'_> {
+    let regions = (0..4).map(RegionId).collect();
+    MapPlan { policy, regions, whole_order: false, partition: None, orders: None, weighed: false }
+}
+
+/// Ranks Paris; tiers are separated by `|`.
+fn ranked(policy: &Policy, regions: &[Region], place: &Place, rule: Option<usize>) -> String {
+    let mut ranker = Ranker::new(&plan(policy), regions, &Nets::default(), &[]);
+    let client = Whereabouts { place, overlay: &Overlay::default() };
+    let mut steps = ranker.rank(&client, rule).to_vec();
+    ranker.append_tail(&mut steps);
+    let mut text = String::new();
+    for step in steps {
+        text += if text.is_empty() {
+            ""
+        } else if step.opens_tier {
+            " | "
+        } else {
+            " "
+        };
+        text += &regions[step.region.index()].name;
+    }
+    text
+}
+
+fn paris() -> Place {
+    Place {
+        coordinates: Coordinates::new(48.86, 2.35),
+        country: "FR".parse().ok(),
+        ..Place::default()
+    }
+}
+
+#[test]
+fn criteria_follow_one_another() {
+    let nearest = policy(&[Rank::Nearest]);
+    assert_eq!(ranked(&nearest, &regions(), &paris(), None), "de | eu | us | sg");
+    assert_eq!(ranked(&nearest, &regions(), &Place::default(), None), "us | eu | de | sg");
+    let mut priority = policy(&[Rank::Latency, Rank::Priority]);
+    priority.regions.reverse();
+    assert_eq!(ranked(&priority, &regions(), &paris(), None), "sg | de | eu | us");
+    assert_eq!(ranked(&policy(&[Rank::Equal]), &regions(), &paris(), None), "us eu de sg");
+}
+
+#[test]
+fn a_tie_is_measured_from_the_first_of_the_tier() {
+    let mut tied = policy(&[Rank::Nearest]);
+    // Frankfurt is 479 km from Paris, Dublin 780 km.
+    tied.tie.distance_km = 310.0;
+    assert_eq!(ranked(&tied, &regions(), &paris(), None), "eu de | us | sg");
+    tied.tie.distance_km = 290.0;
+    assert_eq!(ranked(&tied, &regions(), &paris(), None), "de | eu | us | sg");
+}
+
+#[test]
+fn bias_pulls_and_pushes() {
+    let mut biased = regions();
+    biased[1].bias = 50;
+    assert_eq!(ranked(&policy(&[Rank::Nearest]), &biased, &paris(), None), "eu | de | us | sg");
+    biased[1].bias = -90;
+    assert_eq!(ranked(&policy(&[Rank::Nearest]), &biased, &paris(), None), "de | us | eu | sg");
+}
+
+#[test]
+fn a_region_without_location_comes_last() {
+    let mut regions = regions();
+    regions[2].location = None;
+    let nearest = policy(&[Rank::Nearest]);
+    assert_eq!(ranked(&nearest, &regions, &paris(), None), "eu | us | sg | de");
+}
+
+#[test]
+fn rules_come_first_and_a_fence_ends_the_ranking() {
+    let regions = regions();
+    let mut ruled = policy(&[Rank::Rules, Rank::Nearest]);
+    ruled.rules = vec![Rule {
+        matches: Match { countries: vec!["FR".parse().unwrap()], ..Match::default() },
+        regions: vec![RegionId(3), RegionId(0)],
+        only: false,
+    }];
+    let place = paris();
+    let client = Whereabouts { place: &place, overlay: &Overlay::default() };
+    let ranker = Ranker::new(&plan(&ruled), &regions, &Nets::default(), &[]);
+    let rule = ranker.matching_rule(&client);
+    assert_eq!(rule, Some(0));
+    assert_eq!(ranked(&ruled, &regions, &place, rule), "sg | us | de | eu");
+    ruled.rules[0].only = true;
+    assert_eq!(ranked(&ruled, &regions, &place, rule), "sg | us");
+}
+
+/// DESIGN 1: beyond `depth` the order depends on the head alone.
+#[test]
+fn the_tail_follows_from_the_head() {
+    let mut shallow = policy(&[Rank::Nearest]);
+    shallow.depth = 1;
+    let near_us = |lat, lon| Place { coordinates: Coordinates::new(lat, lon), ..Place::default() };
+    let boston = ranked(&shallow, &regions(), &near_us(42.4, -71.1), None);
+    let la = ranked(&shallow, &regions(), &near_us(34.0, -118.2), None);
+    assert_eq!(boston, "us | eu | de | sg");
+    assert_eq!(la, boston);
+}
