@@ -109,7 +109,7 @@ fn measured(atlas: &Atlas, regions: &[Region], now: Timestamp) -> Table {
             country.as_str().bytes().fold(0_u32, |sum, octet| sum * 7 + u32::from(octet))
         });
         for (nth, region) in order.iter().take(3).chain(order.get(rng.usize(3..11))).enumerate() {
-            let detour = nth == 0 && (country % 5 == 0 || rng.u32(..20) == 0);
+            let detour = nth == 0 && (country.is_multiple_of(5) || rng.u32(..20) == 0);
             let ms = 4.0 + 0.015 * km(region) * rng.f64().mul_add(0.1, 1.0);
             let ms = if detour { ms * 2.0 + 30.0 } else { ms };
             let rtt_us = i64::try_from(Duration::from_secs_f64(ms / 1e3).as_micros());

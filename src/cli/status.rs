@@ -1,5 +1,7 @@
 //! `meridian status`: what a running node knows.
 
+mod loads;
+
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -63,6 +65,7 @@ pub(super) fn run(options: &live::Status) -> Exit {
 fn draw(status: &Status, color: bool) -> String {
     let mut out = head(status);
     out += &draw_cluster(status, color);
+    out += &loads::draw(status, color);
     for service in &status.services {
         out.push('\n');
         out += &draw_service(status, service, color);

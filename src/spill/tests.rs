@@ -1,1 +1,127 @@
-//! A book, with a small world.
+//! A book with a small world, without clocks and threads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::config;
+use crate::load::Cutoff;
+use crate::load::Cutoffs;
+use crate::model::Capacity;
+use crate::model::LoadFrom;
+use crate::model::Region;
+use crate::model::RegionId;
+use crate::model::RegionLoad;
+use crate::snapshot::Standing;
+use crate::snapshot::World;
+use crate::spill::Shares;
+use crate::spill::Stage;
+use crate::spill::book::Book;
+
+const TEXT: &str = r#"
+[zone.test]
+file = "zone"
+[region.us]
+[region.eu]
+[policy.even]
+rank = ["priority"]
+[service.www]
+name = "www.test"
+[service.www.pool.us]
+endpoints = ["192.0.2.1"]
+[service.www.pool.eu]
+endpoints = ["192.0.2.2"]
+"#;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// All clients prefer `us`, which can take so much.
+fn stage(amount: Option<f64>) -> Stage {
+    let folder = tempfile::tempdir().unwrap();
+    let zone = "@ 60 SOA ns h 1 2 3 4 5\n@ 60 NS ns\n";
+    std::fs::write(folder.path().join("zone"), zone).unwrap();
+    let config = config::load_str(TEXT, folder.path()).config.unwrap();
+    let load = RegionLoad {
+        interval: Duration::from_secs(10),
+        hold: Duration::from_secs(60),
+        from: LoadFrom::Pushed,
+    };
+    let of = |region: &Region| {
+        let amount = if region.name == "us" { amount } else { amount.map(|amount| amount * 10.0) };
+        Region {
+            capacity: amount.map(|amount| Capacity { amount, soft: 0.8, hard: 0.95 }),
+            load: Some(load.clone()),
+            ..region.clone()
+        }
+    };
+    let regions: Arc<[Region]> = config.regions.iter().map(of).collect();
+    let (world, _) = World::build(config).unwrap();
+    let standing = Arc::new(Standing::all_admitted(&world));
+    Stage { world: Arc::new(world), standing, regions, ttl: Duration::from_secs(30) }
+}
+
+/// Two regions of which the first refuses who loses less than 100 ms.
+fn shares(second: i64) -> Shares {
+    let mut cutoffs = Cutoffs::none(2);
+    cutoffs.set(RegionId(0), Cutoff::from_ms(100.0));
+    Shares::new(at(second), ["us", "eu"], &cutoffs)
+}
+
+#[test]
+fn who_is_over_its_limit_refuses_and_says_why() {
+    let mut book = Book::new(Shares::default());
+    book.enter(stage(Some(100.0)), at(0));
+    assert_eq!(book.decide(at(0)), None, "nothing was read");
+    for (region, load) in [("us", 150.0), ("eu", 10.0), ("mars", 1.0)] {
+        book.hear(region, Some(load), at(1));
+    }
+    let decided = book.decide(at(1)).unwrap();
+    assert!(decided.cutoff_ms("us").is_some() && decided.cutoff_ms("eu").is_none(), "{decided:?}");
+    let status = book.status(at(1));
+    let us = &status.iter().find(|(name, _)| name == "us").unwrap().1;
+    assert_eq!((us.load, us.capacity, &*us.readings), (Some(150.0), Some(100.0), "good"));
+    assert!(us.share < 70 && us.reason.contains("soft limit"), "{us:?}");
+    // What is said late, or not at all, is shown; and after a while it counts for nothing.
+    book.hear("us", None, at(20));
+    let status = book.status(at(20));
+    assert!(status[0].1.readings.starts_with("kept: "), "{status:?}");
+    let status = book.status(at(90));
+    assert!(status[0].1.readings.starts_with("ignored: "), "{status:?}");
+    assert_eq!(status[0].1.load, None);
+}
+
+#[test]
+fn without_capacities_nobody_is_refused() {
+    let mut book = Book::new(shares(0));
+    book.enter(stage(None), at(0));
+    let decided = book.decide(at(1)).unwrap();
+    assert!(decided.is_none());
+    assert_eq!(book.decide(at(2)), None, "that was said");
+}
+
+#[test]
+fn what_another_decides_holds_and_is_gone_on_from() {
+    let mut book = Book::new(Shares::default());
+    book.enter(stage(Some(100.0)), at(0));
+    assert!(book.adopt(shares(5)));
+    assert!(!book.adopt(shares(5)));
+    let status = book.status(at(5));
+    assert_eq!(status[0].1.cutoff_ms, Some(100.0), "{status:?}");
+    // It takes over without a reading: all stays as it is.
+    assert_eq!(book.decide(at(6)), None);
+    assert_eq!(book.status(at(6))[0].1.cutoff_ms, Some(100.0));
+}
+
+#[test]
+fn shares_go_by_name_and_are_read_as_they_were_written() {
+    let shares = shares(7);
+    assert_eq!(Shares::decode(&shares.encode()), Ok(shares.clone()));
+    let cutoffs = shares.cutoffs(["ap", "us"]);
+    assert!(cutoffs.of(RegionId(1)).refuses() && !cutoffs.of(RegionId(0)).refuses());
+    assert!(Shares::decode(b"{}").is_err());
+    let newer = String::from_utf8(shares.encode()).unwrap().replace("\"format\":1", "\"format\":2");
+    assert!(Shares::decode(newer.as_bytes()).unwrap_err().contains("format 2"));
+}

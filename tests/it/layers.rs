@@ -19,8 +19,8 @@ const FLOORS: &[&[&str]] = &[
     &["snapshot", "store"],
     // Nor are `samples`, which has a thread and a file, and `meters`, which asks balancers: the
     // pure `latency` and `load` must not, and `control` feeds both. `reporter` reads logs of
-    // others; `cli` sends what comes of it.
-    &["engine", "meters", "reporter", "responder", "samples"],
+    // others; `cli` sends what comes of it. `spill` is a thread, which plans as `load` says.
+    &["engine", "meters", "reporter", "responder", "samples", "spill"],
     &["cluster", "control", "prober", "server"],
     &["cli"],
 ];
@@ -39,7 +39,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["geo", "health", "latency", "model", "zone"]),
     ("snapshot", &["config", "geo", "latency", "load", "model", "steer", "zone"]),
     ("responder", &["model", "snapshot", "steer", "wire", "zone"]),
-    ("engine", &["health", "model", "snapshot", "steer"]),
+    ("engine", &["health", "load", "model", "snapshot", "steer"]),
+    ("spill", &["config", "load", "model", "snapshot", "tasks"]),
     ("cluster", &["config", "engine", "health", "model", "tasks"]),
     ("meters", &["model", "tasks"]),
     ("reporter", &["latency", "model"]),
@@ -61,6 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "geo",
             "health",
             "latency",
+            "load",
             "meters",
             "model",
             "prober",
@@ -69,6 +71,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "samples",
             "server",
             "snapshot",
+            "spill",
             "steer",
             "store",
             "tasks",

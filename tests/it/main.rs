@@ -41,6 +41,7 @@ mod scopes;
 mod seeds;
 mod sockets;
 mod sources;
+mod spilling;
 mod tidy;
 mod vantages;
 mod wire;

@@ -104,6 +104,18 @@ fn ask(at: SocketAddr, request: &str) -> String {
     answer
 }
 
+/// Tells the API loads; returns its answer.
+pub(crate) fn push(api: SocketAddr, token: &str, body: &str) -> String {
+    let length = body.len();
+    ask(
+        api,
+        &format!(
+            "POST /api/v1/load HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\
+             authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}"
+        ),
+    )
+}
+
 fn get(at: SocketAddr, path: &str) -> String {
     ask(at, &format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"))
 }

@@ -7,9 +7,9 @@ use crate::ground;
 use crate::ground::Ground;
 use crate::lab::until;
 use crate::loads::Balancers;
-use crate::loads::ask;
 use crate::loads::get;
 use crate::loads::idlers;
+use crate::loads::push;
 use crate::program;
 use crate::running::Node;
 use crate::running::free_port;
@@ -65,16 +65,7 @@ fn a_node_reads_loads_is_told_others_and_follows_its_file() {
     assert!(is(line(api, "meridian_region_capacity{region=\"us\"}"), 10.0));
     assert_eq!(load(api, "eu"), None, "nobody told it yet");
     let token = fs::read_to_string(node.ground.folder().join("kept/operator.token")).unwrap();
-    let push = |body: &str| {
-        let (token, length) = (token.trim(), body.len());
-        ask(
-            api,
-            &format!(
-                "POST /api/v1/load HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\
-                 authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}"
-            ),
-        )
-    };
+    let push = |body: &str| push(api, token.trim(), body);
     let told = push("{\"region\":\"eu\",\"load\":812.5}\n{\"region\":\"us\",\"load\":1}\n");
     assert!(told.contains("\"taken\": 1\n") && told.contains("\"not-pushed\""), "{told}");
     assert!(is(load(api, "eu"), 812.5));
