@@ -7,12 +7,13 @@ use crate::lab;
 use crate::lab::Distant;
 
 #[test]
-fn what_load_balancers_log_of_far_clients_arrives() {
+fn what_load_balancers_log_of_far_clients_arrives_and_steers() {
     let Some(lab) = Distant::build() else { return };
     // A busy machine holds packets up too; the more is logged, the less that tells.
     let ask = || (0..Distant::regions().count()).for_each(|region| assert!(lab.ask(region, 3)));
     check(&lab, Distant::CLIENT, 0.15, 0.0, ask);
-    assert!(lab.answer(Distant::CLIENT).is_some(), "clients are answered a region");
+    // The file has the farthest region first: what was measured decides.
+    lab::patiently("answers follow", || lab.logs(), || lab.answer(Distant::CLIENT) == Some(0));
 }
 
 #[test]

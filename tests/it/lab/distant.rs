@@ -178,7 +178,7 @@ impl Distant {
         let mut text = "[control]\nlisten = \"0.0.0.0:8053\"\n[control.tokens]\n\
              us = { role = \"report\", file = \"token\" }\n\
              [server]\nlisten = [\"127.0.0.1:53\"]\nworkers = 1\n\
-             [zone.test]\nfile = \"test.zone\"\n\
+             [zone.test]\nfile = \"test.zone\"\n[latency]\nevery = \"1s\"\n\
              [service.www]\nname = \"www.test\"\n"
             .to_owned();
         // The order of the file is not that of round trips.

@@ -1,8 +1,14 @@
 //! The real binary, which reads the loads of real balancers and is told others.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::net::UdpSocket;
 
+use meridian::model::RecordType;
+
+use crate::asking::Answer;
+use crate::asking::Ask;
 use crate::ground;
 use crate::ground::Ground;
 use crate::lab::until;
@@ -11,6 +17,7 @@ use crate::loads::get;
 use crate::loads::idlers;
 use crate::loads::push;
 use crate::program;
+use crate::running::DEADLINE;
 use crate::running::Node;
 use crate::running::free_port;
 
@@ -94,4 +101,51 @@ fn a_node_reads_loads_is_told_others_and_follows_its_file() {
     assert!(push("{\"region\":\"eu\",\"load\":1}").contains("\"not-pushed\""));
     node.signal("TERM");
     assert_eq!(node.ended(), Some(0));
+}
+
+/// The part of so many resolvers that get the first region.
+fn share_of_us(server: SocketAddr) -> f64 {
+    let resolvers = 0..200_u8;
+    let count = resolvers.len();
+    let is_us = |n: u8| {
+        let socket = UdpSocket::bind((Ipv4Addr::new(127, 9, 9, n), 0)).unwrap();
+        socket.connect(server).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        socket.send(&Ask::new("www.test", RecordType::A).octets()).unwrap();
+        let mut reply = [0; 512];
+        let length = socket.recv(&mut reply).unwrap();
+        let found = Answer::read(&reply[..length]).addresses();
+        found.first().is_some_and(|address| address.to_string() == "192.0.2.10")
+    };
+    let us = resolvers.filter(|n| is_us(*n)).count();
+    us as f64 / count as f64
+}
+
+#[test]
+fn a_balancer_that_fills_up_sends_clients_elsewhere_and_takes_them_back() {
+    let Some(balancers) = Balancers::start() else { return };
+    let port = free_port();
+    let api = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let head = format!(
+        "[server]\nlisten = [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\n[control]\n\
+         listen = \"{api}\"\n[state]\ndirectory = \"kept\"\n[zone.test]\nfile = \"test.zone\"\n"
+    );
+    let ground = Ground::new(&[("test.zone", ground::ZONE)]);
+    let regions = REGIONS.replace("name = \"www.test\"", "name = \"www.test\"\nttl = \"2s\"");
+    ground.write("meridian.toml", head + &balancers.sources(&regions));
+    let node = Node::start_in(ground, port);
+    let token = fs::read_to_string(node.ground.folder().join("kept/operator.token")).unwrap();
+    assert_eq!(share_of_us(node.v4()), 1.0);
+    // It can take ten, and has three times as many: they stay, so that all who come anew go on.
+    let clients = idlers(balancers.www(), 30);
+    let push = || push(api, token.trim(), "{\"region\":\"eu\",\"load\":5}");
+    until("most go elsewhere", || {
+        push();
+        share_of_us(node.v4()) < 0.5
+    });
+    drop(clients);
+    until("they come back", || {
+        push();
+        share_of_us(node.v4()) == 1.0
+    });
 }
