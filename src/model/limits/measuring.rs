@@ -90,12 +90,12 @@ pub const LATENCY_RATED: usize = 16;
 pub const LATENCY_ORDERS_FILE: usize = 128 * 1024 * 1024;
 
 /// Client prefixes in one value that tells other nodes of round trips: of eleven regions with five
-/// sources each it has 700 kB.
-pub const LATENCY_SHARED: usize = 1024;
+/// sources each it has 350 kB.
+pub const LATENCY_SHARED: usize = 512;
 
 /// Values of that kind that each node has in the cluster; the next one replaces the first. Who
 /// was away for longer has missed some.
-pub const LATENCY_SHARES: u8 = 64;
+pub const LATENCY_SHARES: u8 = 16;
 
 /// Octets of a batch of latency samples; more is answered with 413. As many lines as a batch may
 /// have fit, at a hundred octets each.
