@@ -65,6 +65,7 @@ pub(super) fn run(options: &live::Status) -> Exit {
 fn draw(status: &Status, color: bool) -> String {
     let mut out = head(status);
     out += &draw_cluster(status, color);
+    out += &round_trips(status);
     out += &loads::draw(status, color);
     for service in &status.services {
         out.push('\n');
@@ -120,6 +121,19 @@ fn head(status: &Status) -> String {
         parts.extend((count > 0).then(|| format!("{count} {word}")));
     }
     parts.join(", ") + "\n"
+}
+
+/// What is known of round trips, where anything is.
+fn round_trips(status: &Status) -> String {
+    let Some(known) = &status.round_trips else { return String::new() };
+    let measured = counted(known.prefixes, "prefix").replace("prefixs", "prefixes");
+    let mut out = format!("\nround trips  {measured} measured");
+    if known.learnt.is_some() {
+        let (areas, blocks) = (counted(known.areas, "area"), counted(known.blocks, "block"));
+        let learnt = age(status.at, known.learnt);
+        out += &format!("; {areas} and {blocks} ordered by them, learnt {learnt} ago");
+    }
+    out + "\n"
 }
 
 /// With whom the node shares what it knows, where there is anybody.

@@ -26,6 +26,7 @@ pub(super) fn at(text: &str) -> Timestamp {
 
 pub(super) fn status() -> Status {
     Status {
+        round_trips: None,
         at: at("03:04:05"),
         started: at("00:00:00"),
         generation: 3,

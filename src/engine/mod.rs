@@ -65,7 +65,7 @@ pub use saved::Saved;
 pub use stamp::Stamp;
 pub use status::{
     AdminStatus, CheckStatus, ClusterStatus, Contact, EndpointStatus, NodeStatus, PoolStatus,
-    RegionStatus, ServiceState, ServiceStatus, Status, VantageStatus,
+    RegionStatus, RoundTripsStatus, ServiceState, ServiceStatus, Status, VantageStatus,
 };
 
 use crate::engine::admin::AdminStates;

@@ -30,6 +30,22 @@ pub struct Status {
     pub admin: Vec<AdminStatus>,
     /// With whom the node shares all this.
     pub cluster: ClusterStatus,
+    /// What is known of round trips, where anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trips: Option<RoundTripsStatus>,
+}
+
+/// What was measured, and what was learnt of it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RoundTripsStatus {
+    /// Client prefixes that were measured.
+    pub prefixes: usize,
+    /// Areas whose regions are ordered by it.
+    pub areas: usize,
+    /// Blocks of addresses that have an order of their own.
+    pub blocks: usize,
+    /// When these orders were learnt, here or on another node.
+    pub learnt: Option<Timestamp>,
 }
 
 /// What a node knows of the others.

@@ -35,6 +35,8 @@ impl Engine {
             checks: (0..).map_while(|at| self.check_status(CheckId(at))).collect(),
             admin: self.admin.all().cloned().collect::<Vec<AdminStatus>>(),
             cluster: self.cluster_status(),
+            // Nor is this the engine's.
+            round_trips: None,
         }
     }
 

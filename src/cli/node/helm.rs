@@ -29,11 +29,15 @@ use crate::engine::Engine;
 use crate::engine::Event;
 use crate::engine::Notice;
 use crate::engine::Plan;
+use crate::engine::RoundTripsStatus;
 use crate::engine::Saved;
 use crate::engine::Status;
 use crate::health::Report;
 use crate::load::Cutoffs;
 use crate::model::Region;
+use crate::samples::Counts;
+use crate::samples::Keeper;
+use crate::samples::Sizes;
 use crate::snapshot::Publisher;
 use crate::snapshot::Snapshot;
 use crate::snapshot::Standing;
@@ -64,6 +68,7 @@ pub(super) struct Helm {
     store: Arc<Store>,
     link: Link,
     session: Session,
+    keeper: Keeper,
     pub(super) spill: Spill,
     /// Whom regions refuse.
     pub(super) shares: Arc<Shares>,
@@ -89,6 +94,7 @@ impl Helm {
         saved: Option<Saved>,
         store: Store,
         link: Link,
+        keeper: Keeper,
         (spill, shares): (Spill, Shares),
         handed: Option<Vec<u8>>,
     ) -> Self {
@@ -114,6 +120,7 @@ impl Helm {
             store: Arc::new(store),
             link,
             session: Session::default(),
+            keeper,
             spill,
             shares: Arc::new(shares),
             regions,
@@ -172,6 +179,7 @@ impl Helm {
                 for region in &mut status.regions {
                     region.load = loads.remove(&region.region);
                 }
+                status.round_trips = round_trips(&self.keeper.counts());
                 Arc::clone(self.status.insert(Arc::new(status)))
             }
         }
@@ -345,6 +353,19 @@ impl Helm {
             self.save_due = now.checked_add((took * 20).max(LEAST_PAUSE)).ok();
         }
     }
+}
+
+/// What is known of round trips, if anything is.
+fn round_trips(counts: &Counts) -> Option<RoundTripsStatus> {
+    let Sizes { areas, blocks, at } = counts.orders;
+    let learnt = (at > Timestamp::UNIX_EPOCH).then_some(at);
+    let prefixes = counts.prefixes;
+    (prefixes > 0 || learnt.is_some()).then_some(RoundTripsStatus {
+        prefixes,
+        areas,
+        blocks,
+        learnt,
+    })
 }
 
 /// Whom the regions of a configuration refuse.

@@ -119,7 +119,8 @@ impl Node {
         warn_of_no_vote(&plan);
         let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
         let handed = hand_over(&plan, &cluster);
-        let mut helm = Helm::new(plan, saved, store, link, (spill.clone(), before), handed);
+        let spilling = (spill.clone(), before);
+        let mut helm = Helm::new(plan, saved, store, link, keeper.clone(), spilling, handed);
         if !cluster.servers.is_empty() {
             learning.share(&me.name, helm.putter());
         }
