@@ -190,6 +190,14 @@ pub mod manual {
         pub mod tags_add_up {
             #![doc = include_str!("manual/decisions/006-tags-add-up.md")]
         }
+
+        pub mod orders_by_area {
+            #![doc = include_str!("manual/decisions/007-orders-by-area.md")]
+        }
+
+        pub mod cutoffs {
+            #![doc = include_str!("manual/decisions/008-cutoffs.md")]
+        }
     }
 
     pub mod diagnostics {
