@@ -108,22 +108,24 @@ impl Cell {
         }
     }
 
-    /// Takes another node's word of a source: the later one holds.
-    pub(super) fn merge(&mut self, theirs: Slot) {
+    /// Takes another node's word of a source: the later one holds. Returns whether it is news.
+    pub(super) fn merge(&mut self, theirs: Slot) -> bool {
         match self.slots.iter_mut().find(|slot| slot.is_of(theirs.source)) {
             Some(slot) if theirs.rank() > slot.rank() => *slot = theirs,
-            Some(_) => {}
-            None => self.admit(theirs),
+            Some(_) => return false,
+            None => return self.admit(theirs),
         }
+        true
     }
 
-    /// A source that has no slot gets the oldest one, if that is older.
-    fn admit(&mut self, fresh: Slot) {
-        if let Some(oldest) = self.slots.iter_mut().min_by_key(|slot| slot.rank())
-            && fresh.rank() > oldest.rank()
-        {
-            *oldest = fresh;
-        }
+    /// A source that has no slot gets the oldest one, if that is older; returns whether it did.
+    fn admit(&mut self, fresh: Slot) -> bool {
+        let oldest = self.slots.iter_mut().min_by_key(|slot| slot.rank());
+        let Some(oldest) = oldest.filter(|oldest| fresh.rank() > oldest.rank()) else {
+            return false;
+        };
+        *oldest = fresh;
+        true
     }
 
     /// Frees the slots that are older than any sample that is taken; whether one is left.

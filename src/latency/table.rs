@@ -126,7 +126,7 @@ impl Table {
         Ok(())
     }
 
-    /// Takes what another node knows; returns how many pairs it took. What can't be true is
+    /// Takes what another node knows; returns of how many pairs it was news. What can't be true is
     /// left out.
     ///
     /// Commutative, associative, and idempotent: of each source the later word holds, and of
@@ -145,8 +145,9 @@ impl Table {
                 continue;
             };
             if let Some(cell) = self.cell(*prefix, *region, last) {
-                sound().for_each(|word| cell.merge(*word));
-                merged += 1;
+                // All of them are taken, whatever the first is.
+                let news = sound().filter(|word| cell.merge(**word)).count();
+                merged += usize::from(news > 0);
             }
         }
         merged

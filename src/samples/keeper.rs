@@ -168,12 +168,9 @@ impl Keeper {
         *lock(&self.shared.tell) = Some(Box::new(tell));
     }
 
-    /// Takes what another node told. When nobody can take it, it is lost, and counted: the other
-    /// keeps it.
-    pub fn learn_of(&self, told: Vec<u8>) {
-        if self.queue.try_send(Work::LearnOf(told)).is_err() {
-            self.shared.overflows.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Takes what another node told; false if there is no room for it now.
+    pub fn learn_of(&self, told: Vec<u8>) -> bool {
+        self.queue.try_send(Work::LearnOf(told)).is_ok()
     }
 
     /// Hands over the regions of another configuration: what is asked after this is answered

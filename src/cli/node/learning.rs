@@ -6,6 +6,7 @@
 //!                                                      └─► orders.bin, others
 //! ```
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,9 @@ pub(super) struct Learning {
     is_unwritten: bool,
     /// Orders that arrive of another node.
     parcels: Parcels,
+    /// By node and which of its values: the last one that was taken. As many as the store has
+    /// keys.
+    heard_of: HashMap<(String, u8), u64>,
 }
 
 /// What a lesson came to.
@@ -80,6 +84,7 @@ impl Learning {
             is_failing: false,
             is_unwritten: false,
             parcels: Parcels::default(),
+            heard_of: HashMap::new(),
         }
     }
 
@@ -139,8 +144,12 @@ impl Learning {
 
     fn one(&mut self, own: &str, entry: &Entry) -> Option<Published> {
         let part = match &entry.key {
-            Key::Samples(node, _) if node != own => {
-                self.keeper.learn_of(entry.value.to_vec());
+            Key::Samples(node, slot) if node != own => {
+                let known = self.heard_of.get(&(node.clone(), *slot));
+                // All of it comes again each minute, and what there was no room for with it.
+                if known != Some(&entry.revision) && self.keeper.learn_of(entry.value.to_vec()) {
+                    self.heard_of.insert((node.clone(), *slot), entry.revision);
+                }
                 return None;
             }
             Key::Orders(part) => *part,
