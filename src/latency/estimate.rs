@@ -95,6 +95,8 @@ struct Assessment {
     estimates: Vec<Estimate>,
     /// Variances of what each estimate does not share with the others, by region.
     apart: Vec<f64>,
+    /// Which of them the field no longer decides, since clients of the area were measured.
+    near: Vec<bool>,
     spot: Spot,
     measured: bool,
 }
@@ -126,14 +128,14 @@ impl<'a> Estimator<'a> {
         let is_informed = is_near || self.model.anchors() >= ANCHORS;
         let sure = if made.measured { SURE_MEASURED } else { SURE_INFERRED };
         let mut left: Vec<Estimate> =
-            made.estimates.into_iter().filter(|estimate| wanted(estimate.region)).collect();
+            made.estimates.iter().copied().filter(|estimate| wanted(estimate.region)).collect();
         // Stable, as in `nearest`: of equal distances the lower id comes first.
         left.sort_by(|a, b| a.km.total_cmp(&b.km));
         let mut order = Vec::with_capacity(left.len());
         while let Some(nearest) = left.first().copied() {
             let beats = |estimate: &&Estimate| {
                 let gain = scale(nearest.rtt) - scale(estimate.rtt);
-                let variance = difference(forecast, &made.apart, nearest.region, estimate.region);
+                let variance = difference(forecast, &made, nearest.region, estimate.region);
                 is_informed
                     && nearest.mean_ms - estimate.mean_ms >= WORTH_MS
                     && gain > sure * variance.sqrt()
@@ -173,7 +175,14 @@ impl<'a> Estimator<'a> {
             })
             .collect();
         add_own(&mut drafts, &measured);
-        let is_own = !measured.is_empty() || drafts.iter().any(|d| d.source < Level::AsnCountry);
+        let is_near = |draft: &Draft| draft.is_near || draft.source < Level::AsnCountry;
+        let is_own = !measured.is_empty() || drafts.iter().any(is_near);
+        let mut near = vec![false; expected.len()];
+        for draft in drafts.iter().filter(|draft| draft.is_near) {
+            if let Some(near) = near.get_mut(draft.region.index()) {
+                *near = true;
+            }
+        }
         let mut apart = vec![0.0; expected.len()];
         for draft in &drafts {
             if let Some(variance) = apart.get_mut(draft.region.index()) {
@@ -181,7 +190,7 @@ impl<'a> Estimator<'a> {
             }
         }
         let estimates = drafts.iter().map(|draft| draft.finish(self.now)).collect();
-        Some(Assessment { estimates, apart, spot, measured: is_own })
+        Some(Assessment { estimates, apart, near, spot, measured: is_own })
     }
 }
 
@@ -193,6 +202,9 @@ struct Draft {
     /// Variances: of the field, and of what was learnt for this region alone.
     of_field: f64,
     apart: f64,
+    /// Whether clients of the area were measured to this region: where the field is off is in what
+    /// they say.
+    is_near: bool,
     /// And of what is not known of the client, but is as likely to favour any region.
     unknown: f64,
     source: Level,
@@ -209,6 +221,7 @@ impl Draft {
             scaled,
             of_field,
             apart: 0.0,
+            is_near: false,
             unknown: 0.0,
             source,
             last: None,
@@ -230,6 +243,7 @@ impl Draft {
             }
             if let Some(effect) = effect {
                 self.apart += effect.variance;
+                self.is_near |= level == Level::Area;
                 self.source = level;
                 self.last = Some(effect.last);
                 self.count = effect.pairs;
@@ -238,7 +252,8 @@ impl Draft {
     }
 
     fn finish(&self, now: Tick) -> Estimate {
-        let variance = self.of_field + self.apart;
+        let of_field = if self.is_near { 0.0 } else { self.of_field };
+        let variance = of_field + self.apart;
         let ms = |scaled: f64| (scaled.exp() - SCALE_MS).max(light_us(self.km) / 1e3).max(0.01);
         let median = ms(self.scaled);
         Estimate {
@@ -306,12 +321,16 @@ pub(super) fn confidence(spread: f64) -> f64 {
 }
 
 /// The variance of the difference between two regions.
-fn difference(forecast: Option<&Forecast>, apart: &[f64], a: RegionId, b: RegionId) -> f64 {
+fn difference(forecast: Option<&Forecast>, made: &Assessment, a: RegionId, b: RegionId) -> f64 {
+    let is_near = |region: RegionId| made.near.get(region.index()) == Some(&true);
     let covariance = |a: RegionId, b: RegionId| {
+        if is_near(a) || is_near(b) {
+            return 0.0;
+        }
         let row = forecast.and_then(|forecast| forecast.covariances.get(a.index()));
         row.and_then(|row| row.get(b.index())).copied().unwrap_or(0.0)
     };
-    let own = |region: RegionId| apart.get(region.index()).copied().unwrap_or(0.0);
+    let own = |region: RegionId| made.apart.get(region.index()).copied().unwrap_or(0.0);
     (covariance(a, a) + covariance(b, b) - 2.0 * covariance(a, b)).max(0.0) + own(a) + own(b)
 }
 

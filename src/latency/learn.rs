@@ -123,7 +123,10 @@ impl Learner<'_> {
             return;
         };
         let before = self.before.areas.get(&area).map(Order::base);
-        let is_measured = self.model.is_measured(area.square);
+        let place = self.place(area, None);
+        let group = Group::of(Level::Area, None, &place);
+        let is_measured =
+            self.model.is_measured(area.square) || group.is_some_and(|g| self.model.knows(g));
         let order = match &before {
             Some(before) => before.settled(&wanted.order, &self.rules.margin),
             None => wanted.order,

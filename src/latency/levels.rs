@@ -1,4 +1,5 @@
-//! Groups of clients: what a country, a network in it, or a wider prefix adds to the field.
+//! Groups of clients: what a country, an area or a network in it, or a wider prefix adds to the
+//! field.
 //!
 //! From the widest group to the narrowest, each takes the mean of what the wider ones left
 //! over: one for all regions (access networks differ), then one per region (routes differ),
@@ -12,6 +13,7 @@ use serde::Serialize;
 use crate::latency::ClientPrefix;
 use crate::latency::Tick;
 use crate::latency::WidePrefix;
+use crate::latency::model::Square;
 use crate::latency::trust::Deviation;
 use crate::latency::trust::shrunk;
 use crate::model::Place;
@@ -25,6 +27,8 @@ pub enum Level {
     WidePrefix,
     /// The autonomous system in the country.
     AsnCountry,
+    /// Half a degree around, in the country.
+    Area,
     /// The country.
     Country,
     /// The distance, corrected by what other places were measured to have.
@@ -33,7 +37,8 @@ pub enum Level {
 
 impl Level {
     /// The groups, widest first.
-    pub(super) const GROUPS: [Self; 3] = [Self::Country, Self::AsnCountry, Self::WidePrefix];
+    pub(super) const GROUPS: [Self; 4] =
+        [Self::Country, Self::Area, Self::AsnCountry, Self::WidePrefix];
 
     /// Variances of what a member adds to its group, for all regions and for one. Networks of
     /// one country differ by a tenth, prefixes of one network by as much again.
@@ -42,6 +47,8 @@ impl Level {
             Self::Prefix => (0.0144, 0.0225),
             Self::WidePrefix => (0.01, 0.01),
             Self::AsnCountry => (0.0144, 0.0064),
+            // As much as the field may be off at one place.
+            Self::Area => (0.02, 0.0225),
             Self::Country => (0.01, 0.0064),
             Self::Distance => (0.0, 0.0),
         }
@@ -49,7 +56,7 @@ impl Level {
 
     /// What members of a group still differ by.
     fn below(self) -> f64 {
-        let narrower = [Self::Prefix, Self::WidePrefix, Self::AsnCountry];
+        let narrower = [Self::Prefix, Self::WidePrefix, Self::AsnCountry, Self::Area];
         let narrower = narrower.into_iter().filter(|level| *level < self);
         narrower.map(|level| level.variances().0 + level.variances().1).sum()
     }
@@ -60,6 +67,7 @@ impl Level {
             Self::Prefix => "prefix",
             Self::WidePrefix => "wide-prefix",
             Self::AsnCountry => "asn-country",
+            Self::Area => "area",
             Self::Country => "country",
             Self::Distance => "distance",
         }
@@ -70,6 +78,7 @@ impl Level {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Group {
     Country([u8; 2]),
+    Area(Square, Option<[u8; 2]>),
     AsnCountry(u32, [u8; 2]),
     WidePrefix(WidePrefix),
 }
@@ -81,6 +90,7 @@ impl Group {
         match level {
             Level::WidePrefix => Some(Self::WidePrefix(prefix?.widened())),
             Level::AsnCountry => Some(Self::AsnCountry(place.asn?.0, country()?)),
+            Level::Area => Some(Self::Area(Square::of_place(place.coordinates?), country())),
             Level::Country => Some(Self::Country(country()?)),
             Level::Prefix | Level::Distance => None,
         }
@@ -131,7 +141,7 @@ impl Levels {
     fn learn(&mut self, level: Level, group: Option<Group>, members: &mut [Observation]) {
         let Some(group) = group else { return };
         let lone = members.windows(2).all(|pair| matches!(pair, [a, b] if a.prefix == b.prefix));
-        if level == Level::WidePrefix && lone {
+        if matches!(level, Level::WidePrefix | Level::Area) && lone {
             // It would say the same of its one prefix that this says itself.
             return;
         }

@@ -8,6 +8,7 @@
 //! The closest order that there is holds for a client. Few blocks have one: only those whose
 //! order differs from that of their area by a margin.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
+use serde::Serializer;
 
 use crate::latency::ClientPrefix;
 use crate::latency::Estimate;
@@ -228,14 +230,17 @@ impl Order {
                 order.insert(behind.unwrap_or(order.len()), (at, rated));
             }
         }
-        // As many passes as there are regions bring each as far as it can get.
+        // Each passes the foremost that it beats, with all between that it is to be ahead of: a chain
+        // of small steps is none that holds up a large one. That ends, as each brings the order
+        // closer to what is wanted.
         for _ in 0..order.len() {
             for at in 1..order.len() {
-                if let Some([ahead, behind]) = order.get_mut(at - 1..=at)
-                    && behind.0 < ahead.0
-                    && margin.is_beaten(ahead.1, behind.1)
-                {
-                    std::mem::swap(ahead, behind);
+                let Some((ahead, [own, ..])) = order.split_at_checked(at) else { break };
+                let passed = ahead.iter().rev().take_while(|other| own.0 < other.0);
+                let beaten = passed.enumerate().filter(|(_, o)| margin.is_beaten(o.1, own.1));
+                let steps = beaten.map(|(step, _)| step + 1).last().unwrap_or(0);
+                if let Some(part) = order.get_mut(at - steps..=at) {
+                    part.rotate_right(1);
                 }
             }
         }
@@ -248,6 +253,10 @@ impl Order {
             Some(_) | None => *now,
         };
         Self::new(order.into_iter().map(keep))
+    }
+
+    const fn is_of_use(&self) -> bool {
+        !self.rated.is_empty()
     }
 
     fn renumbered(&self, position: &impl Fn(RegionId) -> Option<RegionId>) -> Self {
@@ -288,6 +297,7 @@ impl Margin {
 /// All orders that were made of what was measured; empty where nothing was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Orders {
+    #[serde(serialize_with = "in_order")]
     pub(super) areas: HashMap<Area, Order>,
     /// In order of the blocks.
     pub(super) blocks: Vec<(Block, Order)>,
@@ -352,13 +362,19 @@ impl Orders {
     }
 
     /// The regions by the positions that another configuration gives them; those that it lacks
-    /// are left out.
+    /// are left out, and so is who has none left: the next wider order holds for them.
     #[must_use]
     pub fn renumbered(self, position: impl Fn(RegionId) -> Option<RegionId>) -> Self {
-        let areas = self.areas.into_iter().map(|(area, o)| (area, o.renumbered(&position)));
-        let blocks = self.blocks.into_iter().map(|(block, o)| (block, o.renumbered(&position)));
+        let renumbered = |order: Order| Some(order.renumbered(&position)).filter(Order::is_of_use);
+        let areas = self.areas.into_iter().filter_map(|(area, o)| Some((area, renumbered(o)?)));
+        let blocks = self.blocks.into_iter().filter_map(|(block, o)| Some((block, renumbered(o)?)));
         Self { areas: areas.collect(), blocks: blocks.collect() }
     }
+}
+
+/// Equal orders are equal octets, on every node.
+fn in_order<S: Serializer>(areas: &HashMap<Area, Order>, serializer: S) -> Result<S::Ok, S::Error> {
+    areas.iter().collect::<BTreeMap<_, _>>().serialize(serializer)
 }
 
 fn percent(share: f64) -> u8 {

@@ -244,6 +244,50 @@ fn a_region_overtakes_by_the_margin_only() {
     assert_eq!(postcard::from_bytes::<Orders>(&octets).unwrap(), next);
 }
 
+/// An order of these regions, with their round trips in milliseconds.
+fn order_of(rated: &[(u16, f64)]) -> Order {
+    let rated = rated.iter().map(|(region, mean_ms)| Estimate {
+        region: RegionId(*region),
+        rtt: Duration::ZERO,
+        spread: 0.1,
+        source: Level::Prefix,
+        age: None,
+        count: 1,
+        mean_ms: *mean_ms,
+        km: 0.0,
+    });
+    Order::new(rated.map(|estimate| Rated::of(&estimate, Tick::of(now()))))
+}
+
+#[test]
+fn small_steps_in_a_row_do_not_hold_up_a_large_one() {
+    let margin = Margin::default();
+    let settled = |before: &[(u16, f64)], wanted: &[(u16, f64)]| {
+        let order = order_of(before).settled(&order_of(wanted), &margin);
+        assert_eq!(order.settled(&order_of(wanted), &margin), order, "it stays");
+        order.rated().iter().map(|rated| rated.region().0).collect::<Vec<_>>()
+    };
+    let were = [(0, 20.0), (1, 21.0), (2, 22.0), (3, 23.0)];
+    let wanted = [(3, 38.0), (2, 42.0), (1, 46.0), (0, 50.0)];
+    assert_eq!(settled(&were, &wanted), [2, 3, 0, 1], "the first is within it of the best");
+    assert_eq!(settled(&were[..2], &wanted[2..]), [0, 1]);
+    assert_eq!(settled(&were, &[(0, 20.0), (3, 30.0), (1, 40.0), (2, 41.0)]), [0, 3, 1, 2]);
+}
+
+#[test]
+fn who_has_none_of_the_regions_left_has_the_order_around_it() {
+    let mut table = table();
+    for prefix in [1, 2, 3, 80, 81, 82] {
+        measure(&mut table, prefix, 20.0, 40.0);
+    }
+    let mut orders = learned(&table, &Orders::default(), &Rules::default());
+    let block = Block { first: ClientPrefix::of([10, 9, 0, 1].into()), is_wide: false };
+    orders.blocks.push((block, order_of(&[(3, 5.0)])));
+    let kept = orders.renumbered(|region| Some(region).filter(|region| region.0 != 3));
+    assert_eq!((kept.n_areas(), kept.n_blocks()), (1, 0));
+    assert!(kept.renumbered(|_| None).is_empty());
+}
+
 #[test]
 fn a_block_has_an_order_of_its_own_where_that_beats_its_areas() {
     let mut table = table();

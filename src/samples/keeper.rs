@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::RecvTimeoutError;
@@ -65,7 +66,7 @@ pub enum Unheard {
 #[derive(Debug)]
 enum Work {
     Copy(oneshot::Sender<Lesson>),
-    LearnOf(Vec<u8>),
+    LearnOf(Arc<[u8]>),
     Look(IpAddr, oneshot::Sender<Page>),
     Page(Option<IpAddr>, oneshot::Sender<Page>),
     Take(Vec<u8>, SourceId, oneshot::Sender<Taken>),
@@ -89,6 +90,8 @@ struct Shared {
     counts: Mutex<Counts>,
     learnt: Mutex<(Sizes, Duration)>,
     overflows: AtomicU64,
+    /// What others told that waits in the queue.
+    told: AtomicUsize,
 }
 
 impl Keeper {
@@ -168,9 +171,16 @@ impl Keeper {
         *lock(&self.shared.tell) = Some(Box::new(tell));
     }
 
-    /// Takes what another node told; false if there is no room for it now.
-    pub fn learn_of(&self, told: Vec<u8>) -> bool {
-        self.queue.try_send(Work::LearnOf(told)).is_ok()
+    /// Has what another node told taken; returns whether it will be. Of the queue it may fill a
+    /// half: the rest is for batches of clients.
+    pub fn learn_of(&self, told: Arc<[u8]>) -> bool {
+        let waiting = &self.shared.told;
+        let has_room = waiting.fetch_add(1, Ordering::Relaxed) < limits::LATENCY_QUEUE / 2;
+        let is_taken = has_room && self.queue.try_send(Work::LearnOf(told)).is_ok();
+        if !is_taken {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        is_taken
     }
 
     /// Hands over the regions of another configuration: what is asked after this is answered
@@ -253,6 +263,7 @@ impl Thread {
         match work {
             Work::Copy(reply) => drop(reply.send(self.ledger.copy())),
             Work::LearnOf(octets) => {
+                self.shared.told.fetch_sub(1, Ordering::Relaxed);
                 if let Err(problem) = self.ledger.learn_of(&octets, now) {
                     tracing::warn!("what another node tells of round trips is lost: {problem}");
                 }

@@ -60,6 +60,8 @@ pub struct Ranker<'a> {
     steps: Vec<Step>,
     reasons: Vec<RankReason>,
     placed: RegionSet,
+    /// How many of them were computed, not listed by a rule.
+    computed: usize,
     /// Nothing may follow what a fence lists.
     fenced: bool,
     /// Scratch: the distance of each member, NaN once it is out of the running.
@@ -103,6 +105,7 @@ impl<'a> Ranker<'a> {
             steps: Vec::with_capacity(members.len()),
             reasons: Vec::with_capacity(members.len()),
             placed: RegionSet::EMPTY,
+            computed: 0,
             fenced: false,
             distances: vec![f64::NAN; members.len()],
             tier: Vec::with_capacity(members.len()),
@@ -132,6 +135,7 @@ impl<'a> Ranker<'a> {
         self.steps.clear();
         self.reasons.clear();
         self.placed = RegionSet::EMPTY;
+        self.computed = 0;
         self.fenced = false;
         for rank in &self.policy.rank {
             let head_ends = match rank {
@@ -233,8 +237,11 @@ impl<'a> Ranker<'a> {
         let mut rest = &open[..];
         let mut taken = 0;
         while let Some(first) = rest.first().filter(|_| taken < self.depth) {
-            let reach = first.rtt() + self.policy.tie.rtt;
-            let ties = rest.iter().take_while(|rated| rated.rtt() <= reach).count().max(1);
+            // Either way: one that looks faster but is behind is not surely so, or not by the margin,
+            // or whoever is first is there to be measured.
+            let is_tied =
+                |rated: &&&Rated| rated.rtt().abs_diff(first.rtt()) <= self.policy.tie.rtt;
+            let ties = rest.iter().take_while(is_tied).count().max(1);
             let (tier, behind) = rest.split_at(ties);
             let mut tier = tier.to_vec();
             tier.sort_unstable_by_key(|rated| rated.region());
@@ -243,6 +250,7 @@ impl<'a> Ranker<'a> {
             }
             (rest, taken) = (behind, taken + ties);
         }
+        self.computed = taken;
         taken >= self.depth
     }
 
@@ -259,12 +267,13 @@ impl<'a> Ranker<'a> {
                 *at = if self.chords_will_do { chord.value() } else { chord.km() * member.factor };
             }
         }
-        let mut taken = 0;
-        while taken < left && taken < self.depth {
+        let (before, mut taken) = (self.computed, 0);
+        while taken < left && before + taken < self.depth {
             taken += self.take_nearest_tier();
         }
         // Past the depth whatever is left, located or not, is the tail.
-        taken >= self.depth
+        self.computed = before + taken;
+        self.computed >= self.depth
     }
 
     /// Moves the nearest region that is left, and all within `tie` of it, to the head.

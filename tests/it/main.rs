@@ -22,6 +22,7 @@ mod layers;
 mod load;
 mod loads;
 mod measured;
+mod measured_scopes;
 #[expect(dead_code, reason = "the unit tests of `geo` use all of it")]
 mod mmdb_writer;
 mod nats;

@@ -37,7 +37,7 @@ use crate::ground::Ground;
 use crate::mmdb_writer::MmdbWriter;
 
 /// Eleven regions of the large clouds.
-const REGIONS: &[(&str, f64, f64)] = &[
+pub(crate) const REGIONS: &[(&str, f64, f64)] = &[
     ("us-east", 39.04, -77.49),
     ("us-west", 37.34, -121.89),
     ("us-central", 41.26, -95.86),
@@ -58,7 +58,7 @@ const DEPTH: usize = 3;
 type Order = [[usize; DEPTH]; 2];
 
 /// A configuration of regions that answer with their own number, ranked by distance.
-fn configuration(database: &Path) -> String {
+pub(crate) fn configuration(database: &Path) -> String {
     let mut text = format!(
         "[geoip]\ndatabases = [\"{}\"]\n[zone.test]\nfile = \"test.zone\"\n\
          [policy.near]\nrank = [\"nearest\"]\n[service.www]\nname = \"www.test\"\n\
@@ -113,22 +113,22 @@ fn haversine_km(a: Coordinates, b: Coordinates) -> f64 {
 }
 
 /// Who answers, under every standing that an order asks for.
-struct Asked {
+pub(crate) struct Asked {
     all_up: Snapshot,
     /// By the bits of the regions that are down.
     standings: BTreeMap<u32, Snapshot>,
-    resolvers: [IpAddr; 2],
+    pub(crate) resolvers: [IpAddr; 2],
 }
 
 impl Asked {
-    fn new(all_up: Snapshot) -> Self {
+    pub(crate) fn new(all_up: Snapshot) -> Self {
         // Two places far from each other, in both databases.
         let resolvers = [IpAddr::from([8, 8, 8, 8]), IpAddr::from([1, 33, 0, 1])];
         Self { all_up, standings: BTreeMap::new(), resolvers }
     }
 
     /// The region that answers, and the scope.
-    fn first(&mut self, client: IpNet, down: u32, resolver: IpAddr) -> (usize, u8) {
+    pub(crate) fn first(&mut self, client: IpNet, down: u32, resolver: IpAddr) -> (usize, u8) {
         let all_up = &self.all_up;
         let snapshot = self.standings.entry(down).or_insert_with(|| {
             ground::with_standing(all_up, |_, region| match down >> region & 1 {
@@ -147,7 +147,7 @@ impl Asked {
         (usize::from(region), answer.scope().unwrap())
     }
 
-    fn scope(&mut self, client: IpAddr) -> u8 {
+    pub(crate) fn scope(&mut self, client: IpAddr) -> u8 {
         self.first(client.into(), 0, self.resolvers[0]).1
     }
 
@@ -259,6 +259,12 @@ fn holds_for(client: IpAddr, oracle: &Oracle, asked: &mut Asked, rng: &mut Rng) 
         REGIONS[region].0,
         oracle.distances(client, resolver)
     );
+    scope_holds_for(client, scope, asked, rng);
+    scope
+}
+
+/// That the scope of a client is sound and tight.
+pub(crate) fn scope_holds_for(client: IpAddr, scope: u8, asked: &mut Asked, rng: &mut Rng) {
     let order = asked.order(client);
     let block = Block::around(client, scope);
     for other in block.sample(rng) {
@@ -272,7 +278,6 @@ fn holds_for(client: IpAddr, oracle: &Oracle, asked: &mut Asked, rng: &mut Rng) 
             scope - 1
         );
     }
-    scope
 }
 
 /// Whether some address of a block has another order. The first leaf that is not the whole
@@ -295,7 +300,7 @@ fn differs_in(block: Block, order: Order, asked: &mut Asked) -> bool {
 
 // ---- Sources shorter than the leaf -----------------------------------------
 
-const PLACES: &[(&str, f64, f64)] =
+pub(crate) const PLACES: &[(&str, f64, f64)] =
     &[("US", 39.0, -77.5), ("IE", 53.3, -6.3), ("SG", 1.3, 103.8), ("BR", -23.5, -46.6)];
 
 /// Places in random networks, some inside others.
@@ -380,8 +385,6 @@ fn covers_most(block: Block, asked: &mut Asked) -> bool {
     assert!(depths.contains(&scope), "{net} got /{scope}, its leaves have {depths:?}");
     true
 }
-
-// ---- Databases -------------------------------------------------------------
 
 #[test]
 fn on_the_country_database() {

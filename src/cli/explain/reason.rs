@@ -24,6 +24,7 @@ fn measured(rated: &Rated, now: Timestamp) -> String {
         Level::Prefix => format!("{} samples of its prefix", rated.count()),
         Level::WidePrefix => format!("{} around its prefix", rated.count()),
         Level::AsnCountry => format!("{} of its network in the country", rated.count()),
+        Level::Area => format!("{} around it", rated.count()),
         Level::Country => format!("{} of its country", rated.count()),
         Level::Distance => "the distance and what others were measured to".to_owned(),
     };

@@ -6,7 +6,8 @@
 //!                                                      └─► orders.bin, others
 //! ```
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ use crate::tasks::Tasks;
 /// From the end of a lesson to the next, in times what it took: it keeps no core busy.
 const TIMES: u32 = 10;
 
+/// After how long without news it learns all the same: samples lose half their weight in twice that.
+const AGES: Duration = Duration::from_hours(24);
+
 /// How long after the start the first lesson is: what is on disk is read by then.
 const FIRST: Duration = Duration::from_secs(5);
 
@@ -51,9 +55,17 @@ pub(super) struct Learning {
     is_unwritten: bool,
     /// Orders that arrive of another node.
     parcels: Parcels,
-    /// By node and which of its values: the last one that was taken. As many as the store has
-    /// keys.
-    heard_of: HashMap<(String, u8), u64>,
+    /// What others told: as the store took it, with the octets until the table has them. All is
+    /// read again each minute, and most of it is known.
+    told: BTreeMap<Key, Told>,
+    /// Whether the lesson under way is of a configuration that was replaced meanwhile.
+    is_stale: bool,
+}
+
+/// A value of another node.
+struct Told {
+    revision: (u64, Timestamp),
+    waiting: Option<Arc<[u8]>>,
 }
 
 /// What a lesson came to.
@@ -84,7 +96,8 @@ impl Learning {
             is_failing: false,
             is_unwritten: false,
             parcels: Parcels::default(),
-            heard_of: HashMap::new(),
+            told: BTreeMap::new(),
+            is_stale: false,
         }
     }
 
@@ -97,14 +110,18 @@ impl Learning {
     pub(super) fn renew(&mut self, settings: config::Latency) {
         self.settings = settings;
         self.heard = None;
+        self.is_stale = self.under_way.is_some();
         self.due = Instant::now() + settings.every.min(FIRST);
     }
 
     /// Begins a lesson if one is due and there is something new to learn.
     pub(super) fn look(&mut self, recipe: &Arc<Recipe>, tasks: &Tasks) {
-        let counts = self.keeper.counts();
-        let is_news = counts.prefixes > 0 && self.heard != Some(counts.heard());
-        if self.under_way.is_some() || Instant::now() < self.due || !is_news {
+        let (counts, now) = (self.keeper.counts(), Instant::now());
+        // Turns of exploring end, and what was measured ages, whether or not anybody is heard.
+        let is_exploring = self.settings.rules.exploration.share > 0.0;
+        let is_old = is_exploring || now >= self.due + AGES;
+        let is_news = counts.prefixes > 0 && (is_old || self.heard != Some(counts.heard()));
+        if self.under_way.is_some() || now < self.due || !is_news {
             return;
         }
         let (keeper, recipe) = (self.keeper.clone(), Arc::clone(recipe));
@@ -129,26 +146,45 @@ impl Learning {
     pub(super) fn listen(&mut self, own: &str, news: &News) -> Option<Published> {
         let entries = match news {
             News::Entry(entry) => std::slice::from_ref(entry),
-            News::Read { entries, .. } => entries,
+            News::Read { entries, .. } => {
+                let there: HashSet<&Key> = entries.iter().map(|entry| &entry.key).collect();
+                self.told.retain(|key, _| there.contains(key));
+                entries
+            }
             News::Lost { .. } | News::Refused { .. } => return None,
         };
-        entries.iter().filter_map(|entry| self.one(own, entry)).last()
+        let found = entries.iter().filter_map(|entry| self.one(own, entry)).last();
+        self.hand_over();
+        found
+    }
+
+    /// Has the table take what others told, as far as it has room.
+    pub(super) fn hand_over(&mut self) {
+        for told in self.told.values_mut() {
+            if let Some(octets) = &told.waiting {
+                if !self.keeper.learn_of(Arc::clone(octets)) {
+                    return;
+                }
+                told.waiting = None;
+            }
+        }
     }
 
     /// Whether others have lost the orders that hold.
     pub(super) fn is_lost(&self, news: &News) -> bool {
         let News::Read { entries, .. } = news else { return false };
-        let is_there = |entry: &Entry| matches!(entry.key, Key::Orders(_));
-        self.published.sizes() != Sizes::default() && !entries.iter().any(is_there)
+        let orders = entries.iter().filter(|entry| matches!(entry.key, Key::Orders(_)));
+        let parts = orders.map(|entry| &*entry.value);
+        self.published.sizes() != Sizes::default() && !self.published.is_among(parts)
     }
 
     fn one(&mut self, own: &str, entry: &Entry) -> Option<Published> {
         let part = match &entry.key {
-            Key::Samples(node, slot) if node != own => {
-                let known = self.heard_of.get(&(node.clone(), *slot));
-                // All of it comes again each minute, and what there was no room for with it.
-                if known != Some(&entry.revision) && self.keeper.learn_of(entry.value.to_vec()) {
-                    self.heard_of.insert((node.clone(), *slot), entry.revision);
+            Key::Samples(node, _) if node != own => {
+                let revision = (entry.revision, entry.stored);
+                if self.told.get(&entry.key).is_none_or(|told| told.revision != revision) {
+                    let waiting = Some(Arc::clone(&entry.value));
+                    self.told.insert(entry.key.clone(), Told { revision, waiting });
                 }
                 return None;
             }
@@ -162,8 +198,8 @@ impl Learning {
             | Key::Samples(..)
             | Key::Shares => return None,
         };
-        match self.parcels.take(part, &entry.value) {
-            Ok(found) => found.filter(|found| found.at() > self.published.at()),
+        match self.parcels.take(part, &entry.value, self.published.at()) {
+            Ok(found) => found,
             Err(problem) => {
                 tracing::warn!("orders by round trips that another node made are lost: {problem}");
                 None
@@ -186,9 +222,12 @@ impl Learning {
         match ended {
             Ok(learnt) => {
                 self.is_failing = false;
-                self.heard = Some(learnt.heard);
-                self.due = Instant::now() + self.settings.every.max(learnt.took * TIMES);
-                Some(learnt)
+                if !std::mem::take(&mut self.is_stale) {
+                    self.heard = Some(learnt.heard);
+                    self.due = Instant::now() + self.settings.every.max(learnt.took * TIMES);
+                }
+                // Another may have made later ones meanwhile, which hold on all other nodes.
+                Some(learnt).filter(|learnt| learnt.published.at() > self.published.at())
             }
             Err(problem) => {
                 self.failed(&problem);
@@ -219,6 +258,7 @@ impl Learning {
     }
 
     fn failed(&mut self, problem: &str) {
+        self.is_stale = false;
         self.due = Instant::now() + self.settings.every;
         if !std::mem::replace(&mut self.is_failing, true) {
             tracing::warn!("nothing was learnt of round trips, trying on: {problem}");
@@ -251,4 +291,110 @@ fn learn(
     let published =
         lesson.learn(&atlas, before, rules, Timestamp::now()).map_err(|error| chain(&error))?;
     Ok(Learnt { published, heard: lesson.heard(), took: now() - begin })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geo::Atlas;
+    use crate::geo::Nets;
+    use crate::samples::Site;
+    use crate::store::Store;
+
+    struct Ground {
+        learning: Learning,
+        keeper: Keeper,
+        _folder: tempfile::TempDir,
+        tasks: Tasks,
+    }
+
+    impl Ground {
+        fn new() -> Self {
+            let (folder, tasks) = (tempfile::tempdir().unwrap(), Tasks::new());
+            let (store, ..) = Store::open(folder.path(), &tasks);
+            let sites = vec![Site { name: "us".to_owned(), location: None }];
+            let keeper = Keeper::start(sites, None, &tasks).unwrap();
+            let shelf = store.shelf("orders.bin", limits::LATENCY_ORDERS_FILE);
+            let settings = config::Latency::default();
+            let learning = Learning::new(Arc::default(), settings, keeper.clone(), shelf);
+            Self { learning, keeper, _folder: folder, tasks }
+        }
+
+        /// What is learnt at a second.
+        async fn learnt(&self, at: i64) -> Learnt {
+            let at = Timestamp::from_second(at).unwrap();
+            let lesson = self.keeper.lesson().unwrap().await.unwrap();
+            let atlas = Atlas::new(Vec::new(), Nets::default(), &[], &[]);
+            let before = Published::default();
+            let published = lesson.learn(&atlas, &before, &Rules::default(), at).unwrap();
+            Learnt { published, heard: lesson.heard(), took: Duration::ZERO }
+        }
+
+        fn begin(&mut self, learnt: Learnt) {
+            let (end, lesson) = oneshot::channel();
+            assert!(end.send(Ok(learnt)).is_ok());
+            self.learning.under_way = Some(lesson);
+        }
+    }
+
+    impl Drop for Ground {
+        fn drop(&mut self) {
+            self.tasks.cancel();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_learnt_of_a_configuration_that_is_gone_is_learnt_again() {
+        let mut ground = Ground::new();
+        let learnt = ground.learnt(100).await;
+        ground.begin(learnt);
+        ground.learning.renew(config::Latency::default());
+        assert!(ground.learning.ended().await.is_some());
+        assert_eq!(ground.learning.heard, None, "it is due, though nothing new was heard");
+        let learnt = ground.learnt(101).await;
+        ground.begin(learnt);
+        assert!(ground.learning.ended().await.is_some());
+        assert_eq!(ground.learning.heard, Some(0));
+    }
+
+    #[tokio::test]
+    async fn what_another_made_later_holds() {
+        let mut ground = Ground::new();
+        let (earlier, later) = (ground.learnt(100).await, ground.learnt(200).await);
+        ground.begin(earlier);
+        ground.learning.take(later.published, None);
+        assert!(ground.learning.ended().await.is_none());
+        assert_eq!(ground.learning.published.at().as_second(), 200);
+    }
+
+    fn entry(key: Key, revision: u64) -> Entry {
+        let stored = Timestamp::from_second(1_800_000_000).unwrap();
+        Entry { key, value: Arc::from(&b"?"[..]), stored, revision }
+    }
+
+    /// All is read again each minute.
+    #[tokio::test]
+    async fn what_others_told_is_taken_once_and_leaves_room_for_clients() {
+        let mut ground = Ground::new();
+        ground.tasks.cancel();
+        while ground.tasks.running() > 0 {
+            tokio::task::yield_now().await;
+        }
+        // Nobody takes from the queue any more, so nothing is handed over.
+        let told = |revision| {
+            let entries = (0..40).map(|slot| entry(Key::Samples("b".to_owned(), slot), revision));
+            News::Read { entries: entries.collect(), joined: false }
+        };
+        let waiting =
+            |of: &Learning| of.told.values().filter(|told| told.waiting.is_some()).count();
+        assert!(ground.learning.listen("a", &told(1)).is_none());
+        assert_eq!((waiting(&ground.learning), ground.keeper.counts().overflows), (40, 0));
+        ground.learning.told.values_mut().for_each(|told| told.waiting = None);
+        ground.learning.listen("a", &told(1));
+        assert_eq!(waiting(&ground.learning), 0, "it is known");
+        ground.learning.listen("a", &told(2));
+        assert_eq!(waiting(&ground.learning), 40);
+        ground.learning.listen("a", &News::Read { entries: Vec::new(), joined: true });
+        assert!(ground.learning.told.is_empty());
+    }
 }

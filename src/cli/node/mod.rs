@@ -175,6 +175,7 @@ impl Node {
             self.reload(None);
         }
         self.helm.lead();
+        self.learning.hand_over();
         if self.helm.is_first() {
             self.learning.look(&self.recipe, &self.tasks);
         }

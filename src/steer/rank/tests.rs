@@ -1,6 +1,7 @@
 //! Rankings, by small policies.
 
 use super::*;
+use crate::geo::Atlas;
 use crate::model::Coordinates;
 use crate::model::Match;
 use crate::model::Rule;
@@ -42,9 +43,18 @@ fn plan(policy: &Policy) -> MapPlan<'_> {
 
 /// Ranks Paris; tiers are separated by `|`.
 fn ranked(policy: &Policy, regions: &[Region], place: &Place, rule: Option<usize>) -> String {
-    let mut ranker = Ranker::new(&plan(policy), regions, &Nets::default(), &[]);
     let client = Whereabouts { place, overlay: &Overlay::default() };
-    let mut steps = ranker.rank(&client, rule).to_vec();
+    let mut ranker = Ranker::new(&plan(policy), regions, &Nets::default(), &[]);
+    shown(&mut ranker, &client, rule, regions)
+}
+
+fn shown(
+    ranker: &mut Ranker<'_>,
+    client: &Whereabouts<'_>,
+    rule: Option<usize>,
+    regions: &[Region],
+) -> String {
+    let mut steps = ranker.rank(client, rule).to_vec();
     ranker.append_tail(&mut steps);
     let mut text = String::new();
     for step in steps {
@@ -58,6 +68,28 @@ fn ranked(policy: &Policy, regions: &[Region], place: &Place, rule: Option<usize
         text += &regions[step.region.index()].name;
     }
     text
+}
+
+/// Orders of one block, 198.51.100.0/24: regions with tenths of milliseconds, the best first.
+fn orders(rated: &[(u16, u16)]) -> Orders {
+    let rated = rated.iter().map(|(region, rtt)| {
+        serde_json::json!({ "region": region, "rtt": rtt, "confidence": 50, "level": "Prefix",
+            "last": null, "count": 1 })
+    });
+    let order = serde_json::json!({ "rated": rated.collect::<Vec<_>>(), "explored": null });
+    let block = serde_json::json!({ "first": 0x00c6_3364, "is_wide": false });
+    let orders = serde_json::json!({ "areas": {}, "blocks": [[block, order]] });
+    serde_json::from_value(orders).unwrap()
+}
+
+/// Ranks a client of that block, which is nowhere.
+fn ranked_by(orders: &Orders, policy: &Policy) -> String {
+    let blocks: Vec<IpNet> = orders.blocks().map(|(net, _)| net).collect();
+    let atlas = Atlas::new(Vec::new(), Nets::default(), &[], &blocks);
+    let located = atlas.locate([198, 51, 100, 1].into()).unwrap();
+    let plan = MapPlan { orders: Some(orders), ..plan(policy) };
+    let client = Whereabouts { place: &located.place, overlay: located.overlay };
+    shown(&mut Ranker::new(&plan, &regions(), &Nets::default(), &[]), &client, None, &regions())
 }
 
 fn paris() -> Place {
@@ -87,6 +119,20 @@ fn a_tie_is_measured_from_the_first_of_the_tier() {
     assert_eq!(ranked(&tied, &regions(), &paris(), None), "eu de | us | sg");
     tied.tie.distance_km = 290.0;
     assert_eq!(ranked(&tied, &regions(), &paris(), None), "de | eu | us | sg");
+}
+
+/// What is behind in an order is not surely better, whatever its estimate: it shares the tier of
+/// the first only within `tie`.
+#[test]
+fn an_order_holds_though_one_behind_looks_faster() {
+    let mut measured = policy(&[Rank::Latency]);
+    let unsure = orders(&[(2, 140), (1, 120), (0, 850)]);
+    assert_eq!(ranked_by(&unsure, &measured), "de | eu | us | sg");
+    let explored = orders(&[(0, 850), (2, 140), (1, 160)]);
+    assert_eq!(ranked_by(&explored, &measured), "us | de | eu | sg");
+    measured.tie.rtt = std::time::Duration::from_millis(3);
+    assert_eq!(ranked_by(&unsure, &measured), "eu de | us | sg");
+    assert_eq!(ranked_by(&explored, &measured), "us | eu de | sg");
 }
 
 #[test]
@@ -123,6 +169,24 @@ fn rules_come_first_and_a_fence_ends_the_ranking() {
     assert_eq!(ranked(&ruled, &regions, &place, rule), "sg | us | de | eu");
     ruled.rules[0].only = true;
     assert_eq!(ranked(&ruled, &regions, &place, rule), "sg | us");
+}
+
+/// DESIGN 1: the head is the first `depth` regions of the computed order, whoever computes them.
+#[test]
+fn what_was_measured_counts_to_the_depth() {
+    let mut shallow = policy(&[Rank::Latency, Rank::Nearest]);
+    shallow.depth = 2;
+    let head = |place: &Place| {
+        let (orders, regions) = (orders(&[(3, 140)]), regions());
+        let blocks: Vec<IpNet> = orders.blocks().map(|(net, _)| net).collect();
+        let atlas = Atlas::new(Vec::new(), Nets::default(), &[], &blocks);
+        let overlay = atlas.locate([198, 51, 100, 1].into()).unwrap().overlay.clone();
+        let plan = MapPlan { orders: Some(&orders), ..plan(&shallow) };
+        let mut ranker = Ranker::new(&plan, &regions, &Nets::default(), &[]);
+        let head = ranker.rank(&Whereabouts { place, overlay: &overlay }, None);
+        head.iter().map(|step| step.region.0).collect::<Vec<_>>()
+    };
+    assert_eq!(head(&paris()), [3, 2]);
 }
 
 /// DESIGN 1: beyond `depth` the order depends on the head alone.
