@@ -28,11 +28,13 @@ type Rated = (u16, u16, u8, u32, Option<u32>, u32);
 /// The same with where an explored one belongs.
 type Order = (Vec<Rated>, Option<u16>);
 
+/// Half degrees, country, and network.
+type Area = ((i16, i16), Option<[u8; 2]>, Option<u32>);
+
 /// Orders as they are kept and shared.
 #[derive(Serialize)]
 struct Written {
-    /// By half degrees, country, and network.
-    areas: BTreeMap<((i16, i16), Option<[u8; 2]>, Option<u32>), Order>,
+    areas: BTreeMap<Area, Order>,
     /// By prefix, and whether it is the wider one.
     blocks: BTreeMap<(u64, bool), Order>,
 }
