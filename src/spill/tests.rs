@@ -83,7 +83,7 @@ fn who_is_over_its_limit_refuses_and_says_why() {
     let status = book.status(at(1));
     let us = &status.iter().find(|(name, _)| name == "us").unwrap().1;
     assert_eq!((us.load, us.capacity, &*us.readings), (Some(150.0), Some(100.0), "good"));
-    assert!(us.share < 70 && us.reason.contains("soft limit"), "{us:?}");
+    assert!(us.share.unwrap() < 70 && us.reason.contains("soft limit"), "{us:?}");
     // What is said late, or not at all, is shown; and after a while it counts for nothing.
     book.hear("us", None, at(20));
     let status = book.status(at(20));
