@@ -133,6 +133,11 @@ impl Engine {
         self.line.contact == Contact::Joined && earlier.all(|(_, heard)| !is_there(*heard))
     }
 
+    /// Whether nobody was heard for a minute: this node goes by what it sees itself.
+    pub fn is_alone(&self) -> bool {
+        self.line.contact == Contact::Alone
+    }
+
     pub(super) fn nodes(&self) -> Vec<NodeStatus> {
         let verdicts = self.verdicts();
         let status = |(card, heard): &(NodeCard, Timestamp)| NodeStatus {

@@ -160,16 +160,24 @@ fn estimates_fall_back_from_the_prefix_to_the_distance() {
         (estimate.source, estimate.confidence())
     };
     let elsewhere = Place { asn: Some(Asn(64_497)), ..paris() };
+    let south = Place { coordinates: Some(at(43.3, 5.4)), ..elsewhere };
     let abroad = Place { country: "BE".parse().ok(), ..paris() };
     let levels = [
         source(1, paris(), 0),
         source(99, paris(), 0),
         source(99, elsewhere, 0),
+        source(99, south, 0),
         source(99, abroad, 0),
     ];
     assert_eq!(
         levels.map(|(level, _)| level),
-        [Level::Prefix, Level::AsnCountry, Level::Country, Level::Distance]
+        [
+            Level::Prefix,
+            Level::AsnCountry,
+            Level::Area,
+            Level::Country,
+            Level::Distance
+        ]
     );
     assert!(levels.is_sorted_by(|a, b| a.1 > b.1), "{levels:?}");
     assert_eq!(source(1, paris(), 3).0, Level::Distance);

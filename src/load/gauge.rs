@@ -113,6 +113,13 @@ impl Gauge {
         self.fault = fault;
     }
 
+    /// The clock was set back to `now`: what was read before is of now at the latest.
+    pub fn set_back(&mut self, now: Timestamp) {
+        if let Some(good) = &mut self.good {
+            good.at = good.at.min(now);
+        }
+    }
+
     /// Takes note that there was nothing to read.
     pub const fn fail(&mut self) {
         self.fault = Some(Fault::Failed);

@@ -143,6 +143,11 @@ impl Planner {
         &self.demand.by_origin
     }
 
+    /// Whether there was a reading to learn the demand from.
+    pub fn knows_demand(&self) -> bool {
+        self.demand.is_known
+    }
+
     /// Plans at a time, from what is read there and then: at each reading, and at once when it
     /// changes where there is a region to go to. Readings that it has seen before say nothing
     /// new. O(crowds × steps × rounds): few rounds where there is room, and hundreds where all are
@@ -272,7 +277,10 @@ impl Planner {
         let mut regions = moment.rooms.iter().zip((0..).map(RegionId));
         let ends = next.cutoffs.is_empty();
         ends || regions.any(|(room, region)| {
-            let Some(room) = room else { return false };
+            // Who takes whoever comes has nothing to refuse: its capacity was taken away.
+            let Some(room) = room else {
+                return next.cutoffs.of(region) != self.published.of(region);
+            };
             let hard = room.hard();
             let serves = at(&now.served, region);
             let spares = serves - at(&next.served, region);

@@ -8,6 +8,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::load::Crowd;
+use crate::load::CrowdStep;
 use crate::load::Crowds;
 use crate::load::Cutoffs;
 use crate::load::Flow;
@@ -24,6 +26,9 @@ const HALVINGS: usize = 9;
 
 /// How often more regions may turn out to be concerned.
 const WIDENINGS: usize = 6;
+
+/// A pressure that is greater by this factor is as good.
+const NEARLY: f64 = 1.004;
 
 /// How far over the limit is none, as a part of it: what rounds leave over.
 const GRACE: f64 = 1.002;
@@ -73,9 +78,24 @@ impl Pressed {
         })
     }
 
+    /// A pressure below which some of these regions are over for certain: all together they have
+    /// to take those who can go nowhere else.
+    fn least(&self, case: &Case<'_>, concerned: &[bool]) -> f64 {
+        let (mut hard, mut captive) = (0.0, 0.0);
+        let all = case.rooms.iter().zip(&self.captive).zip(concerned);
+        for ((room, own), concerned) in all {
+            if let (Some(room), true) = (room, concerned) {
+                hard += room.hard();
+                captive += own;
+            }
+        }
+        ((bound(case, concerned) / GRACE - captive) / hard).min(MOST)
+    }
+
     /// Finds the least pressure on the regions concerned under which none of them is over.
     fn press(&mut self, case: &Case<'_>, concerned: &[bool]) {
-        let at = |pressure: f64, captive: &[f64]| {
+        let at = |pressure: f64, captive: &[f64], floors: &Cutoffs| {
+            let case = Case { floors, ..*case };
             let pressures = concerned.iter().map(|concerned| match concerned {
                 true => pressure,
                 false => 0.0,
@@ -87,15 +107,21 @@ impl Pressed {
         let is_enough = |tried: &Self| {
             tried.over(case).zip(concerned).all(|(over, concerned)| !(over && *concerned))
         };
-        let (mut low, mut high) = (0.0, 1.0);
-        let mut best = at(high, &self.captive);
+        let least = self.least(case, concerned);
+        // What is only just too little or only just enough takes the most rounds to tell.
+        let (mut low, mut high) = if least > 1.0 { (least, least * NEARLY) } else { (0.0, 1.0) };
+        let mut best = at(high, &self.captive, case.floors);
         while !is_enough(&best) && high < MOST {
             (low, high) = (high, high * 2.0);
-            best = at(high, &self.captive);
+            best = at(high, &self.captive, case.floors);
         }
         for _ in 0..HALVINGS {
+            if high <= low * NEARLY {
+                break;
+            }
             let middle = f64::midpoint(low, high);
-            let tried = at(middle, &self.captive);
+            // Under less pressure nobody refuses fewer.
+            let tried = at(middle, &self.captive, &best.settled.cutoffs);
             if is_enough(&tried) {
                 (high, best) = (middle, tried);
             } else {
@@ -104,6 +130,27 @@ impl Pressed {
         }
         *self = best;
     }
+}
+
+/// The clients who can go nowhere but to these regions, and are served there.
+fn bound(case: &Case<'_>, to: &[bool]) -> f64 {
+    let is_bound = |region: RegionId| {
+        let room = case.rooms.get(region.index()).copied().flatten();
+        room.is_some() && to.get(region.index()) == Some(&true)
+    };
+    let of_crowd = |(crowd, steps): (&Crowd, &[CrowdStep])| {
+        let mut nowhere = 1.0;
+        for step in steps {
+            let there = case.availability.of(crowd.map, step.region);
+            if there > 0.0 && !is_bound(step.region) {
+                return 0.0;
+            }
+            nowhere *= 1.0 - there;
+        }
+        let demand = case.demand.get(crowd.origin.index()).copied().unwrap_or(0.0);
+        crowd.clients * demand * (1.0 - nowhere)
+    };
+    case.crowds.iter().map(of_crowd).sum()
 }
 
 /// By region, the clients that can go nowhere else even if nobody refuses them.

@@ -23,8 +23,9 @@ pub struct LoadStatus {
     pub capacity: Option<f64>,
     /// What would come if it refused nobody, once caches have ended; `None` until it was planned.
     pub arrivals: Option<f64>,
-    /// Of that, how much it takes, in percent.
-    pub share: u8,
+    /// Of that, how much it takes, in percent; `None` until it was planned, and where another
+    /// node plans.
+    pub share: Option<u8>,
     /// Whom it refuses: who loses less than that by going elsewhere, in milliseconds.
     pub cutoff_ms: Option<f64>,
     /// Why.
@@ -41,7 +42,7 @@ impl LoadStatus {
             readings: words(state),
             capacity: plan.and_then(|plan| Some(plan.capacity?.amount)),
             arrivals: plan.map(|plan| rounded(plan.arrivals)),
-            share: plan.map_or(100, |plan| percent(plan.share())),
+            share: plan.map(|plan| percent(plan.share())),
             cutoff_ms: cutoff.map(|cutoff| rounded(cutoff.ms())),
             reason: plan.map(|plan| plan.reason.as_str().to_owned()).unwrap_or_default(),
         }

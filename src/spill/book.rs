@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::load::Availability;
@@ -20,6 +21,11 @@ use crate::model::RegionId;
 use crate::spill::Shares;
 use crate::spill::Stage;
 
+/// For so many intervals the first readings of all are waited for: from some of them alone it
+/// would be taken for granted that the clients of the others ask as much. What grows is known
+/// after two and a half at the latest.
+const FIRST: u32 = 3;
+
 /// What a thread keeps.
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -29,6 +35,8 @@ pub(super) struct Book {
     planner: Option<Planner>,
     plan: Option<Plan>,
     shares: Shares,
+    /// When there was a stage first.
+    since: Option<Timestamp>,
 }
 
 impl Book {
@@ -38,6 +46,7 @@ impl Book {
 
     /// Takes another world or standing. What is known of regions that stay is kept.
     pub(super) fn enter(&mut self, stage: Stage, now: Timestamp) {
+        self.since.get_or_insert(now);
         let n = stage.regions.len();
         let before = self.stage.take();
         let is_same = before.as_ref().is_some_and(|before| {
@@ -82,6 +91,29 @@ impl Book {
         self.gauges = regions.iter().map(gauge).collect();
     }
 
+    /// The clock was set back to `now`. What was read stays, as if it had been now, and the past
+    /// is taken to have been like the present.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        self.since = self.since.map(|since| since.min(now));
+        self.gauges.iter_mut().flatten().for_each(|gauge| gauge.set_back(now));
+        let ttl = self.stage.as_ref().map(|stage| stage.ttl).unwrap_or_default();
+        let planner = self.planner.take();
+        self.planner =
+            planner.map(|planner| planner.rebuilt(planner.crowds().clone(), ttl, Some, now));
+    }
+
+    /// Whether something is read of a region that was not read yet, nor failed to be.
+    fn is_early(&self, now: Timestamp) -> bool {
+        let regions = self.stage.iter().flat_map(|stage| stage.regions.iter());
+        regions.zip(&self.gauges).any(|(region, gauge)| {
+            let (Some(load), Some(gauge)) = (&region.load, gauge) else { return false };
+            let most = SignedDuration::try_from(load.interval.saturating_mul(FIRST));
+            let age = self.since.map(|since| now.duration_since(since)).unwrap_or_default();
+            let is_due = most.is_ok_and(|most| age < most);
+            is_due && gauge.state(now) == GaugeState::Silent && gauge.fault().is_none()
+        })
+    }
+
     /// Takes what was said of a region's load; of regions that are not there nothing is kept.
     pub(super) fn hear(&mut self, region: &str, load: Option<f64>, at: Timestamp) {
         let Some(stage) = &self.stage else { return };
@@ -117,8 +149,10 @@ impl Book {
             let is_new = !self.shares.is_none();
             return is_new.then(|| self.shares.clone_from(&shares)).map(|()| shares);
         };
-        let readings: Vec<Option<Reading>> =
-            self.gauges.iter().map(|gauge| gauge.as_ref()?.reading(now)).collect();
+        let knows = self.planner.as_ref().is_some_and(Planner::knows_demand);
+        let counts = knows || !self.is_early(now);
+        let reading = |gauge: &Option<Gauge>| gauge.as_ref().filter(|_| counts)?.reading(now);
+        let readings: Vec<Option<Reading>> = self.gauges.iter().map(reading).collect();
         let capacities: Vec<Option<Capacity>> =
             stage.regions.iter().map(|region| region.capacity).collect();
         let planner = self.planner.get_or_insert_with(|| {

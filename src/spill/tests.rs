@@ -83,7 +83,7 @@ fn who_is_over_its_limit_refuses_and_says_why() {
     let status = book.status(at(1));
     let us = &status.iter().find(|(name, _)| name == "us").unwrap().1;
     assert_eq!((us.load, us.capacity, &*us.readings), (Some(150.0), Some(100.0), "good"));
-    assert!(us.share < 70 && us.reason.contains("soft limit"), "{us:?}");
+    assert!(us.share.unwrap() < 70 && us.reason.contains("soft limit"), "{us:?}");
     // What is said late, or not at all, is shown; and after a while it counts for nothing.
     book.hear("us", None, at(20));
     let status = book.status(at(20));
@@ -115,12 +115,49 @@ fn what_another_decides_holds_and_is_gone_on_from() {
     assert_eq!(book.status(at(6))[0].1.cutoff_ms, Some(100.0));
 }
 
+/// Of those who ask three times as much alone it would follow that all do.
+#[test]
+fn nothing_is_decided_until_all_were_read_or_had_the_time() {
+    let mut book = Book::new(Shares::default());
+    book.enter(stage(Some(100.0)), at(0));
+    book.hear("us", Some(300.0), at(1));
+    assert_eq!(book.decide(at(1)), None, "eu was not read yet");
+    let mut other = Book::new(Shares::default());
+    other.enter(stage(Some(100.0)), at(0));
+    other.hear("us", Some(300.0), at(1));
+    other.hear("eu", None, at(2));
+    assert!(other.decide(at(2)).is_some(), "eu can't be read");
+    book.hear("us", Some(300.0), at(31));
+    assert!(book.decide(at(31)).is_some(), "it had three intervals");
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_nothing() {
+    let mut book = Book::new(Shares::default());
+    book.enter(stage(Some(100.0)), at(7200));
+    let hear = |book: &mut Book, load: f64, second: i64| {
+        book.hear("us", Some(load), at(second));
+        book.hear("eu", Some(10.0), at(second));
+    };
+    hear(&mut book, 50.0, 7201);
+    assert_eq!(book.decide(at(7201)), None, "there is room");
+    book.set_back(at(0));
+    hear(&mut book, 150.0, 10);
+    assert!(book.decide(at(10)).is_some(), "an hour is not waited for");
+    assert_eq!(book.status(at(10))[0].1.load, Some(150.0));
+}
+
 #[test]
 fn shares_go_by_name_and_are_read_as_they_were_written() {
     let shares = shares(7);
     assert_eq!(Shares::decode(&shares.encode()), Ok(shares.clone()));
     let cutoffs = shares.cutoffs(["ap", "us"]);
     assert!(cutoffs.of(RegionId(1)).refuses() && !cutoffs.of(RegionId(0)).refuses());
+    for fine in (-8 * 1024..4096 * 1024).step_by(997) {
+        let cutoffs = Cutoffs::new([Cutoff::from_ms(f64::from(fine) / 1024.0)]);
+        let shares = Shares::new(at(7), ["us"], &cutoffs);
+        assert_eq!(Shares::decode(&shares.encode()), Ok(shares), "others compare them");
+    }
     assert!(Shares::decode(b"{}").is_err());
     let newer = String::from_utf8(shares.encode()).unwrap().replace("\"format\":1", "\"format\":2");
     assert!(Shares::decode(newer.as_bytes()).unwrap_err().contains("format 2"));

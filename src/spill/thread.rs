@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,9 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// How often the thread looks whether it should stop.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// A clock that is set back by more than this is set back; by less, readings wait.
+const BACK: SignedDuration = SignedDuration::from_secs(1);
 
 /// From the end of a plan to the next, in times what it took: it keeps no core busy.
 const TIMES: u32 = 4;
@@ -71,6 +75,7 @@ impl Spill {
             book: Book::new(shares),
             tell,
             leads: false,
+            last: Timestamp::now(),
             due: now(),
         };
         tasks.thread("spill", move |stop| thread.run(stop))?;
@@ -129,6 +134,8 @@ struct Thread {
     book: Book,
     tell: watch::Sender<Arc<Shares>>,
     leads: bool,
+    /// When it took what was handed over last, by the system's clock.
+    last: Timestamp,
     /// When it decides next, if nothing is said before.
     due: Instant,
 }
@@ -172,11 +179,16 @@ impl Thread {
         };
         self.leads = leads;
         let now = Timestamp::now();
+        if self.last.duration_since(now) > BACK {
+            self.book.set_back(now);
+        }
+        self.last = now;
         if let Some(stage) = stage {
             self.book.enter(stage, now);
         }
         for (region, (load, at)) in said {
-            self.book.hear(&region, load, at);
+            // Another node's clock may be fast: nothing is read after it was told.
+            self.book.hear(&region, load, at.min(now));
         }
         if !self.leads
             && let Some(shares) = adopted

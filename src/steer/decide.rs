@@ -282,17 +282,21 @@ impl<T: Trace> Walk<'_, T> {
         let key = wanted.with_shares.then_some(|| self.key.hash());
         match self.standing.eligible(self.service, position, self.lane, least, key) {
             None if admission < least => Finding::NotAdmitted(admission),
-            _ if wanted.with_shares
-                && self.cutoffs.is_some_and(|cutoffs| {
-                    is_refused(cutoffs, self.way, at, region, &self.key)
-                }) =>
-            {
-                Finding::Spilled
-            }
-            Some(Eligible { weight: 0, .. }) => Finding::Standby,
-            Some(Eligible { weight, .. }) => Finding::Candidate(weight),
-            None => Finding::OutsideShare,
+            found => match (self.refusal(at, region, wanted), found) {
+                (Some(refusal), _) => refusal,
+                (None, Some(Eligible { weight: 0, .. })) => Finding::Standby,
+                (None, Some(Eligible { weight, .. })) => Finding::Candidate(weight),
+                (None, None) => Finding::OutsideShare,
+            },
         }
+    }
+
+    /// Why a full region refuses the client, if it does.
+    fn refusal(&self, at: usize, region: RegionId, wanted: Wanted) -> Option<Finding> {
+        let cutoffs = self.cutoffs.filter(|_| wanted.with_shares)?;
+        let is_refused = is_refused(cutoffs, self.way, at, region, &self.key);
+        let loss = self.way.labels.loss(self.way.label, at);
+        is_refused.then(|| Finding::Spilled(cutoffs.of(region), loss))
     }
 
     fn draw_endpoints(

@@ -1,5 +1,7 @@
 //! What a decision tells an observer while it is made.
 
+use crate::load::Cutoff;
+use crate::load::Loss;
 use crate::model::RegionId;
 use crate::steer::Admission;
 use crate::steer::Answered;
@@ -39,8 +41,9 @@ pub enum Finding {
     NotAdmitted(Admission),
     /// Its endpoints take a share of the clients, and this one is not in it.
     OutsideShare,
-    /// It is full, and sends away those who lose least, this one among them.
-    Spilled,
+    /// It is full, and sends away those who lose least, this one among them: up to which loss,
+    /// and what this one loses.
+    Spilled(Cutoff, Loss),
     /// Weight 0: kept for when nobody else is admitted.
     Standby,
 }

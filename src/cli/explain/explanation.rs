@@ -1,5 +1,6 @@
 //! The explanation as data.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use crate::cli::recorder::Recorder;
 use crate::control::Explain;
 use crate::geo::Atlas;
 use crate::geo::Located;
+use crate::load::LoadStatus;
 use crate::model::RegionId;
 use crate::model::Service;
 use crate::snapshot::Snapshot;
@@ -136,6 +138,7 @@ pub(super) fn explain(
     snapshot: &Snapshot,
     recorder: &Recorder,
     reply: &[u8],
+    loads: &BTreeMap<String, LoadStatus>,
 ) -> Result<Explanation, String> {
     let mut explanation = Explanation {
         name: options.name.to_string(),
@@ -175,7 +178,7 @@ pub(super) fn explain(
     let vantage_group = vantage_group(ground, snapshot, compiled.map, recorder);
     explanation.locate = Some(locate(by, address, &located, &ground.atlas, vantage_group));
     explanation.rank = Some(rank(ground, snapshot, compiled.map, recorder, &located));
-    explanation.admit = Some(admit(ground, recorder));
+    explanation.admit = Some(admit(ground, recorder, loads));
     explanation.split = Some(split(ground, service, snapshot, position, recorder, options));
     Ok(explanation)
 }
@@ -265,7 +268,11 @@ fn rank(
     steps.iter().enumerate().map(ranked).collect()
 }
 
-fn admit(ground: &Ground, recorder: &Recorder) -> Vec<Admitted> {
+fn admit(
+    ground: &Ground,
+    recorder: &Recorder,
+    loads: &BTreeMap<String, LoadStatus>,
+) -> Vec<Admitted> {
     let considered = recorder.walks.iter().flat_map(|walk| {
         let least = match walk.least {
             Admission::Admitted => "admitted",
@@ -286,7 +293,10 @@ fn admit(ground: &Ground, recorder: &Recorder) -> Vec<Admitted> {
                 Finding::NotAdmitted(Admission::Barred) => "forced down".to_owned(),
                 Finding::NotAdmitted(Admission::Drained) => "drained".to_owned(),
                 Finding::OutsideShare => "has a share of the clients, not this one".to_owned(),
-                Finding::Spilled => "full: sends away who loses least, this one too".to_owned(),
+                Finding::Spilled(cutoff, loss) => {
+                    let name = name(ground, *region);
+                    reason::of_refusal(*cutoff, *loss, loads.get(&name))
+                }
                 Finding::NotAdmitted(_) => "down".to_owned(),
                 Finding::Standby => "weight 0: only if nobody else is admitted".to_owned(),
             },

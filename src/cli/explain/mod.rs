@@ -18,6 +18,7 @@ mod live;
 mod reason;
 mod table;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 
@@ -37,6 +38,7 @@ use crate::config;
 use crate::config::Config;
 use crate::config::Loaded;
 use crate::control;
+use crate::load::LoadStatus;
 use crate::model::RegionId;
 use crate::model::limits;
 use crate::responder::Outcome;
@@ -93,10 +95,10 @@ fn explain(options: &Explain, config: Config) -> Result<Explanation, String> {
     let Explain { name, qtype, client, resolver, .. } = options;
     let (name, qtype) = (name.clone(), *qtype);
     let question = control::Explain { name, qtype, client: *client, resolver: *resolver };
-    answer(&question, options.seed, &ground, &snapshot)
+    answer(&question, options.seed, &ground, (&snapshot, &BTreeMap::new()))
 }
 
-/// Explains on what a node runs with. Blocks: databases are read again.
+/// Explains on what a node runs with, and knows of regions' loads. Blocks: databases are read again.
 ///
 /// # Errors
 ///
@@ -105,10 +107,11 @@ pub(super) fn explain_live(
     question: &control::Explain,
     recipe: &Recipe,
     snapshot: &Snapshot,
+    loads: &BTreeMap<String, LoadStatus>,
 ) -> Result<serde_json::Value, String> {
     // Any client of those that share the answer's scope is as good as another.
     const SEED: u64 = 1;
-    let explanation = answer(question, SEED, &recipe.follow()?, snapshot)?;
+    let explanation = answer(question, SEED, &recipe.follow()?, (snapshot, loads))?;
     serde_json::to_value(explanation).map_err(|error| error.to_string())
 }
 
@@ -117,7 +120,7 @@ fn answer(
     question: &control::Explain,
     seed: u64,
     ground: &Ground,
-    snapshot: &Snapshot,
+    (snapshot, loads): (&Snapshot, &BTreeMap<String, LoadStatus>),
 ) -> Result<Explanation, String> {
     let resolver = question
         .resolver
@@ -134,7 +137,7 @@ fn answer(
         return Err("the query was not answered, which is a bug".to_owned());
     };
     reply.truncate(length);
-    explanation::explain(question, resolver, ground, snapshot, &recorder, &reply)
+    explanation::explain(question, resolver, ground, snapshot, &recorder, &reply, loads)
 }
 
 /// Finds regions by name.
@@ -211,7 +214,7 @@ endpoints = ["192.0.2.2"]
             client: client.map(|client| client.parse().unwrap()),
             resolver: None,
         };
-        let explanation = answer(&question, 1, &ground, &snapshot).unwrap();
+        let explanation = answer(&question, 1, &ground, (&snapshot, &BTreeMap::new())).unwrap();
         let json: serde_json::Value = serde_json::from_str(&explanation.json()).unwrap();
         let group = json["locate"].get("vantage_group").map(|name| name.as_str().unwrap());
         let text = table::draw(&explanation);

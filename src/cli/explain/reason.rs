@@ -5,6 +5,10 @@ use jiff::Timestamp;
 
 use crate::latency::Level;
 use crate::latency::Rated;
+use crate::load::BAND_MS;
+use crate::load::Cutoff;
+use crate::load::LoadStatus;
+use crate::load::Loss;
 use crate::steer::RankReason;
 
 pub(super) fn text_of(reason: RankReason, now: Timestamp) -> String {
@@ -15,6 +19,19 @@ pub(super) fn text_of(reason: RankReason, now: Timestamp) -> String {
         RankReason::Priority => "priority".to_owned(),
         RankReason::Equal => "equal".to_owned(),
     }
+}
+
+/// Why a region that is full refuses a client: what it loses by that, and who is refused.
+pub(super) fn of_refusal(cutoff: Cutoff, loss: Loss, load: Option<&LoadStatus>) -> String {
+    let lost = loss.ms().map_or_else(|| "much".to_owned(), |ms| format!("{ms:.1} ms"));
+    let (low, high) = (cutoff.ms(), cutoff.ms() + BAND_MS);
+    let who = match low < 0.0 {
+        true => format!("some of whom lose less than {high:.1} ms go elsewhere"),
+        false => format!("who loses up to {low:.1} ms goes elsewhere, of up to {high:.1} ms some"),
+    };
+    let why = load.map(|load| load.reason.as_str()).filter(|reason| !reason.is_empty());
+    let why = why.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("full: it loses {lost} by going elsewhere; {who}{why}")
 }
 
 /// What an estimate is, from what it comes, and how old that is.

@@ -72,6 +72,10 @@ pub(super) struct Helm {
     pub(super) spill: Spill,
     /// Whom regions refuse.
     pub(super) shares: Arc<Shares>,
+    /// What the others have for them, as far as this node heard.
+    pub(super) told: Option<Shares>,
+    /// Whether this node decides them.
+    pub(super) decides: bool,
     /// The regions of the configuration, and how long answers are kept at the longest.
     pub(super) regions: Arc<[Region]>,
     ttl: Duration,
@@ -123,6 +127,8 @@ impl Helm {
             keeper,
             spill,
             shares: Arc::new(shares),
+            told: None,
+            decides: false,
             regions,
             ttl,
             handed,
@@ -160,6 +166,11 @@ impl Helm {
     pub(super) fn is_first(&mut self) -> bool {
         let now = self.now();
         self.engine.is_first(now)
+    }
+
+    /// Whether this node has been without the others for so long that it goes by what it sees.
+    pub(super) fn is_alone(&self) -> bool {
+        self.engine.is_alone()
     }
 
     pub(super) fn is_settled(&self) -> bool {

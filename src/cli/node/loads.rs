@@ -29,6 +29,22 @@ use crate::store::Shelf;
 /// How old shares may be that a node starts with: after that the load is another.
 const KEPT: SignedDuration = SignedDuration::from_mins(10);
 
+/// How often it is written that shares hold, which they may for long.
+const HELD: SignedDuration = SignedDuration::from_mins(1);
+
+/// Where shares are kept for the next start.
+pub(super) struct Kept {
+    shelf: Shelf,
+    /// When it was written last.
+    at: Timestamp,
+}
+
+impl Kept {
+    pub(super) const fn new(shelf: Shelf) -> Self {
+        Self { shelf, at: Timestamp::UNIX_EPOCH }
+    }
+}
+
 /// A load that somebody told, for the other nodes.
 #[derive(Deserialize, Serialize)]
 struct Told {
@@ -70,20 +86,20 @@ impl Helm {
 
     /// Takes what others were told of loads, and the shares of who decides.
     pub(super) fn learn_of_loads(&mut self, news: &News) {
-        let entries = match news {
-            News::Entry(entry) => std::slice::from_ref(entry),
-            News::Read { entries, .. } => entries,
+        let (entries, mut told) = match news {
+            News::Entry(entry) => (std::slice::from_ref(entry), None),
+            // All that there is: without shares nothing was decided, or the store has lost it.
+            News::Read { entries, .. } => (&**entries, Some(Shares::default())),
             News::Lost { .. } | News::Refused { .. } => return,
         };
-        let leads = self.is_first();
         for Entry { key, value, .. } in entries {
             match key {
                 Key::Load(region) => match serde_json::from_slice(value) {
                     Ok(Told { load, at }) => self.spill.hear(region, Some(load), at),
                     Err(problem) => tracing::warn!("a load that was told is lost: {problem}"),
                 },
-                Key::Shares if !leads => match Shares::decode(value) {
-                    Ok(shares) => self.spill.adopt(shares),
+                Key::Shares => match Shares::decode(value) {
+                    Ok(shares) => told = Some(shares),
                     Err(problem) => tracing::warn!("shares of regions are lost: {problem}"),
                 },
                 Key::Admin(_)
@@ -92,16 +108,34 @@ impl Helm {
                 | Key::Node(_)
                 | Key::Opinions(_)
                 | Key::Orders(_)
-                | Key::Samples(..)
-                | Key::Shares => {}
+                | Key::Samples(..) => {}
             }
+        }
+        if told.is_some() {
+            self.told = told;
+            self.lead();
         }
     }
 
-    /// Has this node decide, or not.
+    /// Has this node decide, or not. Who begins to goes on from what the others have; who does
+    /// has the others have what it decided, whoever else thought to decide meanwhile.
     pub(super) fn lead(&mut self) {
-        let leads = self.is_first();
-        self.spill.lead(leads);
+        let (is_first, is_alone) = (self.is_first(), self.is_alone());
+        let told = self.told.as_ref().filter(|told| **told != *self.shares);
+        let news = told.filter(|told| **told != Shares::default()).cloned();
+        if !(is_first || is_alone) {
+            self.decides = false;
+        } else if news.is_none() {
+            self.decides = true;
+        }
+        self.spill.lead(self.decides);
+        match news {
+            Some(news) if !self.decides => self.spill.adopt(news),
+            _ if self.decides && is_first && told.is_some() => {
+                self.put([(Key::Shares, self.shares.encode())]);
+            }
+            Some(_) | None => {}
+        }
     }
 
     /// Takes shares that were decided, here or by another.
@@ -121,10 +155,26 @@ impl Helm {
 impl Node {
     /// Follows shares that were decided, and keeps them for the next start.
     pub(super) fn share_out(&mut self, shares: Arc<Shares>) {
-        self.helm.share_out(Arc::clone(&shares));
-        let shelf = self.shares.clone();
+        self.helm.share_out(shares);
+        self.keep_shares(Timestamp::now());
+    }
+
+    /// Writes once in a while that shares still hold.
+    pub(super) fn keep_shares_if_due(&mut self) {
+        let now = Timestamp::now();
+        let is_due = now.duration_since(self.shares.at).abs() >= HELD;
+        if is_due && !self.helm.shares.is_none() {
+            self.keep_shares(now);
+        }
+    }
+
+    fn keep_shares(&mut self, now: Timestamp) {
+        self.shares.at = now;
+        let shelf = self.shares.shelf.clone();
+        let mut held = (*self.helm.shares).clone();
+        held.at = now;
         let write = move || {
-            if let Err(error) = shelf.write(&shares.encode()) {
+            if let Err(error) = shelf.write(&held.encode()) {
                 tracing::warn!("failed to write the shares of regions: {error}");
             }
         };

@@ -42,6 +42,7 @@ use crate::cli::identity::Identity;
 use crate::cli::measured::Measured;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::learning::Learning;
+use crate::cli::node::loads::Kept;
 use crate::cli::node::office::Office;
 pub(super) use crate::cli::node::prepared::Learned;
 pub(super) use crate::cli::node::prepared::Prepared;
@@ -70,7 +71,6 @@ use crate::server::Listeners;
 use crate::server::Notify;
 use crate::server::Server;
 use crate::spill::Spill;
-use crate::store::Shelf;
 use crate::tasks::Stopped;
 use crate::tasks::Tasks;
 
@@ -98,7 +98,7 @@ pub(super) struct Node {
     /// Whom regions refuse, as it is decided.
     spill: Spill,
     /// Where that is kept.
-    shares: Shelf,
+    shares: Kept,
     recipe: Arc<Recipe>,
     reports: mpsc::Receiver<Report>,
     news: mpsc::Receiver<News>,
@@ -176,6 +176,7 @@ impl Node {
         }
         self.helm.lead();
         self.learning.hand_over();
+        self.keep_shares_if_due();
         if self.helm.is_first() {
             self.learning.look(&self.recipe, &self.tasks);
         }

@@ -65,11 +65,12 @@ impl Node {
         reply: oneshot::Sender<Result<serde_json::Value, String>>,
     ) {
         let (recipe, snapshot) = (Arc::clone(&self.recipe), self.helm.snapshot().clone());
+        let loads = self.spill.status();
         let Ok(permit) = Arc::clone(&self.explaining).try_acquire_owned() else {
             return drop(reply.send(Err("too many explanations at once; ask again".to_owned())));
         };
         let explain = move || {
-            drop(reply.send(explain_live(&question, &recipe, &snapshot)));
+            drop(reply.send(explain_live(&question, &recipe, &snapshot, &loads)));
             drop(permit);
         };
         if let Err(error) = server::in_background(&self.tasks, "explain", explain) {

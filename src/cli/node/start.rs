@@ -16,6 +16,7 @@ use crate::cli::node::REPORTS;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::learning::Learning;
 use crate::cli::node::loads;
+use crate::cli::node::loads::Kept;
 use crate::cli::node::office::Office;
 use crate::cli::node::office::keep_samples;
 use crate::cli::node::office::measure_for;
@@ -148,7 +149,7 @@ impl Node {
             office,
             learning,
             spill,
-            shares,
+            shares: Kept::new(shares),
             recipe,
             reports,
             news,

@@ -19,7 +19,9 @@ pub(super) fn draw(status: &Status, color: bool) -> String {
     let head = ["REGION", "LOAD", "CAPACITY", "COMES", "TAKES", "READINGS", "WHY"];
     let mut rows = vec![head.map(|text| Cell::new(text).colour(Colour::Faint))];
     for (region, load) in loads {
-        let share = Cell::new(format!("{} %", load.share));
+        let share = load.share.map_or_else(|| "–".to_owned(), |share| format!("{share} %"));
+        let share = Cell::new(share);
+        let is_whole = load.share.is_none_or(|share| share == 100);
         let (word, rest) = load.readings.split_once(": ").unwrap_or((&load.readings, ""));
         let readings = Cell::new(word);
         let mut why = load.reason.clone();
@@ -34,7 +36,7 @@ pub(super) fn draw(status: &Status, color: bool) -> String {
             Cell::new(number(load.load)),
             Cell::new(number(load.capacity)),
             Cell::new(number(load.arrivals)),
-            if load.share < 100 { share.colour(Colour::Odd) } else { share },
+            if is_whole { share } else { share.colour(Colour::Odd) },
             if word == "good" { readings } else { readings.colour(Colour::Odd) },
             Cell::new(why),
         ]);

@@ -199,3 +199,30 @@ fn before_any_reading_all_stays_as_it_was_published() {
     assert_eq!(made.cutoffs.of(RegionId(1)), Cutoff::from_ms(12.0));
     assert_eq!(made.cutoffs.of(RegionId(0)), Cutoff::NONE);
 }
+
+/// Two that are full, each with clients of its own, and a third that takes whoever comes.
+#[test]
+fn a_capacity_that_is_taken_away_refuses_nobody_any_more() {
+    let two = crowds(&[(300.0, [1, 20, 3, 90, 99]), (300.0, [20, 1, 3, 90, 99])], 3);
+    let mut capacities = [capacity(100.0); N];
+    capacities[2] = None;
+    let whole = Availability::whole(N);
+    let mut planner = Planner::new(two.clone(), TTL, Cutoffs::none(N), at(0));
+    let read = |cutoffs: &Cutoffs, second: i64| -> Vec<Option<Reading>> {
+        let served = Flow::of(&two, &whole, cutoffs, &[1.0; N]).served_by_region(&two);
+        let interval = Duration::from_secs(10);
+        served.into_iter().map(|load| Some(Reading { load, at: at(second), interval })).collect()
+    };
+    let mut cutoffs = Cutoffs::none(N);
+    for second in (10..1000).step_by(10) {
+        cutoffs =
+            planner.plan(at(second), &capacities, &whole, &read(&cutoffs, second - 1)).cutoffs;
+    }
+    assert!(cutoffs.of(RegionId(0)).refuses() && cutoffs.of(RegionId(1)).refuses());
+    capacities[0] = None;
+    let mut planner = planner.rebuilt(two.clone(), TTL, Some, at(1000));
+    let made = planner.plan(at(1000), &capacities, &whole, &read(&cutoffs, 999));
+    assert_eq!(made.regions[0].reason, Reason::Unlimited);
+    assert!(!made.cutoffs.of(RegionId(0)).refuses(), "{made:#?}");
+    assert!(made.cutoffs.of(RegionId(1)).refuses(), "it is full as before");
+}
