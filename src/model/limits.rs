@@ -399,6 +399,9 @@ pub const LOAD_CROWDS: usize = 4096;
 /// with the first. Nobody is sent to the thirty-third best region while the plan is sound.
 pub const LOAD_CROWD_STEPS: usize = 32;
 
+/// Octets of a file of populations; one that has more is not read. All countries, with remarks.
+pub const POPULATION_FILE: usize = 64 * 1024;
+
 /// Tables of cutoffs that are remembered as published; past that the oldest are put together.
 /// At one each reading of 5 s they reach back over a TTL of two minutes.
 pub const LOAD_PAST: usize = 32;

@@ -59,6 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "geo",
             "health",
             "latency",
+            "load",
             "meters",
             "model",
             "prober",

@@ -49,6 +49,7 @@ use crate::cli::node::prepared::ORDERS;
 pub(super) use crate::cli::node::prepared::Prepared;
 pub(super) use crate::cli::node::prepared::Read;
 pub(super) use crate::cli::node::prepared::any_error;
+pub(super) use crate::cli::node::prepared::orders_in;
 pub(super) use crate::cli::node::prepared::prepare;
 pub(super) use crate::cli::node::prepared::read;
 pub(super) use crate::cli::node::prepared::report;
