@@ -278,6 +278,9 @@ pub const LOAD_HOLD: [Duration; 2] = [Duration::from_secs(1), Duration::from_sec
 /// it is 8 Tbit/s.
 pub const LOAD: f64 = 1e12;
 
+/// The least capacity; less is an error. What takes nothing is drained.
+pub const CAPACITY_LEAST: f64 = 0.001;
+
 /// Sources of the load of one region; more is an error. A region has some balancers.
 pub const LOAD_SOURCES_PER_REGION: usize = 64;
 

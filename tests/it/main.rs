@@ -37,6 +37,7 @@ mod running;
 mod scenarios;
 mod scopes;
 mod seeds;
+mod simulate;
 mod sockets;
 mod sources;
 mod tidy;

@@ -67,6 +67,7 @@ fn demand(text: &str) -> Result<(Option<String>, f64), String> {
 }
 
 fn load(text: &str) -> Result<f64, String> {
-    let load = text.parse().ok().filter(|load| *load > 0.0 && *load <= limits::LOAD);
-    load.ok_or_else(|| format!("expected a number above 0 and up to {:e}", limits::LOAD))
+    let (least, most) = (limits::CAPACITY_LEAST, limits::LOAD);
+    let load = text.parse().ok().filter(|load| (least..=most).contains(load));
+    load.ok_or_else(|| format!("expected a number from {least} to {most:e}"))
 }

@@ -114,6 +114,9 @@ impl Asked {
     ) -> Result<Self, String> {
         let clients = before.crowds.clients_by_origin();
         let all: f64 = clients.iter().sum();
+        if all <= 0.0 {
+            return Err("no client is known that any region would be answered to".to_owned());
+        }
         let served = before.open();
         let fill = |capacities: &[Option<Capacity>]| {
             let regions = capacities.iter().zip(&served).zip((0..).map(RegionId));
