@@ -13,6 +13,7 @@ use crate::cli::simulate::setting::Asked;
 use crate::cli::simulate::setting::Basis;
 use crate::cli::simulate::setting::NOBODY;
 use crate::cli::simulate::setting::Outlook;
+use crate::cli::simulate::spectrum::Spectrum;
 use crate::geo::Countries;
 use crate::load::Reason;
 use crate::model::Country;
@@ -164,7 +165,7 @@ pub(super) struct Simulated<'a> {
 }
 
 impl Report {
-    /// What there is to say; what `simulated` does not know is left empty.
+    /// What comes of it. What only the command knows, from which files it was, is left empty.
     pub(super) fn of(simulated: &Simulated<'_>) -> Self {
         let Simulated { scene, changes, asked, before, after } = simulated;
         let ledger = Ledger::of(scene, asked, before, after);
@@ -288,7 +289,7 @@ impl OfSide {
 }
 
 impl Spread {
-    fn of(spectrum: &crate::cli::simulate::spectrum::Spectrum) -> Self {
+    fn of(spectrum: &Spectrum) -> Self {
         let percentile = |part| spectrum.percentile(part).map(|value| rounded(value, 10.0));
         Self {
             p50: percentile(0.5),
