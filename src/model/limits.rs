@@ -10,6 +10,9 @@ pub const REGIONS: usize = 512;
 /// Weight of one pool or endpoint; more is an error. Sums are kept in 64 bits.
 pub const WEIGHT: u32 = 1_000_000;
 
+/// The least capacity; less is an error. What takes nothing is drained.
+pub const CAPACITY_LEAST: f64 = 0.001;
+
 /// Endpoints in one pool; more is an error. Twice what fits a 1232-byte answer.
 pub const ENDPOINTS_PER_POOL: usize = 128;
 
@@ -130,6 +133,9 @@ pub const INCLUDES: usize = 10_000;
 /// Octets of a configuration file or file of networks; more is an error. A million
 /// prefixes fit.
 pub const CONFIG_FILE: usize = 64 * 1024 * 1024;
+
+/// Octets of a file of populations; one that has more is not read. All countries, with remarks.
+pub const POPULATION_FILE: usize = 64 * 1024;
 
 /// Problems reported from one file; the rest is counted.
 pub const DIAGNOSTICS_PER_FILE: usize = 100;
@@ -278,9 +284,6 @@ pub const LOAD_HOLD: [Duration; 2] = [Duration::from_secs(1), Duration::from_sec
 /// it is 8 Tbit/s.
 pub const LOAD: f64 = 1e12;
 
-/// The least capacity; less is an error. What takes nothing is drained.
-pub const CAPACITY_LEAST: f64 = 0.001;
-
 /// Sources of the load of one region; more is an error. A region has some balancers.
 pub const LOAD_SOURCES_PER_REGION: usize = 64;
 
@@ -401,9 +404,6 @@ pub const LOAD_CROWDS: usize = 4096;
 /// Steps of a crowd's order that load is planned with; whom all of these refuse is taken to stay
 /// with the first. Nobody is sent to the thirty-third best region while the plan is sound.
 pub const LOAD_CROWD_STEPS: usize = 32;
-
-/// Octets of a file of populations; one that has more is not read. All countries, with remarks.
-pub const POPULATION_FILE: usize = 64 * 1024;
 
 /// Tables of cutoffs that are remembered as published; past that the oldest are put together.
 /// At one each reading of 5 s they reach back over a TTL of two minutes.
