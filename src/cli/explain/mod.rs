@@ -144,8 +144,8 @@ fn answer(
 /// # Errors
 ///
 /// One line with the regions that there are.
-pub(super) fn region_named(regions: &[Region], name: &String) -> Result<RegionId, String> {
-    let at = regions.iter().position(|region| region.name == *name);
+pub(super) fn region_named(regions: &[Region], name: &str) -> Result<RegionId, String> {
+    let at = regions.iter().position(|region| region.name == name);
     let id = at.and_then(|at| u16::try_from(at).ok()).map(RegionId);
     id.ok_or_else(|| {
         let known: Vec<&str> = regions.iter().map(|region| region.name.as_str()).collect();

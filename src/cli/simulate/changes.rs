@@ -100,9 +100,9 @@ impl Changes {
         if self.drained.contains(&region) {
             told.push("drained".to_owned());
         }
-        let weights = self.weights.iter().filter(|(of, _)| *of == region).next_back();
+        let weights = self.weights.iter().rfind(|(of, _)| *of == region);
         told.extend(weights.map(|(_, weight)| format!("weight {}", weight.0)));
-        let capacities = self.capacities.iter().filter(|(of, _)| *of == region).next_back();
+        let capacities = self.capacities.iter().rfind(|(of, _)| *of == region);
         told.extend(capacities.map(|(_, amount)| format!("capacity {amount}")));
         told
     }

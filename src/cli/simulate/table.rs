@@ -16,6 +16,10 @@ use crate::cli::simulate::report::Spread;
 /// Moves and countries that are shown; `--json` has all.
 const SHOWN: usize = 10;
 
+/// Columns of the table of regions.
+const CAPACITY: usize = 5;
+const REFUSED: usize = 6;
+
 /// Draws it, in colours if a terminal reads it.
 pub(super) fn draw(report: &Report, color: bool) -> String {
     let mut out = String::new();
@@ -121,6 +125,16 @@ fn regions(report: &Report, color: bool) -> String {
     };
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(report.regions.iter().map(row));
+    // No head over a column that says nothing.
+    for column in [CAPACITY, REFUSED] {
+        let is_said = |row: &[String; 8]| row.get(column).is_some_and(|cell| !cell.is_empty());
+        if let Some((head, rows)) = rows.split_first_mut()
+            && !rows.iter().any(|row| is_said(row))
+            && let Some(cell) = head.get_mut(column)
+        {
+            cell.clear();
+        }
+    }
     let colour = |row: usize, column: usize| {
         let after = row.checked_sub(1).and_then(|at| report.regions.get(at)).map(|r| &r.after);
         match (column, after.map(|load| load.reason)) {
