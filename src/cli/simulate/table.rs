@@ -129,7 +129,7 @@ fn regions(report: &Report, color: bool) -> String {
     for column in [CAPACITY, REFUSED] {
         let is_said = |row: &[String; 8]| row.get(column).is_some_and(|cell| !cell.is_empty());
         if let Some((head, rows)) = rows.split_first_mut()
-            && !rows.iter().any(|row| is_said(row))
+            && !rows.iter().any(is_said)
             && let Some(cell) = head.get_mut(column)
         {
             cell.clear();
