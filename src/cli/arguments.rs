@@ -3,6 +3,7 @@
 
 pub(super) mod follow;
 pub(super) mod live;
+pub(super) mod simulate;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use crate::cli::arguments::live::Reload;
 use crate::cli::arguments::live::Remote;
 use crate::cli::arguments::live::Status;
 use crate::cli::arguments::live::Undrain;
+use crate::cli::arguments::simulate::Simulate;
 use crate::config;
 use crate::model::Name;
 use crate::model::RecordType;
@@ -49,6 +51,8 @@ pub(super) enum Command {
     Check(Check),
     /// Show why a client gets the answer it gets: locate, rank, admit, split, answer.
     Explain(Explain),
+    /// Show who would move where, and what becomes of loads, if a region were lost or changed.
+    Simulate(Simulate),
     /// Show what a running node knows: verdicts, admin states, who gets clients.
     Status(Status),
     /// Take clients away from a region, pool or endpoint.

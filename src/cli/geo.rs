@@ -133,8 +133,15 @@ fn located_text(atlas: &Atlas, address: IpAddr, located: &Located<'_>) -> String
 
 /// The line that the licence of a database asks for where its results show (CC BY 4.0).
 pub(super) fn credit(located: &Located<'_>) -> Option<&'static str> {
-    let mut known = located.sources.iter().filter(|source| source.place.is_some());
-    let is_credited = known.any(|source| is_db_ip(source.database));
+    let known = located.sources.iter().filter(|source| source.place.is_some());
+    credit_to(known.map(|source| source.database))
+}
+
+/// The same for results of all of these databases.
+pub(super) fn credit_to<'a>(
+    databases: impl IntoIterator<Item = &'a Database>,
+) -> Option<&'static str> {
+    let is_credited = databases.into_iter().any(is_db_ip);
     is_credited.then_some("IP Geolocation by DB-IP, https://db-ip.com")
 }
 

@@ -33,6 +33,7 @@ mod recorder;
 mod reload;
 mod serve;
 mod signals;
+mod simulate;
 mod state;
 mod status;
 mod traffic;
@@ -80,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Explain(options) => explain::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Drain(options) => admin::drain(&options),
         Command::Undrain(options) => admin::undrain(&options),

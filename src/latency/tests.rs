@@ -171,13 +171,7 @@ fn estimates_fall_back_from_the_prefix_to_the_distance() {
     ];
     assert_eq!(
         levels.map(|(level, _)| level),
-        [
-            Level::Prefix,
-            Level::AsnCountry,
-            Level::Area,
-            Level::Country,
-            Level::Distance
-        ]
+        [Level::Prefix, Level::AsnCountry, Level::Area, Level::Country, Level::Distance]
     );
     assert!(levels.is_sorted_by(|a, b| a.1 > b.1), "{levels:?}");
     assert_eq!(source(1, paris(), 3).0, Level::Distance);

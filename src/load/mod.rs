@@ -6,7 +6,8 @@
 //!   maps ─► Crowds ───────────────┘      │    ▲
 //!            who would come, and what    │    └ what was published, and when: the past that
 //!            each loses if refused       │      resolvers' caches still act on
-//!                                        └─ Flow: where all go under some cutoffs (`simulate`)
+//!                                        └─ Flow: where all go under some cutoffs
+//!   crowds, a demand that is known ─► Plan::settled ─► Plan: what it ends in, for `simulate`
 //! ```
 //!
 //! What is published is one [`Cutoff`] per region. Each step of a label has a [`Loss`]: how many

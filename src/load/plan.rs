@@ -1,7 +1,14 @@
-//! A plan, with its reasons.
+//! A plan, with its reasons; and the one that a demand settles to.
 
+use crate::load::Availability;
+use crate::load::Crowds;
 use crate::load::Cutoff;
 use crate::load::Cutoffs;
+use crate::load::Reading;
+use crate::load::pressure::Pressed;
+use crate::load::room::Room;
+use crate::load::settle::Case;
+use crate::load::settle::Settled;
 use crate::model::Capacity;
 use crate::model::RegionId;
 
@@ -38,6 +45,98 @@ pub struct RegionPlan {
     pub cutoff: Cutoff,
     /// Why.
     pub reason: Reason,
+}
+
+/// What a plan tells, and from what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Findings<'a> {
+    pub(super) crowds: &'a Crowds,
+    pub(super) capacities: &'a [Option<Capacity>],
+    /// By region, in the unit of the flow.
+    pub(super) rooms: &'a [Option<Room>],
+    /// By region, what a client's load is multiplied by there.
+    pub(super) own: &'a [f64],
+    pub(super) readings: &'a [Option<Reading>],
+    /// What was wanted.
+    pub(super) pressed: &'a Pressed,
+    /// What it comes to.
+    pub(super) settled: &'a Settled,
+}
+
+impl Plan {
+    /// What a demand that stays as it is settles to, whatever was before: where a [`Planner`] ends
+    /// that is sure of it. `demand` says for each region what the clients whose first it is are
+    /// multiplied by; a region without capacity takes whoever comes. Takes as long as a plan.
+    ///
+    /// [`Planner`]: crate::load::Planner
+    pub fn settled(
+        crowds: &Crowds,
+        availability: &Availability,
+        capacities: &[Option<Capacity>],
+        demand: &[f64],
+    ) -> Self {
+        let n = crowds.n_regions();
+        let unsaid = std::iter::repeat(&None);
+        let room = |capacity: &Option<Capacity>| capacity.as_ref().map(Room::new);
+        let rooms: Vec<_> = capacities.iter().chain(unsaid).take(n).map(room).collect();
+        let floors = Cutoffs::none(n);
+        let case = Case { crowds, availability, demand, rooms: &rooms, floors: &floors };
+        let pressed = Pressed::of(&case);
+        let findings = Findings {
+            crowds,
+            capacities,
+            rooms: &rooms,
+            own: &vec![1.0; n],
+            readings: &[],
+            pressed: &pressed,
+            settled: &pressed.settled,
+        };
+        Self::of(&findings, !pressed.settled.cutoffs.is_empty())
+    }
+
+    pub(super) fn of(findings: &Findings<'_>, is_new: bool) -> Self {
+        let Findings { crowds, capacities, rooms, own, readings, pressed, settled } = *findings;
+        let arrivals = settled.flow.arrivals_by_region(crowds);
+        let at = |by_region: &[f64], region: RegionId| {
+            by_region.get(region.index()).copied().unwrap_or(0.0)
+        };
+        let regions = rooms.iter().zip((0..).map(RegionId)).map(|(room, region)| {
+            let own = at(own, region);
+            let came = at(&arrivals, region);
+            let served = at(&settled.served, region);
+            let pressure = at(&pressed.pressures, region);
+            let allowed = room.map_or(came, |room| room.allowed(came, pressure));
+            let cutoff = settled.cutoffs.of(region);
+            let reason = match room {
+                None => Reason::Unlimited,
+                Some(_) if came <= 0.0 => Reason::Away,
+                Some(room) if served > room.limit(pressure) * 1.01 => Reason::Captive,
+                Some(_) if cutoff == Cutoff::NONE && pressure <= 0.0 => Reason::Room,
+                Some(_) if pressure > 1.0 => Reason::Overloaded,
+                Some(_) if pressure > 0.0 => Reason::Pressed,
+                Some(_) if cutoff > pressed.settled.cutoffs.of(region) => Reason::Returning,
+                Some(_) => Reason::Sparing,
+            };
+            RegionPlan {
+                region,
+                capacity: capacities.get(region.index()).copied().flatten(),
+                read: reading(readings, region),
+                arrivals: came * own,
+                allowed: allowed * own,
+                served: served * own,
+                cutoff,
+                reason,
+            }
+        });
+        let regions = regions.collect();
+        let unserved = settled.flow.unserved();
+        Self { cutoffs: settled.cutoffs.clone(), is_new, regions, unserved }
+    }
+}
+
+/// What was read of a region.
+pub(super) fn reading(readings: &[Option<Reading>], region: RegionId) -> Option<f64> {
+    readings.get(region.index()).copied().flatten().map(|reading| reading.load)
 }
 
 impl RegionPlan {

@@ -15,6 +15,8 @@ use crate::load::Reason;
 use crate::load::RegionPlan;
 use crate::load::demand::Demand;
 use crate::load::past::Past;
+use crate::load::plan;
+use crate::load::plan::Findings;
 use crate::load::pressure::Pressed;
 use crate::load::room::Room;
 use crate::load::settle::Case;
@@ -192,7 +194,16 @@ impl Planner {
             self.remember(now);
         }
         self.served.clone_from(&settled.served);
-        self.told(&moment, readings, &pressed, &settled, is_new)
+        let findings = Findings {
+            crowds: &self.crowds,
+            capacities,
+            rooms: &moment.rooms,
+            own: &self.demand.own,
+            readings,
+            pressed: &pressed,
+            settled: &settled,
+        };
+        Plan::of(&findings, is_new)
     }
 
     fn case<'a>(&'a self, moment: &'a Moment<'_>, floors: &'a Cutoffs) -> Case<'a> {
@@ -328,7 +339,7 @@ impl Planner {
         let regions = regions.map(|(capacity, region)| RegionPlan {
             region,
             capacity: *capacity,
-            read: reading(readings, region),
+            read: plan::reading(readings, region),
             arrivals: 0.0,
             allowed: 0.0,
             served: 0.0,
@@ -338,53 +349,4 @@ impl Planner {
         let regions = regions.collect();
         Plan { cutoffs: settled.cutoffs, is_new: false, regions, unserved: 0.0 }
     }
-
-    fn told(
-        &self,
-        moment: &Moment<'_>,
-        readings: &[Option<Reading>],
-        pressed: &Pressed,
-        settled: &Settled,
-        is_new: bool,
-    ) -> Plan {
-        let arrivals = settled.flow.arrivals_by_region(&self.crowds);
-        let at = |by_region: &[f64], region: RegionId| {
-            by_region.get(region.index()).copied().unwrap_or(0.0)
-        };
-        let regions = moment.rooms.iter().zip((0..).map(RegionId)).map(|(room, region)| {
-            let own = at(&self.demand.own, region);
-            let came = at(&arrivals, region);
-            let served = at(&settled.served, region);
-            let pressure = at(&pressed.pressures, region);
-            let allowed = room.map_or(came, |room| room.allowed(came, pressure));
-            let cutoff = settled.cutoffs.of(region);
-            let reason = match room {
-                None => Reason::Unlimited,
-                Some(_) if came <= 0.0 => Reason::Away,
-                Some(room) if served > room.limit(pressure) * 1.01 => Reason::Captive,
-                Some(_) if cutoff == Cutoff::NONE && pressure <= 0.0 => Reason::Room,
-                Some(_) if pressure > 1.0 => Reason::Overloaded,
-                Some(_) if pressure > 0.0 => Reason::Pressed,
-                Some(_) if cutoff > pressed.settled.cutoffs.of(region) => Reason::Returning,
-                Some(_) => Reason::Sparing,
-            };
-            RegionPlan {
-                region,
-                capacity: moment.capacities.get(region.index()).copied().flatten(),
-                read: reading(readings, region),
-                arrivals: came * own,
-                allowed: allowed * own,
-                served: served * own,
-                cutoff,
-                reason,
-            }
-        });
-        let regions = regions.collect();
-        let unserved = settled.flow.unserved();
-        Plan { cutoffs: settled.cutoffs.clone(), is_new, regions, unserved }
-    }
-}
-
-fn reading(readings: &[Option<Reading>], region: RegionId) -> Option<f64> {
-    readings.get(region.index()).copied().flatten().map(|reading| reading.load)
 }

@@ -14,6 +14,9 @@ pub const REGIONS: usize = 512;
 /// Weight of one pool or endpoint; more is an error. Sums are kept in 64 bits.
 pub const WEIGHT: u32 = 1_000_000;
 
+/// The least capacity; less is an error. What takes nothing is drained.
+pub const CAPACITY_LEAST: f64 = 0.001;
+
 /// Endpoints in one pool; more is an error. Twice what fits a 1232-byte answer.
 pub const ENDPOINTS_PER_POOL: usize = 128;
 
@@ -134,6 +137,9 @@ pub const INCLUDES: usize = 10_000;
 /// Octets of a configuration file or file of networks; more is an error. A million
 /// prefixes fit.
 pub const CONFIG_FILE: usize = 64 * 1024 * 1024;
+
+/// Octets of a file of populations; one that has more is not read. All countries, with remarks.
+pub const POPULATION_FILE: usize = 64 * 1024;
 
 /// Problems reported from one file; the rest is counted.
 pub const DIAGNOSTICS_PER_FILE: usize = 100;

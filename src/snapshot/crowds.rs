@@ -10,6 +10,8 @@ use crate::snapshot::Standing;
 use crate::snapshot::World;
 use crate::steer::Admission;
 use crate::steer::Balanced;
+use crate::steer::LabelId;
+use crate::steer::Labels;
 
 impl World {
     /// The clients of all labels of all maps, as far as the maps were weighed. Each service of a
@@ -18,25 +20,26 @@ impl World {
     pub fn crowds(&self, n_regions: usize) -> Crowds {
         let mut crowds = CrowdsBuilder::new(n_regions);
         for (at, map) in self.maps().iter().enumerate() {
-            let services = || self.services().iter().filter(move |service| service.map == at);
-            let n_services = number(services().count());
-            let weights = by_region(n_regions, services());
+            let n_services = self.n_services(at);
+            let weights = self.weights(at, n_regions);
             let labels = map.labels();
             let is_weighed = labels.ids().any(|label| labels.clients(label) > 0.0);
             for label in labels.ids() {
                 let clients = if is_weighed { labels.clients(label) } else { 1.0 };
-                let costs = labels.costs(label);
-                let steps = labels.steps(label).iter().enumerate().map(|(at, step)| CrowdStep {
-                    region: step.region,
-                    opens_tier: step.opens_tier,
-                    cost: costs.get(at).copied().unwrap_or(Cost::UNKNOWN),
-                    loss: labels.loss(label, at),
-                    weight: weights.get(step.region.index()).copied().unwrap_or(0.0),
-                });
-                crowds.push(at, clients * n_services, steps);
+                crowds.push(at, clients * n_services, crowd_steps(labels, label, &weights));
             }
         }
         crowds.finish()
+    }
+
+    /// How many services answer from a map.
+    pub fn n_services(&self, map: usize) -> f64 {
+        number(self.services().iter().filter(|service| service.map == map).count())
+    }
+
+    /// For each region, the mean weight of the pools there of a map's services.
+    pub fn weights(&self, map: usize, n_regions: usize) -> Vec<f64> {
+        by_region(n_regions, self.services().iter().filter(|service| service.map == map))
     }
 
     /// For each map and region, the part of the map's services that may be answered with an
@@ -73,6 +76,22 @@ impl World {
         }
         availability
     }
+}
+
+/// The steps of a label's clients as load is planned for them, with these weights by region.
+pub fn crowd_steps(
+    labels: &Labels,
+    label: LabelId,
+    weights: &[f64],
+) -> impl Iterator<Item = CrowdStep> {
+    let costs = labels.costs(label);
+    labels.steps(label).iter().enumerate().map(move |(at, step)| CrowdStep {
+        region: step.region,
+        opens_tier: step.opens_tier,
+        cost: costs.get(at).copied().unwrap_or(Cost::UNKNOWN),
+        loss: labels.loss(label, at),
+        weight: weights.get(step.region.index()).copied().unwrap_or(0.0),
+    })
 }
 
 /// The mean weight of the pools in each region.

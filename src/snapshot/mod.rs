@@ -25,6 +25,7 @@ mod world;
 
 use std::sync::Arc;
 
+pub use crowds::crowd_steps;
 pub use publish::Guard;
 pub use publish::Publisher;
 pub use publish::Subscriber;

@@ -1,6 +1,7 @@
 //! Locate: for whom we steer, and what the map says of them.
 
 use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 use crate::geo::Carrier;
 use crate::geo::Found;
@@ -114,6 +115,16 @@ impl SteeringMap {
             Hint::V4(address) => self.v4.anticipate(address, step),
             Hint::V6(address) => self.v6.anticipate(address, step),
         }
+    }
+
+    /// The order of preference of clients at an address; `None` for those whose resolver is asked.
+    pub fn label_at(&self, address: Ipv4Addr) -> Option<LabelId> {
+        LabelId::from_leaf(self.v4.lookup(address.into(), 32).label)
+    }
+
+    /// The order of preference of clients of whom nothing is known.
+    pub const fn label_of_nowhere(&self) -> LabelId {
+        self.unlocated
     }
 
     /// Locates a client. At most three look-ups; no allocation.

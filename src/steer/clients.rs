@@ -15,6 +15,35 @@ use crate::model::Country;
 use crate::model::Family;
 use crate::model::Place;
 
+/// How many clients each country has.
+#[derive(Clone, Debug, Default)]
+pub enum Population {
+    /// By the table that comes with Meridian. A country of which it says nothing counts by its
+    /// addresses, and so does what only the operator says something of.
+    #[default]
+    Shipped,
+    /// These, in whatever unit; nobody is elsewhere.
+    Listed(HashMap<Country, f64>),
+}
+
+impl Population {
+    /// The clients of a country; `None` if nothing is said of it.
+    fn of(&self, country: Country) -> Option<f64> {
+        match self {
+            Self::Shipped => Countries::builtin().clients(country),
+            Self::Listed(clients) => Some(clients.get(&country).copied().unwrap_or(0.0)),
+        }
+    }
+
+    /// The clients that an address stands for that is in no country.
+    const fn elsewhere(&self) -> f64 {
+        match self {
+            Self::Shipped => 1.0,
+            Self::Listed(_) => 0.0,
+        }
+    }
+}
+
 /// IPv4 addresses by locus, counted during a walk: one addition a network.
 #[derive(Debug, Default)]
 pub(super) struct Addresses(Vec<u64>);
@@ -35,20 +64,17 @@ impl Addresses {
 
     /// By locus, the clients there. O(loci).
     ///
-    /// A country of which the table says nothing counts by its addresses, and so does what only
-    /// the operator says something of. Of whom nothing is known at all is nobody: most of it is
-    /// space that nobody uses.
-    pub(super) fn clients(&self, loci: &Loci) -> Vec<f64> {
+    /// Of whom nothing is known at all is nobody: most of it is space that nobody uses.
+    pub(super) fn clients(&self, loci: &Loci, population: &Population) -> Vec<f64> {
         let mut by_country: HashMap<Country, f64> = HashMap::new();
         for (id, addresses) in loci.ids().zip(&self.0) {
             if let Some(country) = known(loci, id).and_then(|(place, _)| place.country) {
                 *by_country.entry(country).or_default() += float(*addresses);
             }
         }
-        let table = Countries::builtin();
         let of_address = |country: Country| {
             let addresses = by_country.get(&country).copied().unwrap_or(0.0);
-            match table.clients(country) {
+            match population.of(country) {
                 Some(clients) if addresses > 0.0 => clients / addresses,
                 Some(_) | None => 1.0,
             }
@@ -60,7 +86,9 @@ impl Addresses {
                 None => 0.0,
                 Some((place, overlay)) => match place.country {
                     Some(country) => rates.get(&country).copied().unwrap_or(1.0),
-                    None if place.coordinates.is_some() || overlay != OverlayId::NONE => 1.0,
+                    None if place.coordinates.is_some() || overlay != OverlayId::NONE => {
+                        population.elsewhere()
+                    }
                     None => 0.0,
                 },
             };

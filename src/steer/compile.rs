@@ -28,14 +28,15 @@ use crate::model::Policy;
 use crate::model::Region;
 use crate::model::RegionSet;
 use crate::model::Subdivision;
+use crate::steer::Costs;
 use crate::steer::LabelId;
 use crate::steer::Labels;
 use crate::steer::Partition;
+use crate::steer::Population;
 use crate::steer::Ranker;
 use crate::steer::Whereabouts;
 use crate::steer::clients::Addresses;
 use crate::steer::labels::LabelInterner;
-use crate::steer::weigh::Costs;
 use crate::steer::weigh::weigh;
 
 /// A map to be compiled.
@@ -121,11 +122,18 @@ pub fn compile<'a>(
         addresses: plans.iter().any(|plan| plan.weighed).then(Addresses::default),
     };
     let loci = atlas.walk(&mut compiler)?;
-    let clients = compiler.addresses.map(|addresses| addresses.clients(&loci));
+    let clients =
+        compiler.addresses.map(|addresses| addresses.clients(&loci, &Population::Shipped));
     let finish = |(map, plan): (MapBuilder<'a>, &MapPlan<'a>)| {
         map.finish(|labels, by_locus| {
             if let Some(clients) = clients.as_ref().filter(|_| plan.weighed) {
-                weigh(labels, by_locus, clients, &loci, &Costs::new(regions, plan));
+                weigh(
+                    labels,
+                    by_locus,
+                    clients,
+                    &loci,
+                    &Costs::new(regions, plan.policy, plan.orders),
+                );
             }
         })
     };

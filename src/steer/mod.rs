@@ -35,6 +35,7 @@
 
 mod admit;
 mod balanced;
+mod census;
 mod client;
 mod clients;
 mod compile;
@@ -57,11 +58,14 @@ pub use balanced::BalancedEndpoint;
 pub use balanced::BalancedPool;
 pub use balanced::Lane;
 pub use balanced::MapOfService;
+pub use census::Census;
+pub use census::Residents;
 pub use client::Block;
 pub use client::Client;
 pub use client::Hint;
 pub use client::Located;
 pub use client::LocatedBy;
+pub use clients::Population;
 pub use compile::MapPlan;
 pub use compile::SteeringMap;
 pub use compile::compile;
@@ -81,3 +85,5 @@ pub use split::Picks;
 pub use trace::Finding;
 pub use trace::NoTrace;
 pub use trace::Trace;
+pub use weigh::Costs;
+pub use weigh::RoundTrip;

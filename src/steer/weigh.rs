@@ -9,12 +9,12 @@ use crate::geo::LocusId;
 use crate::geo::UnitVector;
 use crate::latency::Orders;
 use crate::load::Cost;
+use crate::model::Policy;
 use crate::model::Rank;
 use crate::model::Region;
 use crate::model::RegionId;
 use crate::steer::LabelId;
 use crate::steer::Labels;
-use crate::steer::MapPlan;
 use crate::steer::Whereabouts;
 use crate::steer::clients::known;
 use crate::steer::rank::order_of;
@@ -30,29 +30,44 @@ const KM_PER_MS: f64 = 100.0;
 
 /// What regions cost whom.
 #[derive(Debug)]
-pub(super) struct Costs<'a> {
+pub struct Costs<'a> {
     at: Vec<Option<UnitVector>>,
     /// What was measured, if the map ranks by it.
     orders: Option<&'a Orders>,
 }
 
+/// How long it takes to a region and back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RoundTrip {
+    /// In milliseconds.
+    pub ms: f64,
+    /// Whether it was estimated from what was measured; else it is the least there may be.
+    pub is_estimate: bool,
+}
+
 impl<'a> Costs<'a> {
-    pub(super) fn new(regions: &[Region], plan: &MapPlan<'a>) -> Self {
+    /// Of these regions. `orders` count if the policy ranks by them.
+    pub fn new(regions: &[Region], policy: &Policy, orders: Option<&'a Orders>) -> Self {
         let at = regions.iter().map(|region| region.location.map(UnitVector::from)).collect();
-        let by_latency = plan.policy.rank.contains(&Rank::Latency);
-        Self { at, orders: plan.orders.filter(|_| by_latency) }
+        let by_latency = policy.rank.contains(&Rank::Latency);
+        Self { at, orders: orders.filter(|_| by_latency) }
     }
 
-    /// The round trip to a region in milliseconds: as it was estimated, for those of whom the map
-    /// knows it, else the least there may be; `None` if one of the two is nowhere.
-    fn ms(&self, client: &Whereabouts<'_>, region: RegionId) -> Option<f64> {
+    /// The round trip to a region: as it was estimated, for those of whom the map knows it, else
+    /// what light in fibre needs; `None` if one of the two is nowhere.
+    pub fn round_trip(&self, client: &Whereabouts<'_>, region: RegionId) -> Option<RoundTrip> {
         if let Some(order) = self.orders.and_then(|orders| order_of(orders, client)) {
             let rated = order.rated().iter().find(|rated| rated.region() == region)?;
-            return Some(rated.rtt().as_secs_f64() * 1e3);
+            return Some(RoundTrip { ms: rated.rtt().as_secs_f64() * 1e3, is_estimate: true });
         }
+        Some(RoundTrip { ms: self.km(client, region)? / KM_PER_MS, is_estimate: false })
+    }
+
+    /// The great circle to a region, in kilometres; `None` if one of the two is nowhere.
+    pub fn km(&self, client: &Whereabouts<'_>, region: RegionId) -> Option<f64> {
         let from = client.place.coordinates.map(UnitVector::from)?;
         let to = self.at.get(region.index()).copied().flatten()?;
-        Some(from.chord_squared(to).km() / KM_PER_MS)
+        Some(from.chord_squared(to).km())
     }
 }
 
@@ -79,7 +94,7 @@ impl Speakers {
         for (clients, locus) in self.heaviest.iter().take(most) {
             let Some((place, overlay)) = known(loci, *locus) else { continue };
             let client = Whereabouts { place, overlay: loci.overlay(overlay) };
-            if let Some(ms) = costs.ms(&client, region) {
+            if let Some(RoundTrip { ms, .. }) = costs.round_trip(&client, region) {
                 // Those of a label without clients still cost something.
                 let clients = clients.max(f64::MIN_POSITIVE);
                 sum += clients * ms;

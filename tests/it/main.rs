@@ -40,6 +40,7 @@ mod running;
 mod scenarios;
 mod scopes;
 mod seeds;
+mod simulate;
 mod sockets;
 mod sources;
 mod spilling;

@@ -120,6 +120,22 @@ fn a_place_that_was_measured_speaks_for_those_around_it() {
     assert!(scope < 24, "/{scope}");
     // Singapore is as far from it as ever.
     assert_eq!(answer(&node, [40, 1, 1, 1]).0, AP);
+    // What is simulated follows what the node left in its state directory, and says so.
+    let folder = node.ground.folder();
+    let shown = program::run(folder, "simulate --service www --down us --json").stdout;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert!(shown["orders"]["areas"].as_u64().unwrap() > 0, "{}", shown["orders"]);
+    let estimated = shown["before"]["estimated"].as_f64().unwrap();
+    assert!(estimated > 0.0 && estimated < 1.0, "those of Dublin: {estimated}");
+    let ireland = shown["countries"].as_array().unwrap().iter();
+    let ireland = ireland.filter(|row| row["country"] == "IE").collect::<Vec<_>>();
+    assert_eq!(ireland[0]["moves"][0]["from"], "us", "where it is fast");
+    assert_eq!(ireland[0]["moves"][0]["to"], "eu");
+    let added = ireland[0]["moved"]["added_ms"].as_f64().unwrap();
+    // 60 ms to a region of the same city, instead of 54.6: light is no faster to Virginia.
+    assert!((2.0..7.0).contains(&added), "{added}");
+    let shown = program::run(folder, "simulate --service www").stdout;
+    assert!(shown.contains(" as estimated 20"), "{shown}");
 }
 
 #[test]

@@ -39,6 +39,7 @@ use crate::config::Config;
 use crate::config::Loaded;
 use crate::control;
 use crate::load::LoadStatus;
+use crate::model::Region;
 use crate::model::RegionId;
 use crate::model::limits;
 use crate::responder::Outcome;
@@ -77,8 +78,9 @@ fn print(explanation: &Explanation, as_json: bool) -> Exit {
 }
 
 fn explain(options: &Explain, config: Config) -> Result<Explanation, String> {
-    let down = regions(&config, &options.down)?;
-    let drained = regions(&config, &options.drain)?;
+    let find = |name: &String| region_named(&config.regions, name);
+    let down = options.down.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let drained = options.drain.iter().map(find).collect::<Result<Vec<_>, _>>()?;
     let ground = Ground::of(&config);
     let (world, _) = World::build(config).map_err(|error| chain(&error))?;
     let admission = |region: RegionId| {
@@ -140,17 +142,18 @@ fn answer(
     explanation::explain(question, resolver, ground, snapshot, &recorder, &reply, loads)
 }
 
-/// Finds regions by name.
-fn regions(config: &Config, names: &[String]) -> Result<Vec<RegionId>, String> {
-    let find = |name: &String| {
-        let at = config.regions.iter().position(|region| region.name == *name);
-        let id = at.and_then(|at| u16::try_from(at).ok()).map(RegionId);
-        id.ok_or_else(|| {
-            let known: Vec<&str> = config.regions.iter().map(|r| r.name.as_str()).collect();
-            format!("no region is called `{name}`; there are {}", known.join(", "))
-        })
-    };
-    names.iter().map(find).collect()
+/// Finds a region by its name.
+///
+/// # Errors
+///
+/// One line with the regions that there are.
+pub(super) fn region_named(regions: &[Region], name: &str) -> Result<RegionId, String> {
+    let at = regions.iter().position(|region| region.name == name);
+    let id = at.and_then(|at| u16::try_from(at).ok()).map(RegionId);
+    id.ok_or_else(|| {
+        let known: Vec<&str> = regions.iter().map(|region| region.name.as_str()).collect();
+        format!("no region is called `{name}`; there are {}", known.join(", "))
+    })
 }
 
 #[cfg(test)]

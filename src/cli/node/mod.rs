@@ -48,6 +48,7 @@ pub(super) use crate::cli::node::prepared::Learned;
 pub(super) use crate::cli::node::prepared::Prepared;
 pub(super) use crate::cli::node::prepared::Read;
 pub(super) use crate::cli::node::prepared::any_error;
+pub(super) use crate::cli::node::prepared::orders_in;
 pub(super) use crate::cli::node::prepared::prepare;
 pub(super) use crate::cli::node::prepared::read;
 pub(super) use crate::cli::node::prepared::report;

@@ -1,5 +1,6 @@
 //! A configuration, loaded and compiled: what a node starts with, or reloads.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -134,18 +135,27 @@ pub(in crate::cli) fn prepare(
 
 /// The orders that were published when the node stopped.
 fn on_disk(folder: &Path) -> Published {
-    let octets = match std::fs::read(folder.join(ORDERS)) {
-        Ok(octets) => octets,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Published::default(),
-        Err(error) => {
-            tracing::warn!("can't read `{ORDERS}` in the state directory: {error}");
-            return Published::default();
-        }
-    };
-    Published::decode(&octets).unwrap_or_else(|problem| {
-        tracing::warn!("`{ORDERS}` in the state directory is not used: {problem}");
+    orders_in(folder).unwrap_or_else(|problem| {
+        tracing::warn!("{problem}");
         Published::default()
     })
+}
+
+/// The orders that a node published last, by its state directory; none if it never did.
+///
+/// # Errors
+///
+/// One line, if there is a file that can't be used.
+pub(in crate::cli) fn orders_in(folder: &Path) -> Result<Published, String> {
+    let octets = match std::fs::read(folder.join(ORDERS)) {
+        Ok(octets) => octets,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Published::default()),
+        Err(error) => {
+            return Err(format!("can't read `{ORDERS}` in the state directory: {error}"));
+        }
+    };
+    let unused = |problem| format!("`{ORDERS}` in the state directory is not used: {problem}");
+    Published::decode(&octets).map_err(unused)
 }
 
 fn compile(

@@ -26,9 +26,6 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// So many intervals a reading counts for unless the file says otherwise.
 const HELD: u32 = 6;
 
-/// The least that can be taken by a region that takes anything.
-const LEAST: f64 = 0.001;
-
 /// Reads what a region says of capacity and load.
 pub(super) fn read(section: &mut Section<'_>) -> (Option<Capacity>, Option<RegionLoad>) {
     let capacity = capacity(section);
@@ -51,7 +48,7 @@ fn capacity(section: &mut Section<'_>) -> Option<At<Capacity>> {
     let is_there = amount.is_some();
     let amount = amount.and_then(|value| {
         let help = || "write what the region can take, in the unit of its load".to_owned();
-        value.number(LEAST..=limits::LOAD, help)
+        value.number(limits::CAPACITY_LEAST..=limits::LOAD, help)
     });
     let limits = section.value("limits", "{ soft = \"80%\", hard = \"95%\" }");
     if let (Some(lone), false) = (&limits, is_there) {

@@ -135,6 +135,31 @@ proptest! {
         prop_assert_eq!(&plan, &self::plan(&crowds, &capacities, &availability));
     }
 
+    /// What a demand settles to is what a planner publishes that knows it, unless the planner
+    /// finds that it is not worth moving anybody.
+    #[test]
+    fn a_planner_ends_where_its_demand_settles(
+        all in any_crowds(),
+        amounts in prop::array::uniform5(50.0..400.0_f64),
+        lost in 0_u16..8,
+    ) {
+        let crowds = crowds(&all, N);
+        let capacities = amounts.map(capacity);
+        let availability = if lost < 5 { without(lost) } else { Availability::whole(N) };
+        let settled = Plan::settled(&crowds, &availability, &capacities, &[1.0; N]);
+        let served: f64 = settled.regions.iter().map(|region| region.served).sum();
+        let demand: f64 = all.iter().map(|(clients, _)| clients).sum();
+        prop_assert!((served + settled.unserved - demand).abs() < demand * 1e-6);
+        prop_assert_eq!(settled.is_new, !settled.cutoffs.is_empty());
+        let planned = plan(&crowds, &capacities, &availability);
+        if planned.is_new {
+            for (planned, settled) in planned.regions.iter().zip(&settled.regions) {
+                prop_assert!((planned.served - settled.served).abs() < demand * 1e-3);
+                prop_assert_eq!(planned.reason, settled.reason);
+            }
+        }
+    }
+
     /// Whoever goes further than to their first region has been refused by one that is full.
     #[test]
     fn nobody_is_refused_by_a_region_with_room(
