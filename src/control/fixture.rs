@@ -9,6 +9,7 @@ use crate::engine::Contact;
 use crate::engine::EndpointStatus;
 use crate::engine::PoolStatus;
 use crate::engine::RegionStatus;
+use crate::engine::RoundTripsStatus;
 use crate::engine::ServiceState;
 use crate::engine::ServiceStatus;
 use crate::engine::Stamp;
@@ -16,6 +17,7 @@ use crate::engine::Status;
 use crate::engine::VantageStatus;
 use crate::health::Hearing;
 use crate::health::Verdict;
+use crate::load::LoadStatus;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
 
@@ -26,7 +28,12 @@ pub(super) fn at(text: &str) -> Timestamp {
 
 pub(super) fn status() -> Status {
     Status {
-        round_trips: None,
+        round_trips: Some(RoundTripsStatus {
+            prefixes: 12,
+            areas: 3,
+            blocks: 1,
+            learnt: Some(at("03:00:00")),
+        }),
         at: at("03:04:05"),
         started: at("00:00:00"),
         generation: 3,
@@ -78,7 +85,16 @@ pub(super) fn status() -> Status {
 
 fn region(name: &str, admin: AdminState) -> RegionStatus {
     RegionStatus {
-        load: None,
+        load: Some(LoadStatus {
+            load: Some(812.5),
+            read: Some(at("03:04:00")),
+            readings: "good".into(),
+            capacity: Some(1000.0),
+            arrivals: Some(900.0),
+            share: Some(95),
+            cutoff_ms: Some(12.5),
+            reason: "above its soft limit: who loses least goes elsewhere".into(),
+        }),
         region: name.into(),
         verdict: Verdict::Up,
         reason: String::new(),

@@ -161,7 +161,7 @@ fn estimates_fall_back_from_the_prefix_to_the_distance() {
     };
     let elsewhere = Place { asn: Some(Asn(64_497)), ..paris() };
     let south = Place { coordinates: Some(at(43.3, 5.4)), ..elsewhere };
-    let abroad = Place { country: "BE".parse().ok(), ..paris() };
+    let abroad = Place { country: "BE".parse().ok(), ..south };
     let levels = [
         source(1, paris(), 0),
         source(99, paris(), 0),

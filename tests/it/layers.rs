@@ -47,7 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("samples", &["geo", "latency", "model", "store", "tasks"]),
     (
         "control",
-        &["config", "engine", "health", "meters", "model", "responder", "samples", "tasks"],
+        &["config", "engine", "health", "load", "meters", "model", "responder", "samples", "tasks"],
     ),
     ("prober", &["health", "model", "tasks"]),
     ("server", &["config", "model", "responder", "snapshot", "tasks"]),

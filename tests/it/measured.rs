@@ -132,8 +132,8 @@ fn a_place_that_was_measured_speaks_for_those_around_it() {
     assert_eq!(ireland[0]["moves"][0]["from"], "us", "where it is fast");
     assert_eq!(ireland[0]["moves"][0]["to"], "eu");
     let added = ireland[0]["moved"]["added_ms"].as_f64().unwrap();
-    // 60 ms to a region of the same city, instead of 54.6: light is no faster to Virginia.
-    assert!((2.0..7.0).contains(&added), "{added}");
+    // 120 ms instead of 60, as it was measured.
+    assert!((50.0..70.0).contains(&added), "{added}");
     let shown = program::run(folder, "simulate --service www").stdout;
     assert!(shown.contains(" as estimated 20"), "{shown}");
 }

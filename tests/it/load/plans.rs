@@ -154,7 +154,8 @@ proptest! {
         let planned = plan(&crowds, &capacities, &availability);
         if planned.is_new {
             for (planned, settled) in planned.regions.iter().zip(&settled.regions) {
-                prop_assert!((planned.served - settled.served).abs() < demand * 1e-3);
+                // A pressure is looked for down to 0.4 %.
+                prop_assert!((planned.served - settled.served).abs() < demand * 6e-3);
                 prop_assert_eq!(planned.reason, settled.reason);
             }
         }
