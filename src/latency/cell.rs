@@ -222,7 +222,8 @@ impl Slot {
 
 /// The value at which half the weight is reached; sorts by value.
 pub(super) fn weighted_median(words: &mut [(f64, f64)]) -> Option<f64> {
-    words.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    // By weight too, so that whatever is summed over them is the same in whatever order they came.
+    words.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let half = words.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
     let mut below = 0.0;
     words.iter().find_map(|(word, weight)| {

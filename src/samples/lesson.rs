@@ -58,6 +58,7 @@ impl Lesson {
         let orders = Orders::learn(&self.table, &model, places, ground, &before, rules, now);
         // Later than those before, whatever the clocks: the later ones hold.
         let next = published.at().checked_add(SignedDuration::from_secs(1));
-        Ok(Published::new(self.regions.clone(), orders, now.max(next.unwrap_or(Timestamp::MAX))))
+        let (regions, prefixes) = (self.regions.clone(), self.table.prefixes());
+        Ok(Published::new(regions, orders, prefixes, now.max(next.unwrap_or(Timestamp::MAX))))
     }
 }

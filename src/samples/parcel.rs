@@ -110,7 +110,7 @@ mod tests {
 
     fn published(at: i64, name: &str) -> Published {
         let at = Timestamp::from_second(at).unwrap();
-        Published::new(vec![name.repeat(20)], Orders::default(), at)
+        Published::new(vec![name.repeat(20)], Orders::default(), 3, at)
     }
 
     #[test]

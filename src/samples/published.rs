@@ -25,6 +25,8 @@ pub struct Sizes {
     pub areas: usize,
     /// Blocks that have one of their own.
     pub blocks: usize,
+    /// Client prefixes of which it was learnt.
+    pub prefixes: usize,
     /// When it was learnt; 1970 if nothing was.
     pub at: Timestamp,
 }
@@ -34,12 +36,20 @@ pub struct Sizes {
 struct Written {
     /// When they were learnt, in seconds since 1970.
     at: i64,
+    /// Of how many client prefixes.
+    prefixes: u32,
     orders: Orders,
 }
 
 impl Published {
-    pub(super) fn new(regions: Vec<String>, orders: Orders, at: Timestamp) -> Self {
-        Self { regions, written: Written { at: at.as_second(), orders } }
+    pub(super) fn new(
+        regions: Vec<String>,
+        orders: Orders,
+        prefixes: usize,
+        at: Timestamp,
+    ) -> Self {
+        let prefixes = u32::try_from(prefixes).unwrap_or(u32::MAX);
+        Self { regions, written: Written { at: at.as_second(), prefixes, orders } }
     }
 
     /// When they were learnt; 1970 if nothing was.
@@ -49,8 +59,13 @@ impl Published {
 
     /// How much it is.
     pub fn sizes(&self) -> Sizes {
-        let Written { orders, .. } = &self.written;
-        Sizes { areas: orders.n_areas(), blocks: orders.n_blocks(), at: self.at() }
+        let Written { orders, prefixes, .. } = &self.written;
+        Sizes {
+            areas: orders.n_areas(),
+            blocks: orders.n_blocks(),
+            prefixes: *prefixes as usize,
+            at: self.at(),
+        }
     }
 
     /// Whether they steer everybody as others do.

@@ -368,7 +368,7 @@ impl Helm {
 
 /// What is known of round trips, if anything is.
 fn round_trips(counts: &Counts) -> Option<RoundTripsStatus> {
-    let Sizes { areas, blocks, at } = counts.orders;
+    let Sizes { areas, blocks, at, .. } = counts.orders;
     let learnt = (at > Timestamp::UNIX_EPOCH).then_some(at);
     let prefixes = counts.prefixes;
     (prefixes > 0 || learnt.is_some()).then_some(RoundTripsStatus {

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -36,6 +37,12 @@ const TIMES: u32 = 10;
 
 /// After how long without news it learns all the same: samples lose half their weight in twice that.
 const AGES: Duration = Duration::from_hours(24);
+
+/// How long a node that knows less than half of what orders were learnt of lets them hold.
+const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24);
+
+/// How far ahead the clock of whoever learnt may be.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long after the start the first lesson is: what is on disk is read by then.
 const FIRST: Duration = Duration::from_secs(5);
@@ -121,7 +128,7 @@ impl Learning {
         let is_exploring = self.settings.rules.exploration.share > 0.0;
         let is_old = is_exploring || now >= self.due + AGES;
         let is_news = counts.prefixes > 0 && (is_old || self.heard != Some(counts.heard()));
-        if self.under_way.is_some() || now < self.due || !is_news {
+        if self.under_way.is_some() || now < self.due || !is_news || self.knows_little() {
             return;
         }
         let (keeper, recipe) = (self.keeper.clone(), Arc::clone(recipe));
@@ -131,6 +138,13 @@ impl Learning {
             Ok(lesson) => self.under_way = Some(lesson),
             Err(error) => self.failed(&chain(&error)),
         }
+    }
+
+    /// Whether the orders that hold were lately learnt of far more than is known here: a node that
+    /// is new must not have everybody forget what others were told.
+    fn knows_little(&self) -> bool {
+        let (known, of) = (self.keeper.counts().prefixes, self.published.sizes());
+        known * 2 < of.prefixes && Timestamp::now().duration_since(of.at) < FORGOTTEN
     }
 
     /// Has the others told what this node is told of round trips.
@@ -199,6 +213,12 @@ impl Learning {
             | Key::Shares => return None,
         };
         match self.parcels.take(part, &entry.value, self.published.at()) {
+            // They would hold over all that anybody learns until then.
+            Ok(Some(found)) if found.at() > Timestamp::now() + AHEAD => {
+                let at = found.at();
+                tracing::warn!("orders of another node are not taken: they were learnt at {at}");
+                None
+            }
             Ok(found) => found,
             Err(problem) => {
                 tracing::warn!("orders by round trips that another node made are lost: {problem}");
@@ -294,107 +314,4 @@ fn learn(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::geo::Atlas;
-    use crate::geo::Nets;
-    use crate::samples::Site;
-    use crate::store::Store;
-
-    struct Ground {
-        learning: Learning,
-        keeper: Keeper,
-        _folder: tempfile::TempDir,
-        tasks: Tasks,
-    }
-
-    impl Ground {
-        fn new() -> Self {
-            let (folder, tasks) = (tempfile::tempdir().unwrap(), Tasks::new());
-            let (store, ..) = Store::open(folder.path(), &tasks);
-            let sites = vec![Site { name: "us".to_owned(), location: None }];
-            let keeper = Keeper::start(sites, None, &tasks).unwrap();
-            let shelf = store.shelf("orders.bin", limits::LATENCY_ORDERS_FILE);
-            let settings = config::Latency::default();
-            let learning = Learning::new(Arc::default(), settings, keeper.clone(), shelf);
-            Self { learning, keeper, _folder: folder, tasks }
-        }
-
-        /// What is learnt at a second.
-        async fn learnt(&self, at: i64) -> Learnt {
-            let at = Timestamp::from_second(at).unwrap();
-            let lesson = self.keeper.lesson().unwrap().await.unwrap();
-            let atlas = Atlas::new(Vec::new(), Nets::default(), &[], &[]);
-            let before = Published::default();
-            let published = lesson.learn(&atlas, &before, &Rules::default(), at).unwrap();
-            Learnt { published, heard: lesson.heard(), took: Duration::ZERO }
-        }
-
-        fn begin(&mut self, learnt: Learnt) {
-            let (end, lesson) = oneshot::channel();
-            assert!(end.send(Ok(learnt)).is_ok());
-            self.learning.under_way = Some(lesson);
-        }
-    }
-
-    impl Drop for Ground {
-        fn drop(&mut self) {
-            self.tasks.cancel();
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_learnt_of_a_configuration_that_is_gone_is_learnt_again() {
-        let mut ground = Ground::new();
-        let learnt = ground.learnt(100).await;
-        ground.begin(learnt);
-        ground.learning.renew(config::Latency::default());
-        assert!(ground.learning.ended().await.is_some());
-        assert_eq!(ground.learning.heard, None, "it is due, though nothing new was heard");
-        let learnt = ground.learnt(101).await;
-        ground.begin(learnt);
-        assert!(ground.learning.ended().await.is_some());
-        assert_eq!(ground.learning.heard, Some(0));
-    }
-
-    #[tokio::test]
-    async fn what_another_made_later_holds() {
-        let mut ground = Ground::new();
-        let (earlier, later) = (ground.learnt(100).await, ground.learnt(200).await);
-        ground.begin(earlier);
-        ground.learning.take(later.published, None);
-        assert!(ground.learning.ended().await.is_none());
-        assert_eq!(ground.learning.published.at().as_second(), 200);
-    }
-
-    fn entry(key: Key, revision: u64) -> Entry {
-        let stored = Timestamp::from_second(1_800_000_000).unwrap();
-        Entry { key, value: Arc::from(&b"?"[..]), stored, revision }
-    }
-
-    /// All is read again each minute.
-    #[tokio::test]
-    async fn what_others_told_is_taken_once_and_leaves_room_for_clients() {
-        let mut ground = Ground::new();
-        ground.tasks.cancel();
-        while ground.tasks.running() > 0 {
-            tokio::task::yield_now().await;
-        }
-        // Nobody takes from the queue any more, so nothing is handed over.
-        let told = |revision| {
-            let entries = (0..40).map(|slot| entry(Key::Samples("b".to_owned(), slot), revision));
-            News::Read { entries: entries.collect(), joined: false }
-        };
-        let waiting =
-            |of: &Learning| of.told.values().filter(|told| told.waiting.is_some()).count();
-        assert!(ground.learning.listen("a", &told(1)).is_none());
-        assert_eq!((waiting(&ground.learning), ground.keeper.counts().overflows), (40, 0));
-        ground.learning.told.values_mut().for_each(|told| told.waiting = None);
-        ground.learning.listen("a", &told(1));
-        assert_eq!(waiting(&ground.learning), 0, "it is known");
-        ground.learning.listen("a", &told(2));
-        assert_eq!(waiting(&ground.learning), 40);
-        ground.learning.listen("a", &News::Read { entries: Vec::new(), joined: true });
-        assert!(ground.learning.told.is_empty());
-    }
-}
+mod tests;
