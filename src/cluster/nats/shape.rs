@@ -42,6 +42,12 @@ pub(super) async fn open(
             let found = find(contact, &stream).await?;
             found.map_or_else(|| Err(Fault::timeout(&api)), |found| check(found, shelf, bucket))
         }
+        Ok(Err(error)) if code(&error) == Some(ErrorCode::STREAM_SUBJECT_OVERLAP) => {
+            // Another was faster by so little, or the server was still restoring what it has.
+            let found = find(contact, &stream).await?;
+            let not_made = || Err(not_made(&error, bucket, &api));
+            found.map_or_else(not_made, |found| check(found, shelf, bucket))
+        }
         Ok(Err(error)) => Err(not_made(&error, bucket, &api)),
         Err(Fault::NotAllowed { found, .. }) => Err(Fault::Missing {
             bucket: bucket.to_owned(),
