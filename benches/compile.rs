@@ -4,7 +4,9 @@
 //! one that `MERIDIAN_CITY_MMDB` names; without one it says so and measures nothing.
 #![expect(clippy::print_stdout, reason = "a benchmark")]
 
-use std::path::PathBuf;
+#[expect(dead_code, reason = "other benches use the rest")]
+mod ground;
+
 use std::sync::Arc;
 
 use meridian::geo::Atlas;
@@ -27,20 +29,8 @@ use meridian::steer::SteeringMap;
 use meridian::steer::compile;
 use meridian::steer::rule_prefixes;
 
-/// The eleven regions of the wire bench.
-const ELEVEN: [(f64, f64); 11] = [
-    (39.04, -77.49),
-    (37.34, -121.89),
-    (41.26, -95.86),
-    (-23.55, -46.63),
-    (53.34, -6.27),
-    (50.11, 8.68),
-    (59.33, 18.07),
-    (24.45, 54.38),
-    (19.08, 72.88),
-    (1.35, 103.82),
-    (35.68, 139.69),
-];
+use crate::ground::ELEVEN;
+use crate::ground::city;
 
 /// Six places with a vantage, each a group of its own: New York, San Francisco, São Paulo,
 /// London, Mumbai, Tokyo.
@@ -185,12 +175,4 @@ fn rules() -> Vec<Rule> {
         ..Match::default()
     });
     by_net.chain(by_place).zip(0..).map(|(matches, at)| rule(at, matches)).collect()
-}
-
-fn city() -> Option<PathBuf> {
-    let home = || {
-        Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/meridian/GeoLite2-City.mmdb"))
-    };
-    let named = std::env::var_os("MERIDIAN_CITY_MMDB").map(PathBuf::from);
-    named.or_else(home).filter(|path| path.exists())
 }

@@ -3,6 +3,9 @@
 //! `cargo bench --bench latency`.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark")]
 
+#[expect(dead_code, reason = "other benches use the rest")]
+mod ground;
+
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,26 +19,13 @@ use meridian::latency::Sample;
 use meridian::latency::SourceId;
 use meridian::latency::Subject;
 use meridian::latency::Table;
-use meridian::latency::Tick;
 use meridian::model::Asn;
 use meridian::model::Coordinates;
 use meridian::model::Place;
 use meridian::model::RegionId;
 
-/// The eleven regions of the wire bench.
-const ELEVEN: [(f64, f64); 11] = [
-    (39.04, -77.49),
-    (37.34, -121.89),
-    (41.26, -95.86),
-    (-23.55, -46.63),
-    (53.34, -6.27),
-    (50.11, 8.68),
-    (59.33, 18.07),
-    (24.45, 54.38),
-    (19.08, 72.88),
-    (1.35, 103.82),
-    (35.68, 139.69),
-];
+use crate::ground::ELEVEN;
+use crate::ground::resident_octets;
 
 const PREFIXES: u32 = 1_000_000;
 
@@ -72,7 +62,7 @@ fn main() {
     report("samples that evict", 1_000_000, start);
     println!("{} prefixes evicted", table.evicted());
     let start = Instant::now();
-    let aggregate = table.aggregate(Tick::default());
+    let aggregate = table.aggregate(table.iter());
     report("pairs aggregated", aggregate.len() as u64, start);
     let mut other = Table::new(regions, 2);
     let start = Instant::now();
@@ -153,11 +143,4 @@ fn report(name: &str, count: u64, start: Instant) {
     let took = start.elapsed();
     let rate = count as f64 / took.as_secs_f64() / 1e6;
     println!("{name}: {count} in {took:.2?}, {rate:.2} M/s");
-}
-
-fn resident_octets() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
 }

@@ -7,6 +7,9 @@
 //! `valgrind --tool=callgrind --toggle-collect=meridian::responder::respond PROGRAM --bench geo_ecs4`.
 #![expect(clippy::print_stdout, reason = "a benchmark")]
 
+#[expect(dead_code, reason = "other benches use the rest")]
+mod ground;
+
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -28,6 +31,9 @@ use meridian::steer::Client;
 use meridian::wire::ClientSubnet;
 use meridian::wire::Query;
 
+use crate::ground::ELEVEN;
+use crate::ground::city;
+
 fn main() {
     println!("{}", WORLD.1);
     divan::main();
@@ -39,13 +45,8 @@ const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(9, 9, 9, 9));
 const CLIENTS: u32 = 4096;
 
 static WORLD: LazyLock<(Snapshot, String)> = LazyLock::new(|| {
-    let home = || {
-        Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/meridian/GeoLite2-City.mmdb"))
-    };
-    let named = std::env::var_os("MERIDIAN_CITY_MMDB").map(PathBuf::from);
     let shipped = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("geoip/dbip-country-lite.mmdb");
-    let city = named.or_else(home).filter(|path| path.exists());
-    let database = city.unwrap_or_else(shipped);
+    let database = city().unwrap_or_else(shipped);
     let folder = tempfile::tempdir().expect("a scratch folder");
     std::fs::write(folder.path().join("zone"), ZONE).expect("the scratch folder takes files");
     let text = format!("[geoip]\ndatabases = [\"{}\"]\n{CONFIG}{}", database.display(), regions());
@@ -86,26 +87,13 @@ policy = \"global\"
 ";
 
 fn regions() -> String {
-    let points = [
-        (39.04, -77.49),
-        (37.34, -121.89),
-        (41.26, -95.86),
-        (-23.55, -46.63),
-        (53.34, -6.27),
-        (50.11, 8.68),
-        (59.33, 18.07),
-        (24.45, 54.38),
-        (19.08, 72.88),
-        (1.35, 103.82),
-        (35.68, 139.69),
-    ];
     let region = |(at, (lat, lon)): (usize, &(f64, f64))| {
         format!(
             "[region.r{at}]\nlocation = {{ lat = {lat}, lon = {lon} }}\n\
              [service.www.pool.r{at}]\nendpoints = [\"192.0.2.{at}\", \"2001:db8::{at}\"]\n"
         )
     };
-    points.iter().enumerate().map(region).collect()
+    ELEVEN.iter().enumerate().map(region).collect()
 }
 
 /// A query for a name below example.com; the option's data is that of a client subnet.

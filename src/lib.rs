@@ -45,6 +45,15 @@
 //!  operators ◄── control ─► requests ──┼─► engine ─► Standing ─► Snapshot ═one swap═► workers
 //!  others ◄───── cluster ─► news ──────┤      ├────► opinions, orders ─► cluster
 //!  reload, time ───────────────────────┘      └────► notices, state directory
+//!  balancers ◄── meters ──► readings ────► spill ──► shares ───────────────┘
+//! ```
+//!
+//! And of what ranks regions otherwise, in minutes:
+//!
+//! ```text
+//!  logs ◄──── reporter ─┐
+//!  browsers ─► control ─┼─► samples: table ─► latency: orders ─► World::build, aside ─► one swap
+//!  hosts ◄──── prober ──┘                           └─► others, who do the same
 //! ```
 //!
 //! # Code map

@@ -46,7 +46,6 @@ mod stamp;
 mod status;
 mod survey;
 mod troubles;
-mod written;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

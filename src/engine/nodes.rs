@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::engine::Contact;
 use crate::engine::Engine;
 use crate::engine::NodeStatus;
-use crate::engine::written;
 use crate::health::Echo;
 use crate::health::Unreadable;
+use crate::health::written;
 use crate::model::limits;
 
 /// What a node or prober says of itself, so that operators see who is there.

@@ -17,8 +17,8 @@ use crate::engine::Engine;
 use crate::engine::Stamp;
 use crate::engine::What;
 use crate::engine::admin;
-use crate::engine::written;
 use crate::health::Unreadable;
+use crate::health::written;
 use crate::model::AdminState;
 use crate::model::limits;
 

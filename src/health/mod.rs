@@ -36,6 +36,7 @@ mod roll;
 mod sighting;
 mod vantage;
 mod verdict;
+pub mod written;
 
 pub use check::Check;
 pub use check::CheckId;

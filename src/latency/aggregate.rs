@@ -35,15 +35,6 @@ impl Aggregate {
         self.cells.is_empty()
     }
 
-    /// In parts of at most `cells` pairs, for a medium that bounds its values.
-    pub fn parts(mut self, cells: usize) -> impl Iterator<Item = Self> {
-        std::iter::from_fn(move || {
-            let rest = self.cells.split_off(cells.max(1).min(self.cells.len()));
-            let part = std::mem::replace(&mut self.cells, rest);
-            (!part.is_empty()).then_some(Self { cells: part })
-        })
-    }
-
     /// The regions by the positions that another configuration gives them; what it lacks is
     /// left out.
     #[must_use]

@@ -74,11 +74,6 @@ impl Estimate {
     pub fn confidence(&self) -> f64 {
         confidence(self.spread)
     }
-
-    /// The mean of what the round trip may be: what regions are ordered by.
-    pub fn mean(&self) -> Duration {
-        milliseconds(self.mean_ms)
-    }
 }
 
 /// Estimates from a table and a model of it, and remembers what it worked out.
@@ -105,17 +100,6 @@ impl<'a> Estimator<'a> {
     /// An estimator for one moment.
     pub fn new(table: &'a Table, model: &'a Model, now: Timestamp) -> Self {
         Self { table, model, now: Tick::of(now), forecasts: HashMap::new() }
-    }
-
-    /// The estimates for every region with a location, by region; empty for a subject without
-    /// coordinates.
-    pub fn estimates(&mut self, subject: &Subject) -> Vec<Estimate> {
-        self.assess(subject).map(|made| made.estimates).unwrap_or_default()
-    }
-
-    /// The estimate for one region.
-    pub fn estimate(&mut self, subject: &Subject, region: RegionId) -> Option<Estimate> {
-        self.estimates(subject).into_iter().find(|estimate| estimate.region == region)
     }
 
     /// The regions in the order in which a subject should get them, the best first: those that

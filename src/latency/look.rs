@@ -62,7 +62,7 @@ impl Table {
 
     /// All that is known, in parts of at most `cells` pairs, each made when it is asked for.
     pub fn parts(&self, cells: usize) -> impl Iterator<Item = Aggregate> + '_ {
-        let mut shared = self.shared(Tick::default());
+        let mut shared = self.shared();
         std::iter::from_fn(move || {
             let cells: Vec<_> = shared.by_ref().take(cells.max(1)).collect();
             (!cells.is_empty()).then_some(Aggregate { cells })

@@ -153,36 +153,26 @@ impl Table {
         merged
     }
 
-    /// What this node knows of the pairs that changed at or after `since`.
-    pub fn aggregate(&self, since: Tick) -> Aggregate {
-        Aggregate { cells: self.shared(since).collect() }
-    }
-
     /// What this node knows of some prefixes.
-    pub fn aggregate_of(&self, prefixes: &[ClientPrefix]) -> Aggregate {
-        let entries = prefixes.iter().filter_map(|prefix| {
-            let at = *self.index.get(prefix)?;
+    pub fn aggregate(&self, prefixes: impl IntoIterator<Item = ClientPrefix>) -> Aggregate {
+        let entries = prefixes.into_iter().filter_map(|prefix| {
+            let at = *self.index.get(&prefix)?;
             self.entries.get(at as usize)
         });
-        let cells = entries.flat_map(|entry| {
-            self.cells_of(entry).map(|cell| {
-                let (prefix, region) = (entry.prefix, cell.region);
-                SharedCell { prefix, region, words: cell.words().copied().collect() }
-            })
-        });
-        Aggregate { cells: cells.filter(|cell| !cell.words.is_empty()).collect() }
+        Aggregate { cells: entries.flat_map(|entry| self.shared_of(entry)).collect() }
     }
 
-    /// The same, pair by pair.
-    pub(super) fn shared(&self, since: Tick) -> impl Iterator<Item = SharedCell> + '_ {
-        let entries = self.entries.iter().filter(move |entry| entry.used >= since);
-        entries.flat_map(move |entry| {
-            self.cells_of(entry).filter_map(move |cell| {
-                let words = cell.words().filter(|word| word.tick() >= since);
-                let words: Vec<_> = words.copied().collect();
-                let (prefix, region) = (entry.prefix, cell.region);
-                (!words.is_empty()).then_some(SharedCell { prefix, region, words })
-            })
+    /// What it knows of all, pair by pair.
+    pub(super) fn shared(&self) -> impl Iterator<Item = SharedCell> + '_ {
+        self.entries.iter().flat_map(|entry| self.shared_of(entry))
+    }
+
+    fn shared_of(&self, entry: &Entry) -> impl Iterator<Item = SharedCell> + '_ {
+        let prefix = entry.prefix;
+        self.cells_of(entry).filter_map(move |cell| {
+            let words: Vec<_> = cell.words().copied().collect();
+            let region = cell.region;
+            (!words.is_empty()).then_some(SharedCell { prefix, region, words })
         })
     }
 
@@ -271,7 +261,7 @@ impl Table {
         Err(reason)
     }
 
-    fn cells_of(&self, entry: &Entry) -> impl Iterator<Item = &Cell> {
+    fn cells_of(&self, entry: &Entry) -> impl Iterator<Item = &Cell> + use<'_> {
         let at = |at: u32| self.cells.get(at as usize);
         std::iter::successors(at(entry.head), move |cell| at(cell.next))
     }

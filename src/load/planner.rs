@@ -139,12 +139,6 @@ impl Planner {
         &self.crowds
     }
 
-    /// By origin, the load of one of its clients, as far as it is known: what [`Flow::of`] takes
-    /// for the demand of now.
-    pub fn demand(&self) -> &[f64] {
-        &self.demand.by_origin
-    }
-
     /// Whether there was a reading to learn the demand from.
     pub fn knows_demand(&self) -> bool {
         self.demand.is_known

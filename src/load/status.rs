@@ -9,6 +9,7 @@ use crate::load::GaugeState;
 use crate::load::Reading;
 use crate::load::Reason;
 use crate::load::RegionPlan;
+use crate::model::Capacity;
 
 /// The load of a region, and what follows from it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -34,13 +35,18 @@ pub struct LoadStatus {
 
 impl LoadStatus {
     /// Of what was read, and perhaps planned.
-    pub fn new(reading: Option<Reading>, state: GaugeState, plan: Option<&RegionPlan>) -> Self {
+    pub fn new(
+        reading: Option<Reading>,
+        state: GaugeState,
+        capacity: Option<Capacity>,
+        plan: Option<&RegionPlan>,
+    ) -> Self {
         let cutoff = plan.map(|plan| plan.cutoff).filter(|cutoff| cutoff.refuses());
         Self {
             load: reading.map(|reading| rounded(reading.load)),
             read: reading.map(|reading| reading.at),
             readings: words(state),
-            capacity: plan.and_then(|plan| Some(plan.capacity?.amount)),
+            capacity: capacity.map(|capacity| capacity.amount),
             arrivals: plan.map(|plan| rounded(plan.arrivals)),
             share: plan.map(|plan| percent(plan.share())),
             cutoff_ms: cutoff.map(|cutoff| rounded(cutoff.ms())),

@@ -202,7 +202,7 @@ impl Ledger {
         for prefix in &some {
             unshared.remove(prefix);
         }
-        let part = self.table.aggregate_of(&some);
+        let part = self.table.aggregate(some);
         Some(file::encode(Kind::Table, &self.names(), std::iter::once(part)))
     }
 

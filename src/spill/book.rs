@@ -7,7 +7,6 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::load::Availability;
-use crate::load::Cutoffs;
 use crate::load::Gauge;
 use crate::load::GaugeState;
 use crate::load::LoadStatus;
@@ -145,9 +144,11 @@ impl Book {
         let names = || stage.regions.iter().map(|region| region.name.as_str());
         let Some(availability) = self.availability.as_ref() else {
             // Nothing to plan any more: nobody is refused.
-            let shares = Shares::new(now, names(), &Cutoffs::none(0));
-            let is_new = !self.shares.is_none();
-            return is_new.then(|| self.shares.clone_from(&shares)).map(|()| shares);
+            if self.shares.is_none() {
+                return None;
+            }
+            self.shares = Shares::none(now);
+            return Some(self.shares.clone());
         };
         let knows = self.planner.as_ref().is_some_and(Planner::knows_demand);
         let counts = knows || !self.is_early(now);
@@ -182,8 +183,7 @@ impl Book {
                 Some(gauge) => (gauge.reading(now), gauge.state(now)),
                 None => (None, GaugeState::Silent),
             };
-            let mut status = LoadStatus::new(reading, state, plan);
-            status.capacity = region.capacity.map(|capacity| capacity.amount);
+            let mut status = LoadStatus::new(reading, state, region.capacity, plan);
             // Of what another decides only this is known.
             status.cutoff_ms = status.cutoff_ms.or_else(|| self.shares.cutoff_ms(&region.name));
             Some((region.name.clone(), status))

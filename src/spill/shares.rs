@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::health::Unreadable;
+use crate::health::written;
 use crate::load::Cutoff;
 use crate::load::Cutoffs;
 use crate::model::RegionId;
@@ -18,16 +20,6 @@ pub struct Shares {
     pub at: Timestamp,
     /// In milliseconds, by region: who loses no more than that is refused.
     cutoffs: BTreeMap<String, f64>,
-}
-
-/// The one format there is.
-const FORMAT: u8 = 1;
-
-#[derive(Deserialize, Serialize)]
-struct Written {
-    format: u8,
-    #[serde(flatten)]
-    shares: Shares,
 }
 
 impl Shares {
@@ -43,6 +35,11 @@ impl Shares {
             cutoff.refuses().then(|| (name.to_owned(), cutoff.ms()))
         });
         Self { at, cutoffs: refusing.collect() }
+    }
+
+    /// Nobody is refused, as was decided at a time.
+    pub(super) fn none(at: Timestamp) -> Self {
+        Self { at, ..Self::default() }
     }
 
     /// The cutoffs by the positions that regions of these names have.
@@ -63,24 +60,22 @@ impl Shares {
 
     /// As octets: JSON, for whoever looks into the bucket.
     pub fn encode(&self) -> Vec<u8> {
-        // Strings and numbers always have a text.
-        serde_json::to_vec(&Written { format: FORMAT, shares: self.clone() }).unwrap_or_default()
+        written::encode(self)
     }
 
     /// From octets.
     ///
     /// # Errors
     ///
-    /// What is wrong, for a person.
-    pub fn decode(octets: &[u8]) -> Result<Self, String> {
-        let Written { format, shares } =
-            serde_json::from_slice(octets).map_err(|error| error.to_string())?;
-        if format != FORMAT {
-            return Err(format!("they have format {format}, expected {FORMAT}"));
-        }
+    /// [`Unreadable`].
+    pub fn decode(octets: &[u8]) -> Result<Self, Unreadable> {
+        let shares: Self = written::decode(octets)?;
         match shares.cutoffs.len() <= limits::REGIONS {
             true => Ok(shares),
-            false => Err(format!("they are of more than {} regions", limits::REGIONS)),
+            false => {
+                let most = limits::REGIONS;
+                Err(Unreadable::Damaged(format!("it is of more than {most} regions")))
+            }
         }
     }
 }

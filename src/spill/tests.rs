@@ -160,5 +160,5 @@ fn shares_go_by_name_and_are_read_as_they_were_written() {
     }
     assert!(Shares::decode(b"{}").is_err());
     let newer = String::from_utf8(shares.encode()).unwrap().replace("\"format\":1", "\"format\":2");
-    assert!(Shares::decode(newer.as_bytes()).unwrap_err().contains("format 2"));
+    assert!(Shares::decode(newer.as_bytes()).unwrap_err().to_string().contains("format 2"));
 }

@@ -74,7 +74,6 @@ impl Spill {
             shared: Arc::clone(&shared),
             book: Book::new(shares),
             tell,
-            leads: false,
             last: Timestamp::now(),
             due: now(),
         };
@@ -133,7 +132,6 @@ struct Thread {
     shared: Arc<Shared>,
     book: Book,
     tell: watch::Sender<Arc<Shares>>,
-    leads: bool,
     /// When it took what was handed over last, by the system's clock.
     last: Timestamp,
     /// When it decides next, if nothing is said before.
@@ -177,7 +175,6 @@ impl Thread {
             let next = Inbox { leads: inbox.leads, ..Inbox::default() };
             std::mem::replace(&mut *inbox, next)
         };
-        self.leads = leads;
         let now = Timestamp::now();
         if self.last.duration_since(now) > BACK {
             self.book.set_back(now);
@@ -190,15 +187,13 @@ impl Thread {
             // Another node's clock may be fast: nothing is read after it was told.
             self.book.hear(&region, load, at.min(now));
         }
-        if !self.leads
+        if !leads
             && let Some(shares) = adopted
             && self.book.adopt(shares.clone())
         {
             self.tell.send_replace(Arc::new(shares));
         }
-        if self.leads
-            && let Some(shares) = self.book.decide(now)
-        {
+        if leads && let Some(shares) = self.book.decide(now) {
             self.tell.send_replace(Arc::new(shares));
         }
         *lock(&self.shared.status) = self.book.status(now).into_iter().collect();

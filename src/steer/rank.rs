@@ -35,6 +35,8 @@ pub enum RankReason {
     Rule(usize),
     /// By what was measured.
     Latency(Rated),
+    /// The same, but it is in front to be measured, not since it is the best.
+    Explored(Rated),
     /// By distance, in kilometres; the bias is applied.
     Nearest(f64),
     /// By the policy's order of regions.
@@ -229,6 +231,8 @@ impl<'a> Ranker<'a> {
     /// In the order that was measured or inferred; tiers are what is within `tie` of their first.
     fn by_latency(&mut self, client: &Whereabouts<'_>) -> bool {
         let order = self.orders.and_then(|orders| order_of(orders, client));
+        let explored = order.filter(|order| order.is_exploring());
+        let explored = explored.and_then(|order| Some(order.rated().first()?.region()));
         let rated = order.map_or(&[][..], Order::rated).iter();
         let is_open = |rated: &&Rated| {
             !self.placed.contains(rated.region()) && self.member(rated.region()).is_some()
@@ -246,7 +250,11 @@ impl<'a> Ranker<'a> {
             let mut tier = tier.to_vec();
             tier.sort_unstable_by_key(|rated| rated.region());
             for (at, rated) in tier.into_iter().enumerate() {
-                self.push(rated.region(), at == 0, RankReason::Latency(*rated));
+                let reason = match explored == Some(rated.region()) {
+                    true => RankReason::Explored(*rated),
+                    false => RankReason::Latency(*rated),
+                };
+                self.push(rated.region(), at == 0, reason);
             }
             (rest, taken) = (behind, taken + ties);
         }

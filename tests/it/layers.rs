@@ -40,7 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("snapshot", &["config", "geo", "latency", "load", "model", "steer", "zone"]),
     ("responder", &["model", "snapshot", "steer", "wire", "zone"]),
     ("engine", &["health", "load", "model", "snapshot", "steer"]),
-    ("spill", &["config", "load", "model", "snapshot", "tasks"]),
+    ("spill", &["config", "health", "load", "model", "snapshot", "tasks"]),
     ("cluster", &["config", "engine", "health", "model", "tasks"]),
     ("meters", &["model", "tasks"]),
     ("reporter", &["latency", "model"]),

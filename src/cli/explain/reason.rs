@@ -15,6 +15,7 @@ pub(super) fn text_of(reason: RankReason, now: Timestamp) -> String {
     match reason {
         RankReason::Rule(at) => format!("rule {}", at + 1),
         RankReason::Latency(rated) => measured(&rated, now),
+        RankReason::Explored(rated) => format!("{}; here to be measured", measured(&rated, now)),
         RankReason::Nearest(km) => format!("nearest, {km:.0} km"),
         RankReason::Priority => "priority".to_owned(),
         RankReason::Equal => "equal".to_owned(),

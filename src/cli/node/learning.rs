@@ -292,11 +292,6 @@ impl Learnt {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the pace of a thread, and no sample's time")]
-fn now() -> std::time::Instant {
-    std::time::Instant::now()
-}
-
 /// Learns, on a thread of its own: databases are read again.
 fn learn(
     keeper: &Keeper,
@@ -304,13 +299,13 @@ fn learn(
     before: &Published,
     rules: &Rules,
 ) -> Result<Learnt, String> {
-    let begin = now();
+    let begin = Instant::now();
     let lesson = keeper.lesson().map_err(|_| "the table is too busy, or gone".to_owned())?;
     let lesson = lesson.blocking_recv().map_err(|_| "the table is gone".to_owned())?;
     let atlas = recipe.atlas()?;
     let published =
         lesson.learn(&atlas, before, rules, Timestamp::now()).map_err(|error| chain(&error))?;
-    Ok(Learnt { published, heard: lesson.heard(), took: now() - begin })
+    Ok(Learnt { published, heard: lesson.heard(), took: begin.elapsed() })
 }
 
 #[cfg(test)]

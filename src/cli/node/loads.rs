@@ -20,8 +20,10 @@ use crate::cli::node::helm::cutoffs;
 use crate::cluster::Entry;
 use crate::cluster::Key;
 use crate::cluster::News;
+use crate::health::written;
 use crate::meters::Reading;
 use crate::model::LoadFrom;
+use crate::model::Region;
 use crate::server;
 use crate::spill::Shares;
 use crate::store::Shelf;
@@ -61,7 +63,7 @@ pub(super) fn before(shelf: &Shelf) -> Shares {
         Ok(shares) if Timestamp::now().duration_since(shares.at) < KEPT => shares,
         Ok(_) => Shares::default(),
         Err(problem) => {
-            let warning = shelf.set_aside(&problem);
+            let warning = shelf.set_aside(&problem.to_string());
             tracing::warn!("{warning}");
             Shares::default()
         }
@@ -72,12 +74,12 @@ impl Helm {
     /// Takes what was read of loads. What only this node was told, the others are.
     pub(super) fn loads(&self, readings: Vec<Reading>) {
         for Reading { region, value, at } in readings {
-            let is_pushed = |noun: &&crate::model::Region| {
+            let is_pushed = |noun: &&Region| {
                 noun.name == region
                     && noun.load.as_ref().is_some_and(|load| load.from == LoadFrom::Pushed)
             };
             if let (Ok(load), Some(_)) = (&value, self.regions.iter().find(is_pushed)) {
-                let told = serde_json::to_vec(&Told { load: *load, at }).unwrap_or_default();
+                let told = written::encode(&Told { load: *load, at });
                 self.put([(Key::Load(region.clone()), told)]);
             }
             self.spill.hear(&region, value.ok(), at);
@@ -94,7 +96,7 @@ impl Helm {
         };
         for Entry { key, value, .. } in entries {
             match key {
-                Key::Load(region) => match serde_json::from_slice(value) {
+                Key::Load(region) => match written::decode(value) {
                     Ok(Told { load, at }) => self.spill.hear(region, Some(load), at),
                     Err(problem) => tracing::warn!("a load that was told is lost: {problem}"),
                 },

@@ -38,6 +38,7 @@ use crate::model::Monitor;
 use crate::model::limits;
 use crate::prober::Prober;
 use crate::samples::Keeper;
+use crate::samples::Published;
 use crate::server;
 use crate::server::Listeners;
 use crate::server::Notify;
@@ -86,7 +87,7 @@ impl RoundTrips {
 struct Learnable {
     measure: config::Measure,
     latency: config::Latency,
-    published: Arc<crate::samples::Published>,
+    published: Arc<Published>,
 }
 
 impl Node {

@@ -136,6 +136,24 @@ fn an_order_holds_though_one_behind_looks_faster() {
 }
 
 #[test]
+fn who_is_in_front_to_be_measured_is_told_apart() {
+    let orders = orders(&[(0, 850), (2, 140), (1, 160)]);
+    let mut text = serde_json::to_value(&orders).unwrap();
+    text["blocks"][0][1]["explored"] = 2.into();
+    let orders: Orders = serde_json::from_value(text).unwrap();
+    let blocks: Vec<IpNet> = orders.blocks().map(|(net, _)| net).collect();
+    let atlas = Atlas::new(Vec::new(), Nets::default(), &[], &blocks);
+    let located = atlas.locate([198, 51, 100, 1].into()).unwrap();
+    let measured = policy(&[Rank::Latency]);
+    let plan = MapPlan { orders: Some(&orders), ..plan(&measured) };
+    let mut ranker = Ranker::new(&plan, &regions(), &Nets::default(), &[]);
+    ranker.rank(&Whereabouts { place: &located.place, overlay: located.overlay }, None);
+    let explored = |reason: &RankReason| matches!(reason, RankReason::Explored(_));
+    let told: Vec<bool> = ranker.reasons().iter().take(3).map(explored).collect();
+    assert_eq!(told, [true, false, false]);
+}
+
+#[test]
 fn bias_pulls_and_pushes() {
     let mut biased = regions();
     biased[1].bias = 50;

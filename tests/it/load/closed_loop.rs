@@ -351,7 +351,6 @@ impl Loop {
                 region.reason
             );
         }
-        text += &format!("demand {:?}", self.planner.demand());
         text
     }
 }

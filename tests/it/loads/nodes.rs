@@ -40,6 +40,14 @@ endpoints = ["192.0.2.10"]
 endpoints = ["192.0.2.11"]
 "#;
 
+/// The configuration of a node but for its regions.
+fn head(port: u16, api: SocketAddr) -> String {
+    format!(
+        "[server]\nlisten = [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\n[control]\n\
+         listen = \"{api}\"\n[state]\ndirectory = \"kept\"\n[zone.test]\nfile = \"test.zone\"\n"
+    )
+}
+
 fn line(api: SocketAddr, series: &str) -> Option<f64> {
     let metrics = get(api, "/metrics");
     let rest = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -59,10 +67,7 @@ fn a_node_reads_loads_is_told_others_and_follows_its_file() {
     let Some(mut balancers) = Balancers::start() else { return };
     let port = free_port();
     let api = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let head = format!(
-        "[server]\nlisten = [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\n[control]\n\
-         listen = \"{api}\"\n[state]\ndirectory = \"kept\"\n[zone.test]\nfile = \"test.zone\"\n"
-    );
+    let head = head(port, api);
     let ground = Ground::new(&[("test.zone", ground::ZONE)]);
     let text = head.clone() + &balancers.sources(REGIONS);
     ground.write("meridian.toml", &text);
@@ -126,10 +131,7 @@ fn a_balancer_that_fills_up_sends_clients_elsewhere_and_takes_them_back() {
     let Some(balancers) = Balancers::start() else { return };
     let port = free_port();
     let api = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let head = format!(
-        "[server]\nlisten = [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\n[control]\n\
-         listen = \"{api}\"\n[state]\ndirectory = \"kept\"\n[zone.test]\nfile = \"test.zone\"\n"
-    );
+    let head = head(port, api);
     let ground = Ground::new(&[("test.zone", ground::ZONE)]);
     let regions = REGIONS.replace("name = \"www.test\"", "name = \"www.test\"\nttl = \"2s\"");
     ground.write("meridian.toml", head + &balancers.sources(&regions));

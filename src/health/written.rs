@@ -1,4 +1,5 @@
-//! What is shared as JSON, for whoever looks into the bucket: a value beside its format.
+//! What nodes tell each other as JSON, for whoever looks into the bucket: a value beside its
+//! format.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -17,13 +18,17 @@ struct Written<T> {
 }
 
 /// A value as octets.
-pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     // Strings and numbers always have a text.
     serde_json::to_vec(&Written { format: FORMAT, value }).unwrap_or_default()
 }
 
 /// A value from octets; its format is the first thing that is looked at.
-pub(super) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Unreadable> {
+///
+/// # Errors
+///
+/// [`Unreadable`].
+pub fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Unreadable> {
     #[derive(Deserialize)]
     struct Versioned {
         format: u8,
