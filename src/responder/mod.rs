@@ -126,14 +126,16 @@ pub fn respond_traced<T: Trace>(
     reply: &mut [u8],
     trace: &mut T,
 ) -> Outcome {
-    let query = match Query::parse(request) {
+    let parsed = Query::parse(request);
+    // Borrowed: a query is too large to be moved for nothing.
+    let query = match &parsed {
         Ok(query) => query,
         Err(Reject::Ignore) => {
             view.worker.tally.count(Class::Dropped);
             return Outcome::Drop;
         }
-        Err(Reject::FormErr(header)) => return reject(&header, Rcode::FORMERR, view, reply),
-        Err(Reject::NotImp(header)) => return reject(&header, Rcode::NOTIMP, view, reply),
+        Err(Reject::FormErr(header)) => return reject(header, Rcode::FORMERR, view, reply),
+        Err(Reject::NotImp(header)) => return reject(header, Rcode::NOTIMP, view, reply),
     };
     let world = &*view.snapshot.world;
     let extras = Extras {
@@ -141,17 +143,17 @@ pub fn respond_traced<T: Trace>(
         keepalive: (transport == Transport::Tcp).then(|| world.keepalive()),
     };
     let limit = match transport {
-        Transport::Udp => udp_limit(&query),
+        Transport::Udp => udp_limit(query),
         Transport::Tcp => limits::MESSAGE,
     };
-    let Some(mut out) = Reply::new(&query, request, reply, limit, &extras) else {
+    let Some(mut out) = Reply::new(query, request, reply, limit, &extras) else {
         // Not even the question fits the buffer.
         view.worker.tally.count(Class::Dropped);
         return Outcome::Drop;
     };
-    let verdict = judge(&query, peer, view, &mut out, trace);
+    let verdict = judge(query, peer, view, &mut out, trace);
     view.worker.tally.count(Class::of(verdict.rcode));
-    let length = out.finish(&query, verdict.rcode, verdict.scope, verdict.error, &extras);
+    let length = out.finish(query, verdict.rcode, verdict.scope, verdict.error, &extras);
     Outcome::Send(length)
 }
 

@@ -34,19 +34,19 @@ impl Question {
             }
         }
         length += 1;
-        let mut name = [0; limits::NAME];
-        let lower = name.get_mut(..length)?;
-        lower.copy_from_slice(octets.get(..length)?);
-        // Length octets are at most 63 and so never an upper-case letter.
-        lower.make_ascii_lowercase();
-        let fixed: &[u8; 4] = octets.get(length..)?.first_chunk()?;
-        let [t0, t1, c0, c1] = *fixed;
-        Some(Self {
-            name,
+        let (name, fixed) = octets.split_at_checked(length)?;
+        let [t0, t1, c0, c1] = *fixed.first_chunk()?;
+        let mut question = Self {
+            name: [0; limits::NAME],
             name_len: u8::try_from(length).ok()?,
             qtype: RecordType(u16::from_be_bytes([t0, t1])),
             class: Class(u16::from_be_bytes([c0, c1])),
-        })
+        };
+        let lower = question.name.get_mut(..length)?;
+        lower.copy_from_slice(name);
+        // Length octets are at most 63 and so never an upper-case letter.
+        lower.make_ascii_lowercase();
+        Some(question)
     }
 
     /// The name in lower case, uncompressed wire form with its root label.
