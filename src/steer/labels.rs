@@ -48,8 +48,8 @@ impl LabelId {
 #[derive(Clone, Debug)]
 pub struct Labels {
     steps: Vec<Step>,
-    /// Label `i` is `steps[ends[i - 1]..ends[i]]`.
-    ends: Vec<u32>,
+    /// Label `i` is `steps[bounds[i]..bounds[i + 1]]`.
+    bounds: Vec<u32>,
     /// The group of each label; empty where no label has one.
     groups: Vec<Option<VantageGroupId>>,
     /// How many clients each label has, and what each step costs them; empty if not asked for.
@@ -68,9 +68,10 @@ impl Labels {
     #[inline]
     fn range(&self, label: LabelId) -> (usize, usize) {
         let at = label.0 as usize;
-        let end = self.ends.get(at).copied().unwrap_or(0) as usize;
-        let start = at.checked_sub(1).and_then(|b| self.ends.get(b)).copied().unwrap_or(0) as usize;
-        (start, end)
+        match self.bounds.get(at..at + 2) {
+            Some(&[start, end]) => (start as usize, end as usize),
+            Some(_) | None => (0, 0),
+        }
     }
 
     /// The vantage group nearest to the clients of a label; `None` where the map is not
@@ -125,17 +126,17 @@ impl Labels {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.bounds.len().saturating_sub(1)
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 
     /// All labels.
     pub fn ids(&self) -> impl Iterator<Item = LabelId> + use<> {
-        (0..u32::try_from(self.ends.len()).unwrap_or(0)).map(LabelId)
+        (0..u32::try_from(self.len()).unwrap_or(0)).map(LabelId)
     }
 
     /// The regions of the first tier of a label.
@@ -153,7 +154,7 @@ impl Labels {
     /// Octets of memory that they hold.
     pub fn memory(&self) -> usize {
         self.steps.capacity() * size_of::<Step>()
-            + self.ends.capacity() * size_of::<u32>()
+            + self.bounds.capacity() * size_of::<u32>()
             + self.groups.capacity() * size_of::<Option<VantageGroupId>>()
             + self.clients.capacity() * size_of::<f64>()
             + self.costs.capacity() * size_of::<Cost>()
@@ -213,11 +214,11 @@ impl LabelInterner {
             self.groups = Vec::new();
         }
         self.steps.shrink_to_fit();
-        self.ends.shrink_to_fit();
+        let bounds = [0].into_iter().chain(self.ends).collect();
         self.groups.shrink_to_fit();
         Labels {
             steps: self.steps,
-            ends: self.ends,
+            bounds,
             groups: self.groups,
             clients: Vec::new(),
             costs: Vec::new(),
