@@ -87,17 +87,28 @@ pub struct Picks {
 impl Picks {
     /// Draws up to `answers` of the endpoints in `eligible` (by position) without replacement.
     /// Those of weight 0 are drawn only when all are. O(answers × endpoints), no allocation.
+    #[inline]
     pub(crate) fn draw(
         chooser: &mut Chooser<'_>,
         endpoints: &[BalancedEndpoint],
         eligible: u128,
         answers: u8,
     ) -> Self {
-        let mut picks = Self::default();
         if eligible.is_power_of_two() {
-            picks.push(eligible.trailing_zeros() as usize);
-            return picks;
+            let mut only = Self::default();
+            only.push(eligible.trailing_zeros() as usize);
+            return only;
         }
+        Self::draw_several(chooser, endpoints, eligible, answers)
+    }
+
+    fn draw_several(
+        chooser: &mut Chooser<'_>,
+        endpoints: &[BalancedEndpoint],
+        eligible: u128,
+        answers: u8,
+    ) -> Self {
+        let mut picks = Self::default();
         let mut taken = !eligible;
         let is_eligible = |at: usize| eligible & 1 << at != 0;
         let is_weighted =
