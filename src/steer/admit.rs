@@ -251,8 +251,8 @@ impl ServiceStanding {
     }
 
     /// Who of a pool may be drawn in a walk. `key` tells clients apart where a share is not
-    /// full; otherwise it is not asked, and the time is constant. Without it shares are not
-    /// heeded.
+    /// full; otherwise it is not asked, and the time is constant. Without it, as in walks for
+    /// others than who is admitted, shares are not heeded.
     #[inline]
     pub(super) fn eligible(
         &self,
@@ -268,7 +268,6 @@ impl ServiceStanding {
             return None;
         }
         if standing.is_partial
-            && least == Admission::Admitted
             && let Some(key) = key
         {
             return self.thinned(service, pool, lane, endpoints, key());
