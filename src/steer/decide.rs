@@ -283,12 +283,10 @@ impl<T: Trace> Walk<'_, T> {
         let case = &self.case;
         let open = |(at, step): (usize, &Step)| case.open(at, step.region, wanted);
         let pools = (first..).zip(tier).filter_map(open);
-        let candidates = pools.clone().filter_map(|(position, eligible)| {
-            let identity = case.service.pools.get(position)?.identity;
-            Some(Candidate { weight: eligible.weight, identity })
-        });
-        let nth = self.chooser.choose(candidates)?;
-        pools.clone().nth(nth)
+        self.chooser.choose(pools, |(position, eligible)| Candidate {
+            weight: eligible.weight,
+            identity: case.service.pools.get(*position).map_or(0, |pool| pool.identity),
+        })
     }
 
     fn draw_endpoints(

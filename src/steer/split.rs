@@ -25,34 +25,40 @@ pub(crate) struct Candidate {
 }
 
 impl Chooser<'_> {
-    /// Chooses one by weight; `None` if there is none. Two passes, no allocation.
-    pub(crate) fn choose(
+    /// Chooses one by weight, as `candidate` describes each; `None` if there is none. Two passes,
+    /// no allocation.
+    pub(crate) fn choose<I: Iterator + Clone>(
         &mut self,
-        candidates: impl Iterator<Item = Candidate> + Clone,
-    ) -> Option<usize> {
+        all: I,
+        candidate: impl Fn(&I::Item) -> Candidate,
+    ) -> Option<I::Item> {
         match self {
-            Self::Draw(rng) => draw(rng, candidates),
-            Self::Block(block) => rendezvous(*block, candidates),
+            Self::Draw(rng) => draw(rng, all, |one| candidate(one).weight),
+            Self::Block(block) => rendezvous(*block, all, candidate),
         }
     }
 }
 
-/// Uniform in 0..sum, then the candidate whose part of the sum that falls into.
-fn draw(rng: &mut Rng, candidates: impl Iterator<Item = Candidate> + Clone) -> Option<usize> {
+/// Uniform in 0..sum, then the one whose part of the sum that falls into.
+fn draw<I: Iterator + Clone>(
+    rng: &mut Rng,
+    mut all: I,
+    weight: impl Fn(&I::Item) -> u32,
+) -> Option<I::Item> {
     let (mut count, mut sum) = (0_usize, 0_u64);
-    for candidate in candidates.clone() {
+    for one in all.clone() {
         count += 1;
-        sum += u64::from(candidate.weight);
+        sum += u64::from(weight(&one));
     }
     if count <= 1 {
-        return count.checked_sub(1);
+        return all.next();
     }
     if sum == 0 {
-        return Some(rng.usize(0..count));
+        return all.nth(rng.usize(0..count));
     }
     let mut left = rng.u64(0..sum);
-    candidates.into_iter().position(|candidate| {
-        let weight = u64::from(candidate.weight);
+    all.find(|one| {
+        let weight = u64::from(weight(one));
         let hit = left < weight;
         left = left.saturating_sub(weight);
         hit
@@ -62,19 +68,23 @@ fn draw(rng: &mut Rng, candidates: impl Iterator<Item = Candidate> + Clone) -> O
 /// Weighted rendezvous hashing: the highest of −w / ln u wins, u uniform in (0, 1) from the
 /// hash of (block, candidate). When a candidate leaves, only its blocks move; when its weight
 /// grows, blocks move only to it.
-fn rendezvous(block: u64, candidates: impl Iterator<Item = Candidate>) -> Option<usize> {
-    let score = |candidate: &Candidate| {
-        let hash = mix(block ^ candidate.identity.rotate_left(32));
+fn rendezvous<T>(
+    block: u64,
+    all: impl Iterator<Item = T>,
+    candidate: impl Fn(&T) -> Candidate,
+) -> Option<T> {
+    let score = |one: &T| {
+        let Candidate { weight, identity } = candidate(one);
+        let hash = mix(block ^ identity.rotate_left(32));
         // 53 bits make a float without rounding; half a step keeps it off 0 and 1.
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit the mantissa")]
         let uniform = ((hash >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-        let weight = f64::from(candidate.weight);
         // All weights 0: an unweighted choice, below every weighted one.
-        if candidate.weight == 0 { uniform - 1.0 } else { -weight / uniform.ln() }
+        if weight == 0 { uniform - 1.0 } else { -f64::from(weight) / uniform.ln() }
     };
-    let scored = candidates.enumerate().map(|(at, candidate)| (score(&candidate), at));
+    let scored = all.map(|one| (score(&one), one));
     // The first of equals, which takes two equal identities.
-    scored.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, at)| at)
+    scored.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, one)| one)
 }
 
 /// Endpoints drawn for one answer, by their positions in the lane.
@@ -116,12 +126,11 @@ impl Picks {
         for _ in 0..answers.min(limits::ANSWERS) {
             let left = |(at, _): &(usize, &BalancedEndpoint)| taken & 1 << at == 0;
             let candidates = endpoints.iter().enumerate().filter(left);
-            let as_candidate = |(_, e): (usize, &BalancedEndpoint)| Candidate {
+            let as_candidate = |(_, e): &(usize, &BalancedEndpoint)| Candidate {
                 weight: e.weight,
                 identity: e.identity,
             };
-            let Some(nth) = chooser.choose(candidates.clone().map(as_candidate)) else { break };
-            let Some((at, endpoint)) = candidates.clone().nth(nth) else { break };
+            let Some((at, endpoint)) = chooser.choose(candidates, as_candidate) else { break };
             // Among what is left everybody has weight 0, and somebody else was drawn.
             if endpoint.weight == 0 && is_weighted {
                 break;
