@@ -18,6 +18,8 @@ use std::sync::LazyLock;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use meridian::config;
+use meridian::load::Cutoff;
+use meridian::load::Cutoffs;
 use meridian::model::limits;
 use meridian::responder::Outcome;
 use meridian::responder::Transport;
@@ -44,12 +46,23 @@ const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(9, 9, 9, 9));
 /// Queries of one class, in turn, so that the map is not always warm at the same place.
 const CLIENTS: u32 = 4096;
 
-static WORLD: LazyLock<(Snapshot, String)> = LazyLock::new(|| {
+static WORLD: LazyLock<(Snapshot, String)> = LazyLock::new(|| world(""));
+
+/// The same where the three regions in North America are full: who loses under 30 ms is sent on.
+static FULL: LazyLock<Snapshot> = LazyLock::new(|| {
+    let (Snapshot { world, standing }, _) = world("capacity = 1000\n");
+    let cutoffs = Cutoffs::new([Cutoff::from_ms(30.0); 3]);
+    Snapshot { world, standing: standing.with_cutoffs(cutoffs).into() }
+});
+
+/// A world with these settings in each region, everything admitted, and what there is to tell of it.
+fn world(settings: &str) -> (Snapshot, String) {
     let shipped = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("geoip/dbip-country-lite.mmdb");
     let database = city().unwrap_or_else(shipped);
     let folder = tempfile::tempdir().expect("a scratch folder");
     std::fs::write(folder.path().join("zone"), ZONE).expect("the scratch folder takes files");
-    let text = format!("[geoip]\ndatabases = [\"{}\"]\n{CONFIG}{}", database.display(), regions());
+    let text =
+        format!("[geoip]\ndatabases = [\"{}\"]\n{CONFIG}{}", database.display(), regions(settings));
     let loaded = config::load_str(&text, folder.path());
     let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
     let (world, _) = World::build(config).expect("the database is sound");
@@ -63,7 +76,7 @@ static WORLD: LazyLock<(Snapshot, String)> = LazyLock::new(|| {
     );
     let standing = Standing::all_admitted(&world).into();
     (Snapshot { world: world.into(), standing }, told)
-});
+}
 
 const ZONE: &str = "\
 @ 3600 SOA ns1 hostmaster 1 2 3 4 60
@@ -81,16 +94,27 @@ const CONFIG: &str = "
 file = \"zone\"
 [policy.global]
 rank = [\"nearest\"]
+[policy.even]
+rank = [\"equal\"]
 [service.www]
 name = \"www.example.com\"
 policy = \"global\"
+[service.sticky]
+name = \"sticky.example.com\"
+policy = \"global\"
+sticky = true
+[service.even]
+name = \"even.example.com\"
+policy = \"even\"
 ";
 
-fn regions() -> String {
+fn regions(settings: &str) -> String {
     let region = |(at, (lat, lon)): (usize, &(f64, f64))| {
         format!(
-            "[region.r{at}]\nlocation = {{ lat = {lat}, lon = {lon} }}\n\
-             [service.www.pool.r{at}]\nendpoints = [\"192.0.2.{at}\", \"2001:db8::{at}\"]\n"
+            "[region.r{at}]\nlocation = {{ lat = {lat}, lon = {lon} }}\n{settings}\
+             [service.www.pool.r{at}]\nendpoints = [\"192.0.2.{at}\", \"2001:db8::{at}\"]\n\
+             [service.sticky.pool.r{at}]\nendpoints = [\"192.0.2.{at}\", \"192.0.2.1{at}\"]\n\
+             [service.even.pool.r{at}]\nendpoints = [\"192.0.2.{at}\"]\n"
         )
     };
     ELEVEN.iter().enumerate().map(region).collect()
@@ -126,12 +150,16 @@ fn ipv6(n: u32) -> Vec<u8> {
 }
 
 fn bench(bencher: Bencher<'_, '_>, queries: impl Iterator<Item = Vec<u8>>) {
+    bench_in(bencher, &WORLD.0, queries);
+}
+
+fn bench_in(bencher: Bencher<'_, '_>, snapshot: &Snapshot, queries: impl Iterator<Item = Vec<u8>>) {
     let queries: Vec<Vec<u8>> = queries.collect();
     let mut worker = Worker::new(7);
     let mut reply = [0; limits::UDP_PAYLOAD as usize];
     let mut next = queries.iter().cycle();
     bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
-        let mut view = View { snapshot: &WORLD.0, worker: &mut worker };
+        let mut view = View { snapshot, worker: &mut worker };
         let request = next.next().expect("it goes round");
         let outcome = respond(request, RESOLVER, Transport::Udp, &mut view, &mut reply);
         assert!(matches!(outcome, Outcome::Send(_)));
@@ -146,6 +174,22 @@ fn geo_ecs4(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn geo_ecs6(bencher: Bencher<'_, '_>) {
     bench(bencher, (0..CLIENTS).map(|n| query("www", 28, Some(&ipv6(n)))));
+}
+
+#[divan::bench]
+fn geo_ecs4_cutoffs(bencher: Bencher<'_, '_>) {
+    bench_in(bencher, &FULL, (0..CLIENTS).map(|n| query("www", 1, Some(&ipv4(n, 3)))));
+}
+
+#[divan::bench]
+fn sticky_ecs4(bencher: Bencher<'_, '_>) {
+    bench(bencher, (0..CLIENTS).map(|n| query("sticky", 1, Some(&ipv4(n, 3)))));
+}
+
+/// Eleven regions in one tier.
+#[divan::bench]
+fn even_ecs4(bencher: Bencher<'_, '_>) {
+    bench(bencher, (0..CLIENTS).map(|n| query("even", 1, Some(&ipv4(n, 3)))));
 }
 
 #[divan::bench]
