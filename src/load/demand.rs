@@ -3,14 +3,17 @@
 //! A region's load is the sum of what it serves of each origin's clients. Where clients were sent
 //! is known, by the [`Past`]; so a load that is old news is expected, and changes nothing. What
 //! is not expected changes the origins' demand by the part they have in it: a few
-//! multiplicative steps, which stay above 0 and leave alone what no reading speaks of.
+//! multiplicative steps, which stay above 0 and leave alone what no reading speaks of. What
+//! origins can't explain, a region has to itself: see [`Own`].
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::load::Reading;
+use crate::load::own::Own;
 use crate::load::past::Past;
+use crate::load::past::Seen;
 
 /// Steps by which the demand is brought to the readings. What mixes strongly needs more, and
 /// gets them with the next reading.
@@ -30,25 +33,13 @@ const NOISE: f64 = 0.3;
 /// The greatest factor by which one reading changes anything.
 const MOST: f64 = 20.0;
 
-/// How fast a region's own factor follows what origins can't explain, and how fast it forgets.
-const FOLLOWS: f64 = 0.15;
-const FORGETS: f64 = 0.01;
-
-/// The same where a region is over its hard limit: there is no time to make sure.
-const HURRIES: f64 = 0.8;
-
-/// How far a region's own factor may go.
-const OWN: f64 = 2.0;
-
 /// What is known of the demand.
 #[derive(Clone, Debug)]
 pub(super) struct Demand {
     /// By origin: the load of one client.
     pub(super) by_origin: Vec<f64>,
-    /// By region: what a client's load is multiplied by there. It stands for what origins can't
-    /// say: which of an origin's clients ask more than others, and whoever comes without being
-    /// steered.
-    pub(super) own: Vec<f64>,
+    /// By region: what a client's load is multiplied by there.
+    pub(super) own: Vec<Own>,
     /// Whether there was a reading.
     pub(super) is_known: bool,
     /// How great surprises are on average, as a logarithm: what readings are wrong by.
@@ -62,6 +53,8 @@ struct Evidence {
     region: usize,
     /// By origin, the clients it saw.
     seen: Vec<f64>,
+    /// The same in two parts.
+    parts: Seen,
     load: f64,
 }
 
@@ -70,7 +63,7 @@ impl Demand {
     pub(super) fn new(n_regions: usize) -> Self {
         Self {
             by_origin: vec![1.0; n_regions],
-            own: vec![1.0; n_regions],
+            own: vec![Own::UNKNOWN; n_regions],
             is_known: false,
             noise: 0.0,
             last: vec![None; n_regions],
@@ -92,8 +85,9 @@ impl Demand {
             let Some(reading) = reading else { continue };
             if last.is_none_or(|last| reading.at > last) {
                 *last = Some(reading.at);
-                let seen = past.seen(region, reading.at, [ttl, reading.interval]);
-                news.push(Evidence { region, seen, load: reading.load });
+                let parts = past.seen(region, reading.at, [ttl, reading.interval]);
+                let seen = parts.open.iter().zip(&parts.chosen).map(|(a, b)| a + b).collect();
+                news.push(Evidence { region, seen, parts, load: reading.load });
             }
         }
         if news.is_empty() {
@@ -105,20 +99,26 @@ impl Demand {
             (0..STEPS).for_each(|_| self.step(&news, &all, clients));
             return;
         }
-        let aims: Vec<f64> = news.iter().map(|evidence| self.aim(evidence)).collect();
         for evidence in &news {
             let surprise = ratio(evidence.load, self.expected(evidence)).ln().abs();
             self.noise += USUAL * (surprise.min(NOISE) - self.noise);
         }
+        for evidence in &news {
+            let loads = self.loads(evidence);
+            let kept = 1.0 - self.news(evidence);
+            if let Some(own) = self.own.get_mut(evidence.region) {
+                own.learn_chosen(evidence.load, loads, self.noise, kept);
+            }
+        }
+        let aims: Vec<f64> = news.iter().map(|evidence| self.aim(evidence)).collect();
         for _ in 0..STEPS {
             self.step(&news, &aims, clients);
         }
         for evidence in &news {
-            let left = ratio(evidence.load, self.expected(evidence)).clamp(1.0 / OWN, OWN);
+            let loads = self.loads(evidence);
             let is_over = hard(evidence.region).is_some_and(|hard| evidence.load > hard);
-            let follows = if is_over { HURRIES / (1.0 + 10.0 * self.noise) } else { FOLLOWS };
             if let Some(own) = self.own.get_mut(evidence.region) {
-                *own = (own.powf(1.0 - FORGETS) * left.powf(follows)).clamp(1.0 / OWN, OWN);
+                own.learn_open(evidence.load, loads, self.noise, is_over);
             }
         }
     }
@@ -135,17 +135,31 @@ impl Demand {
 
     /// The load that a reading would have shown.
     fn expected(&self, evidence: &Evidence) -> f64 {
-        let own = self.own.get(evidence.region).copied().unwrap_or(1.0);
-        own * evidence.seen.iter().zip(&self.by_origin).map(|(n, each)| n * each).sum::<f64>()
+        self.loads(evidence).iter().sum()
+    }
+
+    /// The same in two parts, as [`Seen`] has them.
+    fn loads(&self, evidence: &Evidence) -> [f64; 2] {
+        let own = self.own.get(evidence.region).copied().unwrap_or(Own::UNKNOWN);
+        let load = |seen: &[f64]| -> f64 {
+            seen.iter().zip(&self.by_origin).map(|(n, each)| n * each).sum()
+        };
+        let Seen { open, chosen } = &evidence.parts;
+        [own.open() * load(open), own.factor() * load(chosen)]
     }
 
     /// The load that is taken for true: some of a small surprise, all of a great one.
     fn aim(&self, evidence: &Evidence) -> f64 {
         let expected = self.expected(evidence);
-        let surprise = ratio(evidence.load, expected);
         let least = BELIEVED / (1.0 + 10.0 * self.noise);
-        let believed = (surprise.ln().abs() / GREAT).powi(2).clamp(least, 1.0);
-        expected * surprise.powf(believed)
+        let believed = self.news(evidence).max(least);
+        expected * ratio(evidence.load, expected).powf(believed)
+    }
+
+    /// How much a reading looks like news of the demand, rather than an error or lumps: 0..=1.
+    fn news(&self, evidence: &Evidence) -> f64 {
+        let surprise = ratio(evidence.load, self.expected(evidence)).ln().abs();
+        (surprise / GREAT).powi(2).min(1.0)
     }
 
     fn step(&mut self, news: &[Evidence], aims: &[f64], clients: &[f64]) {
@@ -168,7 +182,7 @@ impl Demand {
 }
 
 /// What was over what was expected, within bounds; 1 if both are nothing.
-fn ratio(was: f64, expected: f64) -> f64 {
+pub(super) fn ratio(was: f64, expected: f64) -> f64 {
     if expected <= 0.0 {
         return if was > 0.0 { MOST } else { 1.0 };
     }

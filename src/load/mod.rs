@@ -48,6 +48,7 @@ mod cutoffs;
 mod demand;
 mod flow;
 mod gauge;
+mod own;
 mod past;
 mod plan;
 mod planner;

@@ -10,7 +10,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::load::Crowds;
+use crate::load::Cutoffs;
 use crate::load::Flow;
+use crate::model::RegionId;
 use crate::model::limits;
 
 /// Where clients were sent, by when.
@@ -18,44 +20,75 @@ use crate::model::limits;
 pub(super) struct Past {
     n_regions: usize,
     /// The oldest first; before it, it was as in the first.
-    times: VecDeque<(Timestamp, Box<[f32]>)>,
+    times: VecDeque<Sent>,
+}
+
+/// Where clients were sent from a time on.
+#[derive(Clone, Debug)]
+struct Sent {
+    since: Timestamp,
+    /// For each origin and region, whom of the one the other serves, row by row.
+    matrix: Box<[f32]>,
+    /// By region, whether it refuses anybody.
+    refuses: Box<[bool]>,
+}
+
+/// For each origin, how many of its clients a reading of a region saw there, if each asks once.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    /// Sent there while the region took all who came.
+    pub(super) open: Vec<f64>,
+    /// Sent there while it refused some.
+    pub(super) chosen: Vec<f64>,
 }
 
 impl Past {
     /// Of this configuration, in which clients go so since ever.
-    pub(super) fn new(crowds: &Crowds, flow: &Flow, since: Timestamp) -> Self {
+    pub(super) fn new(crowds: &Crowds, flow: &Flow, cutoffs: &Cutoffs, since: Timestamp) -> Self {
         let mut past = Self { n_regions: crowds.n_regions(), times: VecDeque::new() };
-        past.push(crowds, flow, since);
+        past.push(crowds, flow, cutoffs, since);
         past
     }
 
-    /// From then on clients are sent so; the flow is one with a demand of 1 everywhere.
-    pub(super) fn push(&mut self, crowds: &Crowds, flow: &Flow, since: Timestamp) {
+    /// From then on clients are sent so, by these cutoffs; the flow is one with a demand of 1
+    /// everywhere.
+    pub(super) fn push(
+        &mut self,
+        crowds: &Crowds,
+        flow: &Flow,
+        cutoffs: &Cutoffs,
+        since: Timestamp,
+    ) {
         #[expect(clippy::cast_possible_truncation, reason = "seven digits are more than is known")]
         let matrix = flow.by_origin(crowds).into_iter().map(|clients| clients as f32).collect();
-        while self.times.back().is_some_and(|(last, _)| *last >= since) {
+        let refuses = (0..).map(RegionId).take(self.n_regions).map(|id| cutoffs.of(id).refuses());
+        while self.times.back().is_some_and(|last| last.since >= since) {
             self.times.pop_back();
         }
-        self.times.push_back((since, matrix));
+        self.times.push_back(Sent { since, matrix, refuses: refuses.collect() });
         if self.times.len() > limits::LOAD_PAST {
             self.times.pop_front();
         }
     }
 
-    /// For each origin, how many of its clients a reading of a region saw there, if each is
-    /// asked for once.
-    pub(super) fn seen(&self, region: usize, at: Timestamp, windows: [Duration; 2]) -> Vec<f64> {
+    /// Whom a reading of a region saw there.
+    pub(super) fn seen(&self, region: usize, at: Timestamp, windows: [Duration; 2]) -> Seen {
         let windows = windows.map(|window| window.as_secs_f64().max(0.001));
         let age = |since: Timestamp| at.duration_since(since).as_secs_f64();
-        let mut seen = vec![0.0; self.n_regions];
+        let nobody = vec![0.0; self.n_regions];
+        let mut seen = Seen { open: nobody.clone(), chosen: nobody };
         let mut until = 0.0;
-        for (nth, (since, matrix)) in self.times.iter().enumerate().rev() {
-            let reach = if nth == 0 { 1.0 } else { within(age(*since), windows) };
+        for (nth, sent) in self.times.iter().enumerate().rev() {
+            let reach = if nth == 0 { 1.0 } else { within(age(sent.since), windows) };
             let part = reach - until;
             until = reach;
             if part > 0.0 {
-                let column = matrix.iter().skip(region).step_by(self.n_regions.max(1));
-                seen.iter_mut().zip(column).for_each(|(sum, n)| *sum += part * f64::from(*n));
+                let column = sent.matrix.iter().skip(region).step_by(self.n_regions.max(1));
+                let to = match sent.refuses.get(region) {
+                    Some(true) => &mut seen.chosen,
+                    Some(false) | None => &mut seen.open,
+                };
+                to.iter_mut().zip(column).for_each(|(sum, n)| *sum += part * f64::from(*n));
             }
         }
         seen

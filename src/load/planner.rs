@@ -14,6 +14,7 @@ use crate::load::Reading;
 use crate::load::Reason;
 use crate::load::RegionPlan;
 use crate::load::demand::Demand;
+use crate::load::own::Own;
 use crate::load::past::Past;
 use crate::load::plan;
 use crate::load::plan::Findings;
@@ -83,7 +84,7 @@ impl Planner {
         let flow = Flow::of(&crowds, &availability, &published, &vec![1.0; n]);
         Self {
             clients: crowds.clients_by_origin(),
-            past: Past::new(&crowds, &flow, now),
+            past: Past::new(&crowds, &flow, &published, now),
             demand: Demand::new(n),
             published_at: now,
             crowds,
@@ -123,12 +124,12 @@ impl Planner {
             let clients = next.clients.get(at).copied().unwrap_or(0.0);
             let each = was(region).and_then(|was| load(self, was)).map(|load| load / clients);
             let each = each.filter(|each| each.is_finite()).unwrap_or(mean);
-            let own = was(region).and_then(|was| self.demand.own.get(was)).copied().unwrap_or(1.0);
+            let own = was(region).and_then(|was| self.demand.own.get(was)).copied();
             if let Some(slot) = next.demand.by_origin.get_mut(at) {
                 *slot = each;
             }
             if let Some(slot) = next.demand.own.get_mut(at) {
-                *slot = own;
+                *slot = own.unwrap_or(Own::UNKNOWN);
             }
         }
         next
@@ -163,7 +164,7 @@ impl Planner {
             capacities.get(region)?.as_ref().map(|capacity| Room::new(capacity).hard())
         };
         self.demand.learn(readings, &self.past, self.ttl, &self.clients, hard);
-        let own = self.demand.own.iter();
+        let own: Vec<f64> = self.demand.own.iter().map(|own| own.factor()).collect();
         let room = |(capacity, own): (&Option<Capacity>, &f64)| {
             capacity.as_ref().map(|capacity| Room::new(capacity).scaled(1.0 / own))
         };
@@ -171,7 +172,7 @@ impl Planner {
         let moment = Moment {
             now,
             capacities,
-            rooms: capacities.iter().chain(unsaid).zip(own).map(room).collect(),
+            rooms: capacities.iter().chain(unsaid).zip(&own).map(room).collect(),
         };
         if !self.demand.is_known {
             return self.unchanged(&moment, readings);
@@ -192,7 +193,7 @@ impl Planner {
             crowds: &self.crowds,
             capacities,
             rooms: &moment.rooms,
-            own: &self.demand.own,
+            own: &own,
             readings,
             pressed: &pressed,
             settled: &settled,
@@ -214,7 +215,7 @@ impl Planner {
     fn remember(&mut self, now: Timestamp) {
         let each_once = vec![1.0; self.crowds.n_regions()];
         let flow = Flow::of(&self.crowds, &self.availability, &self.published, &each_once);
-        self.past.push(&self.crowds, &flow, now);
+        self.past.push(&self.crowds, &flow, &self.published, now);
     }
 
     /// Where all go under these cutoffs.
@@ -239,7 +240,7 @@ impl Planner {
             let (before, aim) = (self.published.of(region), wanted.cutoffs.of(region));
             let Some(capacity) = capacity.as_ref().filter(|_| aim < before) else { continue };
             let amount = Room::new(&Capacity { hard: 1.0, ..*capacity }).hard();
-            let own = self.demand.own.get(region.index()).copied().unwrap_or(1.0);
+            let own = self.demand.own.get(region.index()).map_or(1.0, |own| own.factor());
             // What it has anyway is not taken back: when others return, whom it took in their
             // place leave at once, and its own may come as fast.
             let has = self.served.get(region.index()).copied().unwrap_or(0.0);

@@ -3,8 +3,9 @@
 use crate::model::Capacity;
 
 /// How far towards the hard limit the curve goes while others have room: the rest is for what
-/// readings and estimates are wrong by.
-const TOP: f64 = 0.75;
+/// readings, estimates and lumps of clients are wrong by until the next reading tells. In the
+/// closed loop of the tests 0.6 is too much.
+const TOP: f64 = 0.5;
 
 /// The limits of a region, in the unit of its load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,7 +77,7 @@ mod tests {
             }
             assert_eq!(room.allowed(79.0, pressure), 79.0);
         }
-        assert!(room.allowed(1e6, 0.0) < 92.0, "the rest is for what readings are wrong by");
+        assert!(room.allowed(1e6, 0.0) < 88.0, "the rest is for what readings are wrong by");
         // More pressure, more room.
         assert!(room.allowed(200.0, 0.5) > room.allowed(200.0, 0.0));
         assert_eq!(room.allowed(200.0, 1.0), 95.0);

@@ -8,7 +8,6 @@ use crate::model::VantageGroupId;
 use crate::steer::Balanced;
 use crate::steer::BalancedEndpoint;
 use crate::steer::BalancedPool;
-use crate::steer::balanced::mix;
 
 /// Whether an endpoint may be answered; the greater, the sooner.
 ///
@@ -60,10 +59,9 @@ impl Share {
         u8::try_from((self.0 * 100).div_ceil(Self::FULL.0)).unwrap_or(100)
     }
 
-    /// Whether the clients whose key comes to `hash` are in it. Who is in a share is in every
-    /// greater one, so while a share grows each client moves once.
-    const fn takes(self, hash: u64) -> bool {
-        ((hash >> 48) as u32) < self.0
+    /// Whether clients at a position are in it, see `Key::position`.
+    const fn takes(self, position: u64) -> bool {
+        ((position >> 48) as u32) < self.0
     }
 }
 
@@ -250,8 +248,8 @@ impl ServiceStanding {
         self.pools.iter().any(|pool| pool.lanes.get(lane).is_some_and(|lane| lane.is_partial))
     }
 
-    /// Who of a pool may be drawn in a walk. `key` tells clients apart where a share is not
-    /// full; otherwise it is not asked, and the time is constant. Without it, as in walks for
+    /// Who of a pool may be drawn in a walk. `position` says where the client stands where
+    /// a share is not full; otherwise it is not asked, and the time is constant. Without it, as in walks for
     /// others than who is admitted, shares are not heeded.
     #[inline]
     pub(super) fn eligible(
@@ -260,7 +258,7 @@ impl ServiceStanding {
         pool: usize,
         lane: usize,
         least: Admission,
-        key: Option<impl FnOnce() -> u64>,
+        position: Option<impl Fn(u64) -> u64>,
     ) -> Option<Eligible> {
         let standing = self.lane(pool, lane)?;
         let endpoints = *standing.eligible.get(least.walk())?;
@@ -268,9 +266,9 @@ impl ServiceStanding {
             return None;
         }
         if standing.is_partial
-            && let Some(key) = key
+            && let Some(position) = position
         {
-            return self.thinned(service, pool, lane, endpoints, key());
+            return self.thinned(service, pool, lane, endpoints, position);
         }
         Some(Eligible { endpoints, weight: *standing.weights.get(least.walk())? })
     }
@@ -283,7 +281,7 @@ impl ServiceStanding {
         pool: usize,
         lane: usize,
         admitted: u128,
-        key: u64,
+        place: impl Fn(u64) -> u64,
     ) -> Option<Eligible> {
         let standing = self.pools.get(pool)?;
         let noun = service.pools.get(pool)?;
@@ -292,7 +290,7 @@ impl ServiceStanding {
         for (_, position, share) in standing.shares.iter().filter(|s| usize::from(s.0) == lane) {
             let identity = all.get(usize::from(*position))?.identity;
             let pool = noun.identity.rotate_left(17);
-            if !share.takes(mix(key ^ mix(identity ^ pool ^ service.identity))) {
+            if !share.takes(place(identity ^ pool ^ service.identity)) {
                 endpoints &= !(1 << position);
             }
         }
@@ -350,6 +348,7 @@ fn weight(pool: &BalancedPool, all: &[BalancedEndpoint], set: u128) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::steer::balanced::mix;
 
     /// DESIGN 1, "fractions follow the scope": who is in a share stays in as it grows, and a
     /// share takes about as many as it says.

@@ -75,6 +75,20 @@ impl Block {
         Self { address: address & mask, family: Family::V6, scope: ScopePrefix(Self::V6_BITS) }
     }
 
+    /// How many leading bits of the address tell one block from others.
+    pub(super) const fn client_bits(&self) -> u8 {
+        match self.family {
+            Family::V4 => Self::V4_BITS,
+            Family::V6 => Self::V6_BITS,
+        }
+    }
+
+    /// So many leading bits of the address, as a number.
+    pub(super) fn leading(&self, bits: u8) -> u128 {
+        let beyond = self.family.bits().saturating_sub(bits);
+        self.address.checked_shr(beyond.into()).unwrap_or(0)
+    }
+
     /// A resolver is one client by itself.
     pub(super) fn resolver(address: IpAddr) -> Self {
         let (family, address) = match address {

@@ -28,6 +28,7 @@ use crate::model::Policy;
 use crate::model::Region;
 use crate::model::RegionSet;
 use crate::model::Subdivision;
+use crate::model::limits;
 use crate::steer::Costs;
 use crate::steer::LabelId;
 use crate::steer::Labels;
@@ -54,8 +55,8 @@ pub struct MapPlan<'a> {
     pub partition: Option<&'a Partition>,
     /// What was measured, for policies that rank by it.
     pub orders: Option<&'a Orders>,
-    /// Weigh the labels too: how many clients each has, and what each step costs them. Only load
-    /// asks for it.
+    /// Weigh the labels too: how many clients each has, and what each step costs them; and cut
+    /// leaves up to [`limits::STEER_WEIGHED_LEAF`]. Only load asks for it.
     pub weighed: bool,
 }
 
@@ -115,7 +116,7 @@ pub fn compile<'a>(
 ) -> Result<Vec<SteeringMap>, DatabaseError> {
     let builder = |plan: &MapPlan<'a>| {
         let ranker = Ranker::new(plan, regions, atlas.nets(), prefixes);
-        MapBuilder::new(ranker, plan.partition)
+        MapBuilder::new(ranker, plan)
     };
     let mut compiler = Compiler {
         maps: plans.iter().map(builder).collect(),
@@ -160,6 +161,8 @@ impl Visitor for Compiler<'_> {
 struct MapBuilder<'a> {
     ranker: Ranker<'a>,
     partition: Option<&'a Partition>,
+    /// How wide a leaf of IPv4 may be that has an order.
+    widest: u8,
     labels: LabelInterner,
     /// By locus; [`UNKNOWN`] where it was not yet computed.
     by_locus: Vec<LeafLabel>,
@@ -175,10 +178,11 @@ type RuleKey = (Option<Continent>, Option<Country>, Option<Subdivision>, Option<
 const UNKNOWN: LeafLabel = LeafLabel(u32::MAX);
 
 impl<'a> MapBuilder<'a> {
-    fn new(ranker: Ranker<'a>, partition: Option<&'a Partition>) -> Self {
+    fn new(ranker: Ranker<'a>, plan: &MapPlan<'a>) -> Self {
         Self {
             ranker,
-            partition,
+            partition: plan.partition,
+            widest: if plan.weighed { limits::STEER_WEIGHED_LEAF } else { 0 },
             labels: LabelInterner::default(),
             by_locus: Vec::new(),
             rules: HashMap::new(),
@@ -196,7 +200,8 @@ impl<'a> MapBuilder<'a> {
         match network.family() {
             Family::V4 => {
                 let start = u32::try_from(network.start()).unwrap_or(u32::MAX);
-                self.v4.push(start, network.depth(), label);
+                let widest = LabelId::from_leaf(label).map_or(0, |_| self.widest);
+                self.v4.push_cut(start, network.depth(), label, widest);
             }
             Family::V6 => self.v6.push(network.start(), network.depth(), label),
         }

@@ -23,6 +23,7 @@ use crate::steer::Step;
 use crate::steer::Trace;
 use crate::steer::admit::Eligible;
 use crate::steer::balanced::mix;
+use crate::steer::key::Key;
 use crate::steer::split::Candidate;
 use crate::steer::split::Chooser;
 use crate::wire::ScopePrefix;
@@ -141,8 +142,9 @@ impl Case<'_> {
         {
             return None;
         }
-        let key = wanted.with_shares.then_some(|| self.key());
-        let eligible = self.standing.eligible(self.service, pool, self.lane, wanted.least, key)?;
+        let position = wanted.with_shares.then_some(|seed| self.position(seed));
+        let eligible =
+            self.standing.eligible(self.service, pool, self.lane, wanted.least, position)?;
         Some((pool, eligible))
     }
 
@@ -150,47 +152,34 @@ impl Case<'_> {
     #[cold]
     fn is_refused(&self, cutoffs: &Cutoffs, at: usize, region: RegionId) -> bool {
         let loss = self.labels.loss(self.located.label, at);
-        // Not the hash by which endpoints take shares: who is ramped up and who is refused have
+        // Not the seed by which endpoints take shares: who is ramped up and who is refused have
         // nothing to do with each other, and neither have two regions that refuse.
         !cutoffs.takes(region, loss, || {
             let pool = self.service.pool_in(region).and_then(|at| self.service.pools.get(at));
             let region = pool.map_or(0, |pool| pool.identity).rotate_left(31);
-            mix(self.key() ^ mix(region ^ self.service.identity))
+            self.position(region ^ self.service.identity)
         })
     }
 
-    /// What tells clients apart where an endpoint has a share of them: the leaf that the scope
-    /// names, the client's block if the service is sticky, the resolver where it decides or where
-    /// the scope is everybody. Made only where a share is not full.
-    fn key(&self) -> u64 {
-        if self.service.sticky {
-            return block_hash(&self.located.block);
-        }
-        let scope = self.located.scope.0;
-        let subnet = self.client.subnet.filter(|_| self.located.by == LocatedBy::Subnet);
-        let leaf = subnet.filter(|_| scope > 0).and_then(|subnet| {
-            let family = subnet.family?;
-            let beyond = u32::from(family.bits().saturating_sub(scope));
-            let address = subnet.address.checked_shr(beyond)?.checked_shl(beyond)?;
-            Some(Block { address, family, scope: self.located.scope })
-        });
-        block_hash(&leaf.unwrap_or_else(|| Block::resolver(self.client.resolver)))
+    /// Where the client stands among all clients, see [`Key::position`].
+    fn position(&self, seed: u64) -> u64 {
+        let Self { service, client, located, .. } = *self;
+        Key { service, client, located }.position(seed)
     }
 
     /// What [`Case::open`] comes to, in the words of an observer.
     fn finding(&self, at: usize, region: RegionId, wanted: Wanted) -> Finding {
         let pool = self.service.pool_in(region);
-        let Some((position, pool)) = pool.and_then(|p| Some((p, self.service.pools.get(p)?)))
-        else {
+        let Some((pool_at, pool)) = pool.and_then(|p| Some((p, self.service.pools.get(p)?))) else {
             return Finding::NoPool;
         };
         if pool.lanes.get(self.lane).is_none_or(|lane| lane.len == 0) {
             return Finding::NoFamily;
         }
         let least = wanted.least;
-        let admission = self.standing.admission(position, self.lane);
-        let key = wanted.with_shares.then_some(|| self.key());
-        match self.standing.eligible(self.service, position, self.lane, least, key) {
+        let admission = self.standing.admission(pool_at, self.lane);
+        let position = wanted.with_shares.then_some(|seed| self.position(seed));
+        match self.standing.eligible(self.service, pool_at, self.lane, least, position) {
             None if admission < least => Finding::NotAdmitted(admission),
             found => match (self.refusal(at, region, wanted), found) {
                 (Some(refusal), _) => refusal,

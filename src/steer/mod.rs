@@ -41,6 +41,7 @@ mod clients;
 mod compile;
 mod decide;
 mod gate;
+mod key;
 mod labels;
 mod partition;
 mod rank;

@@ -30,11 +30,22 @@ impl<K: Key> PrefixMapBuilder<K> {
     /// Constant time, amortised.
     #[inline]
     pub fn push(&mut self, start: K, depth: u8, label: LeafLabel) {
+        self.push_cut(start, depth, label, 0);
+    }
+
+    /// The same, but cut up into leaves that are no wider than `widest` bits. Takes as long as
+    /// there are pieces; always the same `widest` for a label.
+    #[inline]
+    pub fn push_cut(&mut self, start: K, depth: u8, label: LeafLabel, widest: u8) {
         debug_assert!(label.0 < 1 << 24, "labels have 24 bits");
+        if depth < widest {
+            self.push_halves(start, depth, label, widest);
+            return;
+        }
         let (mut start, mut depth) = (start, depth);
         // An upper half whose lower half is the leaf before, with the same label, makes
         // their parent a leaf; which may be an upper half again.
-        while depth > 0
+        while depth > widest
             && start.is_upper(depth)
             && self.labels.last() == Some(&label)
             && self.depths.last() == Some(&depth)
@@ -48,6 +59,13 @@ impl<K: Key> PrefixMapBuilder<K> {
         self.starts.push(start);
         self.depths.push(depth);
         self.labels.push(label);
+    }
+
+    /// A recursion as deep as `widest`.
+    #[cold]
+    fn push_halves(&mut self, start: K, depth: u8, label: LeafLabel, widest: u8) {
+        self.push_cut(start, depth + 1, label, widest);
+        self.push_cut(start.middle(depth), depth + 1, label, widest);
     }
 
     /// The label, if all that was pushed merged into one leaf.

@@ -29,6 +29,26 @@ fn siblings_with_one_label_become_their_parent() {
 }
 
 #[test]
+fn a_label_may_be_cut_up_into_leaves_of_a_width() {
+    let mut builder = PrefixMapBuilder::default();
+    builder.push_cut(0_u32, 1, LeafLabel(1), 3);
+    builder.push(1 << 31, 3, LeafLabel(2));
+    // Halves merge, up to that width.
+    builder.push_cut(5 << 29, 4, LeafLabel(1), 3);
+    builder.push_cut(11 << 28, 4, LeafLabel(1), 3);
+    builder.push(6 << 29, 3, LeafLabel(2));
+    builder.push(7 << 29, 3, LeafLabel(2));
+    let map = builder.finish();
+    assert_eq!(map.n_leaves(), 7);
+    for (address, label, depth) in
+        [(0, 1, 3), (1 << 29, 1, 3), (1 << 31, 2, 3), (11 << 28, 1, 3), (u32::MAX, 2, 2)]
+    {
+        assert_eq!(map.lookup(address, 32), found(label, depth), "{address:x}");
+    }
+    assert_eq!(map.lookup(0, 1), found(1, 3), "a shorter source is told to ask again");
+}
+
+#[test]
 fn a_short_prefix_gets_what_covers_most_of_it() {
     let map = build(
         &[(0x0a00_0000, 9, 1), (0x0a80_0000, 10, 2), (0x0ac0_0000, 10, 1)]

@@ -1,9 +1,10 @@
 //! The closed loop: clients with resolver caches, regions with loads, gauges that read them late
 //! and inexactly, the planner, and the real decision. One step is a second.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -31,7 +32,7 @@ use crate::load::world::REGIONS;
 pub(crate) const N: usize = REGIONS.len();
 
 /// How many clients there are: the load of a region comes in pieces of a few thousandths.
-const CLIENTS: usize = 20_000;
+const CLIENTS: usize = 50_000;
 
 pub(crate) const NEAREST: &str = "rank = [\"nearest\"]";
 
@@ -39,6 +40,8 @@ pub(crate) const NEAREST: &str = "rank = [\"nearest\"]";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     pub(crate) seed: u64,
+    /// Which clients there are.
+    pub(crate) draw: u64,
     /// In seconds, as all times here.
     pub(crate) ttl: u32,
     pub(crate) interval: u32,
@@ -53,8 +56,16 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    pub(crate) const USUAL: Self =
-        Self { seed: 1, ttl: 30, interval: 10, lag: 2, noise: 0.03, uneven: 1.0, policy: NEAREST };
+    pub(crate) const USUAL: Self = Self {
+        seed: 1,
+        draw: 1,
+        ttl: 30,
+        interval: 10,
+        lag: 2,
+        noise: 0.03,
+        uneven: 1.0,
+        policy: NEAREST,
+    };
 }
 
 struct Cached {
@@ -95,18 +106,23 @@ pub(crate) struct Loop {
     late: VecDeque<(u32, u32, [f64; N])>,
 }
 
-fn shared(policy: &'static str) -> &'static (Snapshot, Vec<Client>) {
-    static NEAR: OnceLock<(Snapshot, Vec<Client>)> = OnceLock::new();
-    static OTHER: OnceLock<(Snapshot, Vec<Client>)> = OnceLock::new();
-    let made = if policy == NEAREST { &NEAR } else { &OTHER };
-    made.get_or_init(|| world::populated(policy, CLIENTS, &mut Rng::with_seed(7)))
+/// Made once each: a world under a policy with some clients, and others for each draw.
+fn shared(policy: &'static str, draw: u64) -> (Snapshot, Arc<[Client]>) {
+    type Made = BTreeMap<(&'static str, u64), (Snapshot, Arc<[Client]>)>;
+    static MADE: Mutex<Made> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap();
+    let populated = || {
+        let (snapshot, clients) = world::populated(policy, CLIENTS, &mut Rng::with_seed(7 * draw));
+        (snapshot, clients.into())
+    };
+    made.entry((policy, draw)).or_insert_with(populated).clone()
 }
 
 impl Loop {
     /// Regions are used to these parts of their capacities when all is as usual.
     pub(crate) fn new(setup: Setup, used: [f64; N]) -> Self {
         let mut rng = Rng::with_seed(setup.seed);
-        let (snapshot, all) = shared(setup.policy);
+        let (snapshot, all) = shared(setup.policy, setup.draw);
         let mut uneven = [1.0; 256];
         uneven.iter_mut().for_each(|rate| *rate = setup.uneven.powf(rng.f64() * 2.0 - 1.0));
         let clients = all.iter().map(|client| {
@@ -129,7 +145,7 @@ impl Loop {
         let mut made = Self {
             planner: Planner::new(crowds, ttl, Cutoffs::none(N), at),
             clients: clients.collect(),
-            snapshot: snapshot.clone(),
+            snapshot,
             capacities: Vec::new(),
             gauges: Vec::new(),
             plan: None,
@@ -291,17 +307,6 @@ impl Loop {
             }
         }
         peak
-    }
-
-    /// The part of the seconds from one on in which some region's load is more than that part of
-    /// its capacity.
-    pub(crate) fn over(&self, from: u32, used: f64) -> f64 {
-        let seconds = &self.past[from as usize..];
-        let is_over = |second: &&Second| {
-            let mut regions = second.loads.iter().zip(&self.capacities);
-            regions.any(|(load, capacity)| *load > used * capacity.as_ref().unwrap().amount)
-        };
-        seconds.iter().filter(is_over).count() as f64 / seconds.len() as f64
     }
 
     /// How much moved between two seconds: 1 is everybody once.

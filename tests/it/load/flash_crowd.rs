@@ -1,29 +1,21 @@
 //! A crowd of three times a region's capacity among its own clients, and the loss of the largest
 //! region. Bounds are parts of the capacity, of which the hard limit is 0.95.
 //!
-//! Two TTLs after a crowd began only one plan has had its whole effect, made from one reading. It
-//! is exact up to what readings are wrong by, and to what a share of leaves differs from the
-//! same share of clients: in a country database a leaf may hold a tenth of a region's clients.
-//! That is what [`MOST`] leaves room for. It is corrected by the readings that follow, and
-//! rarely comes back, when a region tries to take more and a large leaf is among it.
+//! Two TTLs after a crowd began only one plan has had its whole effect, made from one reading;
+//! what that is wrong by, and what a share of leaves differs from the same share of clients by,
+//! is what regions are kept below their hard limits for.
 
 use crate::load::closed_loop::Loop;
 use crate::load::closed_loop::N;
 use crate::load::closed_loop::Setup;
 
 /// What no region is beyond after two TTLs.
-const MOST: f64 = 0.95 * 1.1;
-
-/// Beyond its hard limit is one past this, which is a reading's error; after five TTLs one is so
-/// for no more than that part of the time.
-const OVER: f64 = 0.95 * 1.03;
-const RARELY: f64 = 0.02;
+const HARD: f64 = 0.95;
 
 /// Us-east, eu-west, ap-southeast: a tenth of all clients, 3 % and a tenth.
 const CROWDED: [usize; 3] = [0, 3, 6];
 
-fn crowd(region: usize, seed: u64) {
-    let setup = Setup { seed, ..Setup::USUAL };
+fn crowd(region: usize, setup: Setup) {
     let mut all = Loop::new(setup, [0.5; N]);
     all.run(120);
     assert!(all.standing().cutoffs().is_none(), "there is room");
@@ -34,9 +26,7 @@ fn crowd(region: usize, seed: u64) {
     all.run(600);
     let shown = all.show(10);
     let (peak, at) = all.peak(began + 2 * setup.ttl);
-    assert!(peak <= MOST, "{peak} in {at}\n{shown}");
-    let over = all.over(began + 5 * setup.ttl, OVER);
-    assert!(over <= RARELY, "{over}\n{shown}");
+    assert!(peak <= HARD, "{peak} in {at}\n{shown}");
     // Changes die out, and few clients went back and forth meanwhile.
     let early = all.moved(began, began + 150);
     let late = all.moved(began + 450, began + 600);
@@ -55,8 +45,9 @@ fn crowd(region: usize, seed: u64) {
 
 #[test]
 fn a_flash_crowd_is_spread_within_two_ttls_and_comes_home() {
-    for seed in 1..=2 {
-        CROWDED.iter().for_each(|region| crowd(*region, seed));
+    for draw in 1..=2 {
+        let setup = Setup { draw, seed: draw, ..Setup::USUAL };
+        CROWDED.iter().for_each(|region| crowd(*region, setup));
     }
 }
 
@@ -97,16 +88,16 @@ fn the_loss_of_the_largest_region_pushes_no_other_over_its_limit_one_ttl_later()
 #[ignore = "takes minutes unless optimised"]
 fn figures_of_the_manual() {
     let mut all = Vec::new();
-    for seed in 1..=10 {
+    for draw in 1..=24 {
         for region in [0, 1, 2, 3, 6] {
-            let setup = Setup { seed, ..Setup::USUAL };
+            let setup = Setup { draw, seed: draw, ..Setup::USUAL };
             let mut crowded = Loop::new(setup, [0.5; N]);
             crowded.run(120);
             crowded.forget_moves();
             let began = crowded.now();
             crowded.demand[region] = 6.0;
             crowded.run(600);
-            let peaks = [2, 3, 4, 5].map(|ttls| crowded.peak(began + ttls * setup.ttl).0);
+            let peaks = [2, 3, 5].map(|ttls| crowded.peak(began + ttls * setup.ttl).0);
             let moves = crowded.moves();
             let moved: usize = moves[1..].iter().sum();
             let often: usize = moves[4..].iter().sum();
@@ -115,22 +106,18 @@ fn figures_of_the_manual() {
                 crowded.moved(began + 450, began + 600),
                 often as f64 / moved as f64,
             ];
-            println!("{seed} {region}: {peaks:.3?} {moved:.3?}");
-            all.push((peaks, crowded.over(began + 5 * setup.ttl, OVER), moved));
+            println!("{draw} {region}: {peaks:.3?} {moved:.3?}");
+            all.push((peaks, moved));
         }
     }
-    for at in 0..4 {
-        let mut peaks: Vec<f64> = all.iter().map(|(peaks, ..)| peaks[at]).collect();
+    let n = all.len();
+    for (at, ttls) in [2, 3, 5].iter().enumerate() {
+        let mut peaks: Vec<f64> = all.iter().map(|(peaks, _)| peaks[at]).collect();
         peaks.sort_by(f64::total_cmp);
-        let [median, most] = [peaks[peaks.len() / 2], peaks[peaks.len() - 1]];
-        println!("after {} TTLs: median {median:.3}, most {most:.3}", at + 2);
+        let over = peaks.iter().filter(|peak| **peak > HARD).count();
+        let [median, most] = [peaks[n / 2], peaks[n - 1]];
+        println!("after {ttls} TTLs: median {median:.3}, most {most:.3}, {over} of {n} over");
     }
-    let over = all.iter().map(|(_, over, _)| *over);
-    println!(
-        "over: mean {:.4}, most {:.3}",
-        over.clone().sum::<f64>() / 50.0,
-        over.fold(0.0, f64::max)
-    );
-    let mean = |at: usize| all.iter().map(|(.., moved)| moved[at]).sum::<f64>() / 50.0;
+    let mean = |at: usize| all.iter().map(|(_, moved)| moved[at]).sum::<f64>() / n as f64;
     println!("moved: {:.3} first, {:.3} last, {:.3} often", mean(0), mean(1), mean(2));
 }

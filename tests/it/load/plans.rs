@@ -191,7 +191,7 @@ fn who_has_no_capacity_takes_all_and_who_can_go_nowhere_stays() {
     let mut capacities = [capacity(100.0); N];
     capacities[1] = None;
     let made = plan(&two, &capacities, &Availability::whole(N));
-    assert!((made.regions[0].served - 90.0).abs() < 2.0, "{made:#?}");
+    assert!((made.regions[0].served - 87.0).abs() < 1.0, "{made:#?}");
     assert_eq!(made.regions[0].reason, Reason::Sparing);
     assert_eq!(made.regions[1].reason, Reason::Unlimited);
     // Nobody is there.

@@ -1,0 +1,118 @@
+//! Key: what tells clients apart where a share of them is taken.
+//!
+//! It is the leaf that the scope names, since all of it gets one answer; the client's block if
+//! the service is sticky; the resolver where it decides or where the scope is everybody.
+
+use crate::model::Family;
+use crate::steer::Balanced;
+use crate::steer::Block;
+use crate::steer::Client;
+use crate::steer::Located;
+use crate::steer::LocatedBy;
+use crate::steer::balanced::mix;
+
+/// How many bits at the end of a prefix place it evenly among its neighbours.
+const EVEN: u32 = 8;
+
+/// A client, as shares see it. Looked at only where a share is not full.
+pub(super) struct Key<'a> {
+    pub(super) service: &'a Balanced,
+    pub(super) client: &'a Client,
+    pub(super) located: &'a Located,
+}
+
+impl Key<'_> {
+    /// Where the client stands among all clients: in a share of them if that is below the share,
+    /// in 1/2⁶⁴. Who is in a share is in every greater one, so while a share grows each client
+    /// moves once. Other seeds place clients otherwise, independently.
+    pub(super) fn position(&self, seed: u64) -> u64 {
+        let (family, prefix) = self.prefix();
+        position(prefix, mix(seed ^ family.index() as u64))
+    }
+
+    /// The leading bits of its address that count, as a number.
+    fn prefix(&self) -> (Family, u128) {
+        let Located { block, scope, by, .. } = *self.located;
+        if self.service.sticky {
+            return (block.family, block.leading(block.client_bits()));
+        }
+        let subnet = self.client.subnet.filter(|_| by == LocatedBy::Subnet && scope.0 > 0);
+        let leaf = subnet.and_then(|subnet| {
+            let family = subnet.family?;
+            Some((family, Block { address: subnet.address, family, scope }.leading(scope.0)))
+        });
+        leaf.unwrap_or_else(|| {
+            let Block { family, address, .. } = Block::resolver(self.client.resolver);
+            (family, address)
+        })
+    }
+}
+
+/// A number for a prefix, below 2⁶⁴.
+///
+/// Hashes alone would make a share of few wide leaves come out by luck: of sixteen, a half takes
+/// between five and eleven. So neighbours stand evenly: of 2ⁿ prefixes of one length that make up
+/// one, n up to [`EVEN`], each 2ⁿ-th of the numbers has one. Which is where is drawn by hashes: it
+/// is van der Corput's sequence with nested (Owen's) scrambling, so neither that allocations
+/// begin at even numbers nor that other leaves are missing shifts a share.
+fn position(prefix: u128, seed: u64) -> u64 {
+    let above = prefix >> EVEN;
+    let [high, low] =
+        [above >> 64, above & u128::from(u64::MAX)].map(|half| u64::try_from(half).unwrap_or(0));
+    let base = mix(low ^ mix(high ^ seed));
+    let mut rest = u64::try_from(prefix & ((1 << EVEN) - 1)).unwrap_or(0);
+    // From the last bit up; above them a 1, so that no two lengths are alike.
+    let mut digits = 1;
+    for _ in 0..EVEN {
+        let last = rest & 1;
+        rest >>= 1;
+        let flip = mix(base ^ (rest << EVEN << 1 | digits)) & 1;
+        digits = digits << 1 | (last ^ flip);
+    }
+    digits << (u64::BITS - EVEN) | mix(base ^ digits) >> EVEN
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The part of some prefixes that a share takes.
+    fn taken(prefixes: impl Iterator<Item = u128>, seed: u64, share: f64) -> f64 {
+        let all: Vec<_> = prefixes.collect();
+        let is_in = |prefix: &&u128| position(**prefix, seed) as f64 / 2_f64.powi(64) < share;
+        all.iter().filter(is_in).count() as f64 / all.len() as f64
+    }
+
+    proptest! {
+        #[test]
+        fn of_neighbours_a_share_takes_as_many_as_it_says(
+            above in 0..1_u128 << 100, n in 0..=EVEN, share in 0.0..1.0_f64, seed: u64
+        ) {
+            let neighbours = (0..1_u128 << n).map(|low| above << n | low);
+            let off = taken(neighbours, seed, share) - share;
+            prop_assert!(off.abs() <= 1.0 / f64::from(1 << n), "{off}");
+        }
+    }
+
+    /// Whatever prefixes there are: each is as likely to be in a share as any other, and whether
+    /// it is in one share says nothing of another.
+    #[test]
+    fn of_any_prefixes_a_share_takes_as_many_as_it_says_on_average() {
+        let even = || (0..20_000).map(|at: u128| at << 1);
+        let sparse = || (0..20_000).map(|at: u128| at << 9 | 7);
+        for seed in 0..8 {
+            for share in [0.1, 0.5, 0.7] {
+                for taken in [taken(even(), seed, share), taken(sparse(), seed, share)] {
+                    assert!((taken - share).abs() < 0.015, "{seed} {share} {taken}");
+                }
+            }
+            let both = even().filter(|at| {
+                position(*at, seed) < u64::MAX / 2 && position(*at, seed + 1) < u64::MAX / 2
+            });
+            let both = both.count() as f64 / 20_000.0;
+            assert!((both - 0.25).abs() < 0.015, "{both}");
+        }
+    }
+}
