@@ -30,6 +30,11 @@ const NOISE: f64 = 0.3;
 /// The greatest factor by which one reading changes anything.
 const MOST: f64 = 20.0;
 
+/// Up to this part of its hard limit a region is idle, and how idle is not learnt: else what is
+/// known of a demand would sink with every reading of a quiet night, and take as many to come
+/// back. So it takes two, from idle to the limit.
+const IDLE: f64 = 1.0 / (MOST * MOST);
+
 /// How fast a region's own factor follows what origins can't explain, and how fast it forgets.
 const FOLLOWS: f64 = 0.15;
 const FORGETS: f64 = 0.01;
@@ -63,6 +68,8 @@ struct Evidence {
     /// By origin, the clients it saw.
     seen: Vec<f64>,
     load: f64,
+    /// Up to which load it is idle.
+    idle: f64,
 }
 
 impl Demand {
@@ -87,13 +94,19 @@ impl Demand {
         clients: &[f64],
         hard: impl Fn(usize) -> Option<f64>,
     ) {
+        // Where there is no limit, it is idle when the least of the others would be.
+        let least = (0..clients.len()).filter_map(&hard).reduce(f64::min).unwrap_or_default();
         let mut news = Vec::new();
         for ((region, reading), last) in readings.iter().enumerate().zip(&mut self.last) {
             let Some(reading) = reading else { continue };
             if last.is_none_or(|last| reading.at > last) {
                 *last = Some(reading.at);
                 let seen = past.seen(region, reading.at, [ttl, reading.interval]);
-                news.push(Evidence { region, seen, load: reading.load });
+                let idle = IDLE * hard(region).unwrap_or(least);
+                // Whoever is there without being sent says nothing of those who are.
+                if seen.iter().any(|clients| *clients > 0.0) {
+                    news.push(Evidence { region, seen, load: reading.load, idle });
+                }
             }
         }
         if news.is_empty() {
@@ -107,14 +120,14 @@ impl Demand {
         }
         let aims: Vec<f64> = news.iter().map(|evidence| self.aim(evidence)).collect();
         for evidence in &news {
-            let surprise = ratio(evidence.load, self.expected(evidence)).ln().abs();
+            let surprise = self.surprise(evidence, evidence.load).ln().abs();
             self.noise += USUAL * (surprise.min(NOISE) - self.noise);
         }
         for _ in 0..STEPS {
             self.step(&news, &aims, clients);
         }
         for evidence in &news {
-            let left = ratio(evidence.load, self.expected(evidence)).clamp(1.0 / OWN, OWN);
+            let left = self.surprise(evidence, evidence.load).clamp(1.0 / OWN, OWN);
             let is_over = hard(evidence.region).is_some_and(|hard| evidence.load > hard);
             let follows = if is_over { HURRIES / (1.0 + 10.0 * self.noise) } else { FOLLOWS };
             if let Some(own) = self.own.get_mut(evidence.region) {
@@ -139,10 +152,16 @@ impl Demand {
         own * evidence.seen.iter().zip(&self.by_origin).map(|(n, each)| n * each).sum::<f64>()
     }
 
+    /// A load over what a reading would have shown, within bounds.
+    fn surprise(&self, evidence: &Evidence, load: f64) -> f64 {
+        let (expected, idle) = (self.expected(evidence), evidence.idle);
+        if load.max(expected) <= idle { 1.0 } else { ratio(load.max(idle), expected) }
+    }
+
     /// The load that is taken for true: some of a small surprise, all of a great one.
     fn aim(&self, evidence: &Evidence) -> f64 {
         let expected = self.expected(evidence);
-        let surprise = ratio(evidence.load, expected);
+        let surprise = self.surprise(evidence, evidence.load);
         let least = BELIEVED / (1.0 + 10.0 * self.noise);
         let believed = (surprise.ln().abs() / GREAT).powi(2).clamp(least, 1.0);
         expected * surprise.powf(believed)
@@ -150,7 +169,7 @@ impl Demand {
 
     fn step(&mut self, news: &[Evidence], aims: &[f64], clients: &[f64]) {
         let ratios: Vec<f64> =
-            news.iter().zip(aims).map(|(news, aim)| ratio(*aim, self.expected(news))).collect();
+            news.iter().zip(aims).map(|(news, aim)| self.surprise(news, *aim)).collect();
         for ((origin, each), clients) in self.by_origin.iter_mut().enumerate().zip(clients) {
             if *clients <= 0.0 {
                 continue;
