@@ -294,3 +294,14 @@ fn a_region_to_which_nobody_is_sent_learns_nothing_of_clients() {
     assert!((170.0..190.0).contains(&full.arrivals), "{made:#?}");
     assert!((next.arrivals - (full.arrivals - full.served)).abs() < 1.0, "{made:#?}");
 }
+
+#[test]
+fn a_region_to_which_nobody_goes_is_not_away() {
+    let all = crowds(&[(50.0, [1, 20, 30, 40, 50])], N);
+    let made = plan(&all, &[capacity(100.0); N], &without(2));
+    let reasons: Vec<Reason> = made.regions.iter().map(|region| region.reason).collect();
+    assert_eq!(reasons, [Reason::Room, Reason::Room, Reason::Away, Reason::Room, Reason::Room]);
+    // Nobody may be answered with a region that is no step of anybody.
+    let made = plan(&crowds(&[(50.0, [1, 20, 30, 40, 50])], 1), &[capacity(100.0); N], &without(2));
+    assert_eq!(made.regions[1].reason, Reason::Away);
+}
