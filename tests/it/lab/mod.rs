@@ -25,7 +25,9 @@ mod fleet;
 mod load;
 mod namespace;
 
+pub(crate) use distant::Crowd;
 pub(crate) use distant::Distant;
+pub(crate) use distant::Front;
 pub(crate) use eavesdropper::Eavesdropper;
 pub(crate) use fleet::Fleet;
 pub(crate) use load::Load;
