@@ -33,6 +33,11 @@ const NOISE: f64 = 0.3;
 /// The greatest factor by which one reading changes anything.
 const MOST: f64 = 20.0;
 
+/// Up to this part of its hard limit a region is idle, and how idle is not learnt: else what is
+/// known of a demand would sink with every reading of a quiet night, and take as many to come
+/// back. So it takes two, from idle to the limit.
+const IDLE: f64 = 1.0 / (MOST * MOST);
+
 /// What is known of the demand.
 #[derive(Clone, Debug)]
 pub(super) struct Demand {
@@ -56,6 +61,8 @@ struct Evidence {
     /// The same in two parts.
     parts: Seen,
     load: f64,
+    /// Up to which load it is idle.
+    idle: f64,
 }
 
 impl Demand {
@@ -80,14 +87,21 @@ impl Demand {
         clients: &[f64],
         hard: impl Fn(usize) -> Option<f64>,
     ) {
+        // Where there is no limit, it is idle when the least of the others would be.
+        let least = (0..clients.len()).filter_map(&hard).reduce(f64::min).unwrap_or_default();
         let mut news = Vec::new();
         for ((region, reading), last) in readings.iter().enumerate().zip(&mut self.last) {
             let Some(reading) = reading else { continue };
             if last.is_none_or(|last| reading.at > last) {
                 *last = Some(reading.at);
                 let parts = past.seen(region, reading.at, [ttl, reading.interval]);
-                let seen = parts.open.iter().zip(&parts.chosen).map(|(a, b)| a + b).collect();
-                news.push(Evidence { region, seen, parts, load: reading.load });
+                let seen: Vec<f64> =
+                    parts.open.iter().zip(&parts.chosen).map(|(a, b)| a + b).collect();
+                let idle = IDLE * hard(region).unwrap_or(least);
+                // Whoever is there without being sent says nothing of those who are.
+                if seen.iter().any(|clients| *clients > 0.0) {
+                    news.push(Evidence { region, seen, parts, load: reading.load, idle });
+                }
             }
         }
         if news.is_empty() {
@@ -100,7 +114,7 @@ impl Demand {
             return;
         }
         for evidence in &news {
-            let surprise = ratio(evidence.load, self.expected(evidence)).ln().abs();
+            let surprise = self.surprise(evidence, evidence.load).ln().abs();
             self.noise += USUAL * (surprise.min(NOISE) - self.noise);
         }
         for evidence in &news {
@@ -115,10 +129,11 @@ impl Demand {
             self.step(&news, &aims, clients);
         }
         for evidence in &news {
-            let loads = self.loads(evidence);
+            let left = self.surprise(evidence, evidence.load);
+            let [_, chosen] = self.loads(evidence);
             let is_over = hard(evidence.region).is_some_and(|hard| evidence.load > hard);
-            if let Some(own) = self.own.get_mut(evidence.region) {
-                own.learn_open(evidence.load, loads, self.noise, is_over);
+            if let Some(own) = self.own.get_mut(evidence.region).filter(|_| chosen <= 0.0) {
+                own.learn_open(left, self.noise, is_over);
             }
         }
     }
@@ -148,23 +163,29 @@ impl Demand {
         [own.open() * load(open), own.factor() * load(chosen)]
     }
 
+    /// A load over what a reading would have shown, within bounds.
+    fn surprise(&self, evidence: &Evidence, load: f64) -> f64 {
+        let (expected, idle) = (self.expected(evidence), evidence.idle);
+        if load.max(expected) <= idle { 1.0 } else { ratio(load.max(idle), expected) }
+    }
+
     /// The load that is taken for true: some of a small surprise, all of a great one.
     fn aim(&self, evidence: &Evidence) -> f64 {
         let expected = self.expected(evidence);
         let least = BELIEVED / (1.0 + 10.0 * self.noise);
         let believed = self.news(evidence).max(least);
-        expected * ratio(evidence.load, expected).powf(believed)
+        expected * self.surprise(evidence, evidence.load).powf(believed)
     }
 
     /// How much a reading looks like news of the demand, rather than an error or lumps: 0..=1.
     fn news(&self, evidence: &Evidence) -> f64 {
-        let surprise = ratio(evidence.load, self.expected(evidence)).ln().abs();
+        let surprise = self.surprise(evidence, evidence.load).ln().abs();
         (surprise / GREAT).powi(2).min(1.0)
     }
 
     fn step(&mut self, news: &[Evidence], aims: &[f64], clients: &[f64]) {
         let ratios: Vec<f64> =
-            news.iter().zip(aims).map(|(news, aim)| ratio(*aim, self.expected(news))).collect();
+            news.iter().zip(aims).map(|(news, aim)| self.surprise(news, *aim)).collect();
         for ((origin, each), clients) in self.by_origin.iter_mut().enumerate().zip(clients) {
             if *clients <= 0.0 {
                 continue;
@@ -182,7 +203,7 @@ impl Demand {
 }
 
 /// What was over what was expected, within bounds; 1 if both are nothing.
-pub(super) fn ratio(was: f64, expected: f64) -> f64 {
+fn ratio(was: f64, expected: f64) -> f64 {
     if expected <= 0.0 {
         return if was > 0.0 { MOST } else { 1.0 };
     }

@@ -6,8 +6,6 @@
 //! they are of the leaves. Nobody can know that before, and it shows at once; so it is believed
 //! as far as a reading can tell it from noise, in the manner of a Kalman filter.
 
-use crate::load::demand::ratio;
-
 /// How fast what is slow follows, and how fast it is forgotten.
 const FOLLOWS: f64 = 0.15;
 const FORGETS: f64 = 0.01;
@@ -69,14 +67,11 @@ impl Own {
         self.chosen = (self.chosen * seen.powf(gain)).clamp(1.0 / MOST, MOST);
     }
 
-    /// Learns what is slow from what is left to explain, while nobody is refused.
-    pub(super) fn learn_open(&mut self, load: f64, expected: [f64; 2], noise: f64, is_over: bool) {
-        let [open, chosen] = expected;
-        if chosen > 0.0 {
-            return;
-        }
-        let left = ratio(load, open).clamp(1.0 / MOST, MOST);
+    /// Learns what is slow from what is left to explain while nobody is refused: what the load is
+    /// over what was expected.
+    pub(super) fn learn_open(&mut self, left: f64, noise: f64, is_over: bool) {
         let follows = if is_over { HURRIES / (1.0 + 10.0 * noise) } else { FOLLOWS };
+        let left = left.clamp(1.0 / MOST, MOST);
         let next = self.open.powf(1.0 - FORGETS) * left.powf(follows);
         self.open = next.clamp(1.0 / MOST, MOST);
     }
@@ -116,15 +111,13 @@ mod tests {
     fn what_is_slow_is_slow_unless_there_is_too_much() {
         let after = |is_over: bool| {
             let mut own = Own::UNKNOWN;
-            own.learn_open(120.0, [100.0, 0.0], 0.0, is_over);
+            own.learn_open(1.2, 0.0, is_over);
             own.open()
         };
         assert!((1.02..1.04).contains(&after(false)));
         assert!((1.15..1.17).contains(&after(true)));
         let mut own = Own::UNKNOWN;
-        own.learn_open(120.0, [50.0, 50.0], 0.0, true);
-        assert_eq!(own.open(), 1.0, "lumps are in it");
-        (0..99).for_each(|_| own.learn_open(f64::MAX, [1.0, 0.0], 0.0, true));
+        (0..99).for_each(|_| own.learn_open(f64::MAX, 0.0, true));
         assert_eq!(own.open(), MOST);
     }
 }

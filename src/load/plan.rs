@@ -1,6 +1,7 @@
 //! A plan, with its reasons; and the one that a demand settles to.
 
 use crate::load::Availability;
+use crate::load::CrowdStep;
 use crate::load::Crowds;
 use crate::load::Cutoff;
 use crate::load::Cutoffs;
@@ -51,6 +52,7 @@ pub struct RegionPlan {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Findings<'a> {
     pub(super) crowds: &'a Crowds,
+    pub(super) availability: &'a Availability,
     pub(super) capacities: &'a [Option<Capacity>],
     /// By region, in the unit of the flow.
     pub(super) rooms: &'a [Option<Room>],
@@ -61,6 +63,17 @@ pub(super) struct Findings<'a> {
     pub(super) pressed: &'a Pressed,
     /// What it comes to.
     pub(super) settled: &'a Settled,
+}
+
+impl Findings<'_> {
+    /// Whether somebody could go to a region: there is a way to it for them. One of weight 0 is
+    /// none, as long as there are others.
+    fn is_there(&self, region: RegionId) -> bool {
+        self.crowds.iter().any(|(crowd, steps)| {
+            let leads_there = |step: &CrowdStep| step.region == region && step.weight > 0.0;
+            self.availability.of(crowd.map, region) > 0.0 && steps.iter().any(leads_there)
+        })
+    }
 }
 
 impl Plan {
@@ -84,6 +97,7 @@ impl Plan {
         let pressed = Pressed::of(&case);
         let findings = Findings {
             crowds,
+            availability,
             capacities,
             rooms: &rooms,
             own: &vec![1.0; n],
@@ -95,7 +109,7 @@ impl Plan {
     }
 
     pub(super) fn of(findings: &Findings<'_>, is_new: bool) -> Self {
-        let Findings { crowds, capacities, rooms, own, readings, pressed, settled } = *findings;
+        let Findings { crowds, capacities, rooms, own, readings, pressed, settled, .. } = *findings;
         let arrivals = settled.flow.arrivals_by_region(crowds);
         let at = |by_region: &[f64], region: RegionId| {
             by_region.get(region.index()).copied().unwrap_or(0.0)
@@ -109,7 +123,7 @@ impl Plan {
             let cutoff = settled.cutoffs.of(region);
             let reason = match room {
                 None => Reason::Unlimited,
-                Some(_) if came <= 0.0 => Reason::Away,
+                Some(_) if came <= 0.0 && !findings.is_there(region) => Reason::Away,
                 Some(room) if served > room.limit(pressure) * 1.01 => Reason::Captive,
                 Some(_) if cutoff == Cutoff::NONE && pressure <= 0.0 => Reason::Room,
                 Some(_) if pressure > 1.0 => Reason::Overloaded,

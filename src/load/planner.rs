@@ -191,6 +191,7 @@ impl Planner {
         self.served.clone_from(&settled.served);
         let findings = Findings {
             crowds: &self.crowds,
+            availability: &self.availability,
             capacities,
             rooms: &moment.rooms,
             own: &own,

@@ -2,59 +2,99 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::process::Output;
 
+use crate::lab;
 use crate::lab::Kind;
-use crate::lab::namespace::Namespace;
-use crate::lab::namespace::Process;
+use crate::lab::Process;
 
 /// A load balancer that can be started.
 pub(crate) struct Balancer {
     program: &'static str,
-    configuration: &'static str,
     /// What comes before the path of the configuration.
     words: &'static [&'static str],
+    configuration: String,
 }
 
 impl Balancer {
     /// The load balancer of a kind of region, if it has one.
     pub(crate) fn of(kind: Kind) -> Option<Self> {
         match kind {
-            Kind::HaProxy => {
-                Some(Self { program: "haproxy", configuration: HAPROXY, words: &["-db", "-f"] })
-            }
-            Kind::Nginx => Some(Self { program: "nginx", configuration: NGINX, words: &["-c"] }),
+            Kind::HaProxy => Some(Self::haproxy(HAPROXY)),
+            Kind::Nginx => Some(Self::nginx(NGINX)),
             Kind::Plain => None,
         }
     }
 
-    /// Starts it in a namespace, with its files in a folder.
-    pub(crate) fn start(&self, namespace: &Namespace, folder: &Path) -> Process {
+    /// NGINX, with this in its `http`; `{folder}` is where its files are.
+    pub(crate) fn nginx(http: &str) -> Self {
+        // No master process, so that killing the one kills all.
+        let configuration = format!(
+            "daemon off;\nmaster_process off;\nuser root;\npid {{folder}}/pid;\n\
+             error_log {{folder}}/error.log;\nevents {{}}\nhttp {{\n{TEMPORARY}{http}}}\n"
+        );
+        Self { program: "nginx", words: &["-c"], configuration }
+    }
+
+    /// HAProxy with this configuration.
+    pub(crate) fn haproxy(text: &str) -> Self {
+        Self { program: "haproxy", words: &["-db", "-f"], configuration: text.to_owned() }
+    }
+
+    /// Starts it with its files in a folder, by a command that runs a program where it belongs.
+    pub(crate) fn start(
+        &self,
+        folder: &Path,
+        run: impl FnOnce(&'static str) -> Command,
+    ) -> Process {
         fs::create_dir_all(folder).unwrap();
-        let file = folder.join("balancer.conf");
+        let file = folder.join(self.program).with_extension("conf");
         let text = self.configuration.replace("{folder}", folder.to_str().unwrap());
         fs::write(&file, text).unwrap();
-        let mut command = namespace.command(self.program);
-        command.args(self.words).arg(file);
+        let mut command = run(self.program);
+        command.env("PATH", lab::path()).args(self.words).arg(file);
         Process::start(command)
     }
 }
 
-/// No master process, so that killing the one kills all. A web server that failed is tried
-/// again after a second.
-const NGINX: &str = "
-daemon off;
-master_process off;
-user root;
-pid {folder}/pid;
-error_log {folder}/error.log;
-events {}
-http {
-  access_log off;
+/// What the manual says of HAProxy's load: where it tells its statistics as CSV, to whoever has
+/// the password, and its metrics, if it was built with them.
+pub(crate) fn statistics(bind: &str) -> String {
+    let exporter = match haproxy_has_metrics() {
+        true => "  http-request use-service prometheus-exporter if { path /metrics }\n",
+        false => "",
+    };
+    format!(
+        "frontend stats\n  bind {bind}\n{exporter}  stats enable\n  stats uri /stats\n  \
+         stats auth meridian:{PASSWORD}\n"
+    )
+}
+
+/// Whether the HAProxy that is here was built with its exporter of metrics.
+pub(crate) fn haproxy_has_metrics() -> bool {
+    let told = Command::new("haproxy").arg("-vv").env("PATH", lab::path()).output();
+    let has = |told: Output| String::from_utf8_lossy(&told.stdout).contains("prometheus-exporter");
+    told.is_ok_and(has)
+}
+
+/// What [`statistics`] ask for.
+pub(crate) const PASSWORD: &str = "hunter2";
+
+/// What the manual says of NGINX's load: where it tells its status.
+pub(crate) const STUB_STATUS: &str = "location = /status { stub_status; }\n";
+
+const TEMPORARY: &str = "
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
+";
+
+/// A web server that failed is tried again after a second.
+const NGINX: &str = "
+  access_log off;
   upstream web {
     server 127.0.0.1:8001 max_fails=1 fail_timeout=1s;
     server 127.0.0.1:8002 max_fails=1 fail_timeout=1s;
@@ -68,7 +108,6 @@ http {
       proxy_read_timeout 300ms;
     }
   }
-}
 ";
 
 /// It probes its web servers by itself, and says 503 once none is left.

@@ -227,8 +227,7 @@ impl Fleet {
 
     /// Waits for something, which must come before the deadline; returns how long it took.
     pub(crate) fn until(&self, what: &str, is_so: impl FnMut() -> bool) -> Duration {
-        let took = lab::waited(is_so);
-        took.unwrap_or_else(|| panic!("it does not happen: {what}\n{}", self.logs()))
+        lab::patiently(what, || self.logs(), is_so)
     }
 
     /// The ends of the logs, for whoever must see why something went wrong.

@@ -18,14 +18,16 @@
 //!
 //! [`Lab::build`].
 
-mod balancer;
+pub(crate) mod balancer;
 mod distant;
 mod eavesdropper;
 mod fleet;
 mod load;
 mod namespace;
 
+pub(crate) use distant::Crowd;
 pub(crate) use distant::Distant;
+pub(crate) use distant::Front;
 pub(crate) use eavesdropper::Eavesdropper;
 pub(crate) use fleet::Fleet;
 pub(crate) use load::Load;
@@ -142,7 +144,8 @@ impl Lab {
             && let Some(balancer) = Balancer::of(site.kind)
         {
             let folder = self.folder.path().join(format!("region{number}"));
-            site.balancer = Some(balancer.start(&site.namespace, &folder));
+            let run = |program: &str| site.namespace.command(program);
+            site.balancer = Some(balancer.start(&folder, run));
         }
     }
 
@@ -180,14 +183,8 @@ impl Lab {
 /// A name that nobody else has, and the first namespace, whose name begins with it; `None`, with
 /// a message, where a program is missing or namespaces can't be made.
 fn first_namespace(programs: &[(&str, &str)]) -> Option<(String, Namespace)> {
-    for (program, words) in programs {
-        let mut command = Command::new(program);
-        let command = command.arg(words).env("PATH", path());
-        let found = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if found.is_err() {
-            println!("`{program}` is missing: nothing was tested; see tests/prerequisites.sh");
-            return None;
-        }
+    if !has_programs(programs) {
+        return None;
     }
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("mdn{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -198,6 +195,20 @@ fn first_namespace(programs: &[(&str, &str)]) -> Option<(String, Namespace)> {
     Some((name, first))
 }
 
+/// Whether these programs are there, each with words that it knows; if not, with a message.
+pub(crate) fn has_programs(programs: &[(&str, &str)]) -> bool {
+    let is_missing = |(program, words): &&(&str, &str)| {
+        let mut command = Command::new(program);
+        let command = command.arg(words).env("PATH", path());
+        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
+    };
+    let missing = programs.iter().find(is_missing);
+    if let Some((program, _)) = missing {
+        println!("`{program}` is missing: nothing was tested; see tests/prerequisites.sh");
+    }
+    missing.is_none()
+}
+
 /// Where programs are: Debian installs servers where only root's PATH looks.
 fn path() -> String {
     std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin"
@@ -205,13 +216,16 @@ fn path() -> String {
 
 /// Waits for something, which must come before the deadline; returns how long it took.
 pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) -> Duration {
-    waited(is_so).unwrap_or_else(|| panic!("it does not happen: {what}"))
+    patiently(what, String::new, is_so)
 }
 
 /// The same; `told` is what to say if it does not come.
-pub(crate) fn patiently(what: &str, told: impl Fn() -> String, is_so: impl FnMut() -> bool) {
-    let came = waited(is_so);
-    assert!(came.is_some(), "it does not happen: {what}\n{}", told());
+pub(crate) fn patiently(
+    what: &str,
+    told: impl Fn() -> String,
+    is_so: impl FnMut() -> bool,
+) -> Duration {
+    waited(is_so).unwrap_or_else(|| panic!("it does not happen: {what}\n{}", told()))
 }
 
 /// Waits for something; returns how long it took, if it came before the deadline.

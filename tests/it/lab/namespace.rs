@@ -28,6 +28,16 @@ impl Namespace {
         Some(namespace)
     }
 
+    /// Its name, by which a process can enter it.
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Has it pass on packets that are for others.
+    pub(crate) fn forward(&self) {
+        self.inside(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")).unwrap();
+    }
+
     /// A cable from here to region `number`: 10.N.0.1 here, 10.N.0.10 there.
     pub(crate) fn join(&self, region: &Self, number: usize) {
         let here = format!("region{number}");

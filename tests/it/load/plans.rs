@@ -254,3 +254,54 @@ fn a_capacity_that_is_taken_away_refuses_nobody_any_more() {
     assert!(!made.cutoffs.of(RegionId(0)).refuses(), "{made:#?}");
     assert!(made.cutoffs.of(RegionId(1)).refuses(), "it is full as before");
 }
+
+/// A planner of two regions with clients of these numbers, that reads these loads every ten
+/// seconds.
+fn reader(clients: [f64; 2], capacities: [f64; 2]) -> impl FnMut([f64; 2]) -> Plan {
+    let [first, second] = clients;
+    let two = crowds(&[(first, [1, 20, 30, 40, 50]), (second, [20, 1, 30, 40, 50])], 2);
+    let mut planner = Planner::new(two, TTL, Cutoffs::none(N), at(0));
+    let mut second = 0;
+    move |loads| {
+        second += 10;
+        let read = |load| Some(Reading { load, at: at(second), interval: Duration::from_secs(10) });
+        let (readings, capacities) = (loads.map(read), capacities.map(capacity));
+        planner.plan(at(second), &capacities, &Availability::whole(N), &readings)
+    }
+}
+
+/// However long nobody asked: what is known of a demand must not sink so low that it takes as
+/// many readings to come up again.
+#[test]
+fn a_region_that_was_empty_for_a_night_refuses_as_soon_as_it_is_over() {
+    for (n_empty, other) in [(1, 30.0), (3000, 30.0), (3000, 0.0)] {
+        let mut read = reader([10.0, 10.0], [100.0, 100.0]);
+        (0..n_empty).for_each(|_| assert!(read([0.0, other]).cutoffs.is_empty()));
+        read([200.0, other]);
+        let made = read([200.0, other]);
+        assert!(made.cutoffs.of(RegionId(0)).refuses(), "{n_empty} {other}: {made:#?}");
+        assert!(made.regions[0].arrivals > 150.0, "{n_empty} {other}: {made:#?}");
+    }
+}
+
+/// Whoever is there without being sent says nothing of how much those ask who will be.
+#[test]
+fn a_region_to_which_nobody_is_sent_learns_nothing_of_clients() {
+    let mut read = reader([10.0, 0.0], [100.0, 1000.0]);
+    (0..100).for_each(|_| assert!(read([50.0, 5.0]).cutoffs.is_empty()));
+    let made = read([180.0, 5.0]);
+    let [full, next] = [made.regions[0], made.regions[1]];
+    assert!((170.0..190.0).contains(&full.arrivals), "{made:#?}");
+    assert!((next.arrivals - (full.arrivals - full.served)).abs() < 1.0, "{made:#?}");
+}
+
+#[test]
+fn a_region_to_which_nobody_goes_is_not_away() {
+    let all = crowds(&[(50.0, [1, 20, 30, 40, 50])], N);
+    let made = plan(&all, &[capacity(100.0); N], &without(2));
+    let reasons: Vec<Reason> = made.regions.iter().map(|region| region.reason).collect();
+    assert_eq!(reasons, [Reason::Room, Reason::Room, Reason::Away, Reason::Room, Reason::Room]);
+    // Nobody may be answered with a region that is no step of anybody.
+    let made = plan(&crowds(&[(50.0, [1, 20, 30, 40, 50])], 1), &[capacity(100.0); N], &without(2));
+    assert_eq!(made.regions[1].reason, Reason::Away);
+}

@@ -12,6 +12,7 @@ use meridian::tasks::Tasks;
 
 use crate::ground;
 use crate::ground::Ground;
+use crate::lab::balancer;
 use crate::loads::Balancers;
 use crate::loads::get;
 use crate::loads::idlers;
@@ -59,7 +60,7 @@ endpoints = ["192.0.2.10"]
 fn regions(ground: &Ground, balancers: &Balancers) -> Vec<Region> {
     let text = format!("[zone.test]\nfile = \"test.zone\"\n{}", balancers.sources(REGIONS));
     write(ground.folder(), "meridian.toml", &text);
-    write(ground.folder(), "pass", "hunter2\n");
+    write(ground.folder(), "pass", balancer::PASSWORD);
     let loaded = config::load(&ground.folder().join("meridian.toml"));
     loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics)).regions
 }

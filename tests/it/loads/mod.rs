@@ -1,6 +1,7 @@
 //! Loads of real balancers, read by the real configuration and told by a real node.
 
 mod balancers;
+mod distant;
 mod nodes;
 
 use std::io::Read;
@@ -9,9 +10,12 @@ use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::process::Stdio;
 
+use crate::lab;
 use crate::lab::Process;
+use crate::lab::balancer;
+use crate::lab::balancer::Balancer;
+use crate::lab::balancer::STUB_STATUS;
 use crate::lab::until;
 use crate::running::DEADLINE;
 use crate::running::free_port;
@@ -29,13 +33,8 @@ struct Balancers {
 impl Balancers {
     /// Both of them, once they answer; `None`, with a message, where one is missing.
     fn start() -> Option<Self> {
-        for (program, words) in [("nginx", "-v"), ("haproxy", "-v")] {
-            let mut asked = command(program);
-            let asked = asked.arg(words).stdout(Stdio::null()).stderr(Stdio::null());
-            if asked.status().is_err() {
-                println!("`{program}` is missing: nothing was tested; see tests/prerequisites.sh");
-                return None;
-            }
+        if !lab::has_programs(&[("nginx", "-v"), ("haproxy", "-v")]) {
+            return None;
         }
         let folder = tempfile::tempdir().unwrap();
         let ports = [free_port(), free_port(), free_port()];
@@ -46,28 +45,24 @@ impl Balancers {
     }
 
     fn start_nginx(&mut self) {
-        let file = self.write("nginx.conf", NGINX);
-        let mut nginx = command("nginx");
-        nginx.arg("-c").arg(file);
-        self.nginx = Some(Process::start(nginx));
-        self.wait(self.ports[0]);
+        let [nginx, ..] = self.ports;
+        let http = format!(
+            "access_log off;\nserver {{\nlisten 127.0.0.1:{nginx};\n{STUB_STATUS}\
+             location / {{ return 200 ok; }}\n}}\n"
+        );
+        self.nginx = Some(Balancer::nginx(&http).start(self.folder.path(), Command::new));
+        self.wait(nginx);
     }
 
     fn start_haproxy(&mut self) {
-        let file = self.write("haproxy.cfg", HAPROXY);
-        let mut haproxy = command("haproxy");
-        haproxy.args(["-db", "-f"]).arg(file);
-        self.haproxy = Some(Process::start(haproxy));
-        self.wait(self.ports[2]);
-    }
-
-    fn write(&self, name: &str, text: &str) -> std::path::PathBuf {
-        let [nginx, www, stats] = self.ports.map(|port| port.to_string());
-        let text = text.replace("{folder}", self.folder.path().to_str().unwrap());
-        let text = text.replace("{nginx}", &nginx).replace("{www}", &www);
-        let file = self.folder.path().join(name);
-        std::fs::write(&file, text.replace("{stats}", &stats)).unwrap();
-        file
+        let [nginx, www, stats] = self.ports;
+        let text = format!(
+            "{TIMEOUTS}frontend www\n  bind 127.0.0.1:{www}\n  default_backend web\n\
+             backend web\n  server nginx 127.0.0.1:{nginx}\n{}",
+            balancer::statistics(&format!("127.0.0.1:{stats}"))
+        );
+        self.haproxy = Some(Balancer::haproxy(&text).start(self.folder.path(), Command::new));
+        self.wait(stats);
     }
 
     fn wait(&self, port: u16) {
@@ -85,13 +80,6 @@ impl Balancers {
         let [nginx, _, stats] = self.ports.map(|port| port.to_string());
         text.replace("{nginx}", &nginx).replace("{stats}", &stats)
     }
-}
-
-fn command(program: &str) -> Command {
-    let mut command = Command::new(program);
-    // Debian installs servers where only root's PATH looks.
-    command.env("PATH", std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin");
-    command
 }
 
 /// Sends a request and returns the whole answer.
@@ -129,42 +117,10 @@ fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).unwrap();
 }
 
-const NGINX: &str = "
-daemon off;
-master_process off;
-pid {folder}/pid;
-error_log {folder}/error.log;
-events {}
-http {
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {
-    listen 127.0.0.1:{nginx};
-    location = /status { stub_status; }
-    location / { return 200 ok; }
-  }
-}
-";
-
-const HAPROXY: &str = "
+const TIMEOUTS: &str = "
 defaults
   mode http
   timeout connect 1s
   timeout client 60s
   timeout server 60s
-frontend www
-  bind 127.0.0.1:{www}
-  default_backend web
-frontend stats
-  bind 127.0.0.1:{stats}
-  http-request use-service prometheus-exporter if { path /metrics }
-  stats enable
-  stats uri /stats
-  stats auth meridian:hunter2
-backend web
-  server nginx 127.0.0.1:{nginx}
 ";
