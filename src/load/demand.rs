@@ -94,7 +94,7 @@ impl Demand {
             let Some(reading) = reading else { continue };
             if last.is_none_or(|last| reading.at > last) {
                 *last = Some(reading.at);
-                let parts = past.seen(region, reading.at, [ttl, reading.interval]);
+                let parts = past.seen(region, reading.at, [ttl, reading.span]);
                 let seen: Vec<f64> =
                     parts.open.iter().zip(&parts.chosen).map(|(a, b)| a + b).collect();
                 let idle = IDLE * hard(region).unwrap_or(least);

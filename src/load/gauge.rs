@@ -27,8 +27,8 @@ pub struct Reading {
     pub load: f64,
     /// When it was read.
     pub at: Timestamp,
-    /// Over how long before that it is an average, about.
-    pub interval: Duration,
+    /// Over how long before that it is an average; zero if it is what was there then.
+    pub span: Duration,
 }
 
 /// How long a reading counts.
@@ -96,9 +96,9 @@ impl Gauge {
         Self { patience, amount, good: None, fault: None }
     }
 
-    /// Takes what was read: an average over `interval`, until `at`. What is older than what it
-    /// has is not taken.
-    pub fn take(&mut self, load: f64, at: Timestamp, interval: Duration) {
+    /// Takes what was read, whatever its load is. What is older than what it has is not taken.
+    pub fn take(&mut self, reading: Reading) {
+        let Reading { load, at, .. } = reading;
         if self.good.is_some_and(|good| at <= good.at) {
             return;
         }
@@ -108,7 +108,7 @@ impl Gauge {
             _ => self.jump(load),
         };
         if fault.is_none() {
-            self.good = Some(Reading { load, at, interval });
+            self.good = Some(reading);
         }
         self.fault = fault;
     }
@@ -183,9 +183,13 @@ mod tests {
         Timestamp::from_second(1_000_000 + second).unwrap()
     }
 
+    fn reading(load: f64, second: i64) -> Reading {
+        Reading { load, at: at(second), span: INTERVAL }
+    }
+
     fn gauge(good: f64) -> Gauge {
         let mut gauge = Gauge::new(Patience::usual(INTERVAL), 100.0);
-        gauge.take(good, at(0), INTERVAL);
+        gauge.take(reading(good, 0));
         gauge
     }
 
@@ -193,7 +197,7 @@ mod tests {
     fn the_last_good_reading_is_kept_for_a_while_and_then_ignored_visibly() {
         let mut gauge = Gauge::new(Patience::usual(INTERVAL), 100.0);
         assert_eq!((gauge.state(at(0)), gauge.reading(at(0))), (GaugeState::Silent, None));
-        gauge.take(50.0, at(0), INTERVAL);
+        gauge.take(reading(50.0, 0));
         assert_eq!(gauge.state(at(20)), GaugeState::Good);
         assert_eq!(gauge.state(at(21)), GaugeState::Late);
         gauge.fail();
@@ -201,7 +205,7 @@ mod tests {
         assert_eq!(gauge.reading(at(60)).unwrap().load, 50.0);
         assert_eq!(gauge.reading(at(61)), None);
         assert_eq!(gauge.state(at(61)), GaugeState::Ignored(Some(Fault::Failed)));
-        gauge.take(60.0, at(70), INTERVAL);
+        gauge.take(reading(60.0, 70));
         assert_eq!((gauge.state(at(70)), gauge.fault()), (GaugeState::Good, None));
     }
 
@@ -214,7 +218,7 @@ mod tests {
             (1001.0, Fault::Jump { load: 1001.0, times: 1 }),
         ] {
             let mut gauge = gauge(50.0);
-            gauge.take(load, at(10), INTERVAL);
+            gauge.take(reading(load, 10));
             assert_eq!(gauge.state(at(10)), GaugeState::Kept(fault));
             assert_eq!(gauge.reading(at(10)).unwrap().load, 50.0);
         }
@@ -233,7 +237,7 @@ mod tests {
             (60, 4900.0, 4900.0),
             (70, 5000.0, 5000.0),
         ] {
-            gauge.take(load, at(second), INTERVAL);
+            gauge.take(reading(load, second));
             assert_eq!(gauge.reading(at(second)).unwrap().load, counts, "{second}");
         }
     }
@@ -241,12 +245,12 @@ mod tests {
     #[test]
     fn a_region_may_fall_silent_and_fill_up_again() {
         let mut gauge = gauge(90.0);
-        gauge.take(0.0, at(10), INTERVAL);
+        gauge.take(reading(0.0, 10));
         assert_eq!(gauge.state(at(10)), GaugeState::Good);
-        gauge.take(100.0, at(20), INTERVAL);
+        gauge.take(reading(100.0, 20));
         assert_eq!(gauge.state(at(20)), GaugeState::Good);
         // Old news.
-        gauge.take(7.0, at(15), INTERVAL);
+        gauge.take(reading(7.0, 15));
         assert_eq!(gauge.reading(at(20)).unwrap().load, 100.0);
     }
 }

@@ -1,8 +1,8 @@
 //! The past: what was published when, since resolvers still answer from it.
 //!
 //! Caches end evenly over a TTL, so the load at a moment comes from what was published at any
-//! moment of the TTL before, each as much as the other. A reading is an average over its
-//! interval. Both together say how much of a reading is due to what was published when.
+//! moment of the TTL before, each as much as the other. A reading may be an average over a time
+//! itself. Both together say how much of a reading is due to what was published when.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -35,6 +36,8 @@ pub struct Reading {
     pub region: String,
     /// Its load in the operator's unit, 0 to [`LOAD`](crate::model::limits::LOAD); or why it is not known.
     pub value: Result<f64, Fault>,
+    /// Over how long before that it is an average; zero if it is what was there then.
+    pub span: Duration,
     /// When it was read or told, by the system's clock.
     pub at: Timestamp,
 }
@@ -115,12 +118,12 @@ impl Post {
     }
 
     /// Puts a reading, unless the task was to end.
-    pub(super) fn put(&self, value: Result<f64, Fault>, at: Timestamp) {
+    pub(super) fn put(&self, value: Result<f64, Fault>, span: Duration, at: Timestamp) {
         let mut slots = self.board.slots();
         let Some(slot) = slots.get_mut(&self.region).filter(|slot| slot.turn == self.turn) else {
             return;
         };
-        let said = slot.put(Reading { region: self.region.clone(), value, at });
+        let said = slot.put(Reading { region: self.region.clone(), value, span, at });
         drop(slots);
         self.board.news.notify_one();
         match said {
@@ -279,7 +282,8 @@ fn take(slots: &mut BTreeMap<String, Slot>, item: &Item, now: Timestamp) -> Resu
     if slot.load.as_ref().is_none_or(|load| load.from != LoadFrom::Pushed) {
         return Err(refused(Refusal::NotPushed));
     }
-    let reading = Reading { region: item.region.clone(), value: Ok(item.load), at: now };
+    let (region, value) = (item.region.clone(), Ok(item.load));
+    let reading = Reading { region, value, span: Duration::ZERO, at: now };
     // Of what is told nothing fails, so there is nothing to say.
     let _nothing = slot.put(reading);
     Ok(())

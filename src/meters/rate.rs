@@ -20,7 +20,8 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// The load of what was found at `now`; `None` if there is nothing yet to grow from.
+    /// The load of what was found at `now`, and over how long before that it is an average;
+    /// `None` if there is nothing yet to grow from.
     ///
     /// Each series is compared with itself: one that is new counts from the next time on, one
     /// that is gone no more.
@@ -29,12 +30,12 @@ impl Rate {
         found: Found,
         now: Duration,
         interval: Duration,
-    ) -> Result<Option<f64>, Flaw> {
+    ) -> Result<Option<(f64, Duration)>, Flaw> {
         let counters: HashMap<u64, f64> = match found {
             Found::Counters(counters) => counters.into_iter().collect(),
             Found::Gauge(value) => {
                 self.before = None;
-                return Ok(Some(value));
+                return Ok(Some((value, Duration::ZERO)));
             }
         };
         let before = self.before.replace((now, counters.clone()));
@@ -48,7 +49,8 @@ impl Rate {
             let found = "counters went back or are others: the balancer began anew".to_owned();
             return Err(Flaw::new(Reason::Restart, found));
         }
-        load(grown.iter().sum::<f64>() / (now - at).as_secs_f64()).map(Some)
+        let span = now - at;
+        load(grown.iter().sum::<f64>() / span.as_secs_f64()).map(|load| Some((load, span)))
     }
 }
 
@@ -61,7 +63,7 @@ mod tests {
     fn at(rate: &mut Rate, second: u64, counters: &[(u64, f64)]) -> Result<Option<f64>, Reason> {
         let found = Found::Counters(counters.to_vec());
         let read = rate.read(found, Duration::from_secs(second), INTERVAL);
-        read.map_err(|flaw| flaw.reason)
+        read.map(|read| read.map(|(load, _)| load)).map_err(|flaw| flaw.reason)
     }
 
     #[test]
@@ -71,6 +73,16 @@ mod tests {
         assert_eq!(at(&mut rate, 10, &[(0, 1500.0)]), Ok(Some(50.0)));
         assert_eq!(at(&mut rate, 30, &[(0, 1600.0)]), Ok(Some(5.0)));
         assert_eq!(at(&mut rate, 40, &[(0, 1600.0)]), Ok(Some(0.0)));
+    }
+
+    #[test]
+    fn growth_is_an_average_since_the_reading_before() {
+        let mut rate = Rate::default();
+        for (second, read) in [(0, None), (10, Some(10)), (32, Some(22))] {
+            let found = Found::Counters(vec![(0, 5.0 * second as f64)]);
+            let read = read.map(|span| (5.0, Duration::from_secs(span)));
+            assert_eq!(rate.read(found, Duration::from_secs(second), INTERVAL), Ok(read));
+        }
     }
 
     #[test]
@@ -100,7 +112,7 @@ mod tests {
         assert_eq!(at(&mut rate, 61, &[(0, 20.0)]), Ok(None));
         assert_eq!(at(&mut rate, 61, &[(0, 20.0)]), Ok(None), "no time has gone");
         let gauge = rate.read(Found::Gauge(3.0), INTERVAL, INTERVAL);
-        assert_eq!(gauge, Ok(Some(3.0)));
+        assert_eq!(gauge, Ok(Some((3.0, Duration::ZERO))));
         assert_eq!(at(&mut rate, 62, &[(0, 30.0)]), Ok(None), "it was no counter meanwhile");
         assert_eq!(at(&mut rate, 63, &[(0, 1e30)]), Err(Reason::Number));
     }

@@ -52,20 +52,20 @@ impl Round {
         let failed =
             |(at, read): (usize, &Result<_, Flaw>)| Some((at, read.as_ref().err()?.clone()));
         let mut failed = read.iter().enumerate().filter_map(failed);
-        let value = match failed.next() {
-            Some((at, Flaw { reason, found })) => {
-                let source = self.sources.get(at).map(Source::shown).unwrap_or_default();
-                Err(Fault { source, reason, found, others: failed.count() })
-            }
-            None => match read.into_iter().flatten().sum::<Option<f64>>() {
-                Some(sum) => format::load(sum).map_err(|Flaw { reason, found }| {
-                    let source = "the sum of all sources".to_owned();
-                    Fault { source, reason, found, others: 0 }
-                }),
-                // Of what grows there is one reading yet.
-                None => return,
-            },
-        };
-        self.post.put(value, Timestamp::now());
+        if let Some((at, Flaw { reason, found })) = failed.next() {
+            let source = self.sources.get(at).map(Source::shown).unwrap_or_default();
+            let fault = Fault { source, reason, found, others: failed.count() };
+            self.post.put(Err(fault), Duration::ZERO, Timestamp::now());
+            return;
+        }
+        // Of what grows there may be one reading yet.
+        let Some(all) = read.into_iter().flatten().collect::<Option<Vec<_>>>() else { return };
+        let sum = all.iter().map(|(load, _)| load).sum();
+        let span = all.iter().map(|(_, span)| *span).max().unwrap_or_default();
+        let value = format::load(sum).map_err(|Flaw { reason, found }| {
+            let source = "the sum of all sources".to_owned();
+            Fault { source, reason, found, others: 0 }
+        });
+        self.post.put(value, span, Timestamp::now());
     }
 }

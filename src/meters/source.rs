@@ -51,9 +51,9 @@ impl Source {
         url.unwrap_or_default()
     }
 
-    /// The load; `None` if it grows and there is nothing yet to grow from. It takes no longer
-    /// than the timeout.
-    pub(super) async fn read(&mut self) -> Result<Option<f64>, Flaw> {
+    /// The load, and over how long it is an average; `None` if it grows and there is nothing yet
+    /// to grow from. It takes no longer than the timeout.
+    pub(super) async fn read(&mut self) -> Result<Option<(f64, Duration)>, Flaw> {
         let within = self.noun.timeout;
         let asked = self.begun.elapsed();
         let late = || Flaw::new(Reason::Late, format!("no whole answer within {within:?}"));

@@ -114,17 +114,13 @@ impl Book {
     }
 
     /// Takes what was said of a region's load; of regions that are not there nothing is kept.
-    pub(super) fn hear(&mut self, region: &str, load: Option<f64>, at: Timestamp) {
+    pub(super) fn hear(&mut self, region: &str, reading: Option<Reading>) {
         let Some(stage) = &self.stage else { return };
         let position = stage.regions.iter().position(|other| other.name == region);
-        let Some((position, noun)) = position.and_then(|at| Some((at, stage.regions.get(at)?)))
-        else {
-            return;
-        };
-        let Some(Some(gauge)) = self.gauges.get_mut(position) else { return };
-        match (load, &noun.load) {
-            (Some(load), Some(of)) => gauge.take(load, at, of.interval),
-            (Some(_) | None, _) => gauge.fail(),
+        let Some(Some(gauge)) = position.and_then(|at| self.gauges.get_mut(at)) else { return };
+        match reading {
+            Some(reading) => gauge.take(reading),
+            None => gauge.fail(),
         }
     }
 

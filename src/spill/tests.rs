@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::config;
 use crate::load::Cutoff;
 use crate::load::Cutoffs;
+use crate::load::Reading;
 use crate::model::Capacity;
 use crate::model::LoadFrom;
 use crate::model::Region;
@@ -36,6 +37,10 @@ endpoints = ["192.0.2.2"]
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn reading(load: f64, second: i64) -> Option<Reading> {
+    Some(Reading { load, at: at(second), span: Duration::ZERO })
 }
 
 /// All clients prefer `us`, which can take so much.
@@ -76,7 +81,7 @@ fn who_is_over_its_limit_refuses_and_says_why() {
     book.enter(stage(Some(100.0)), at(0));
     assert_eq!(book.decide(at(0)), None, "nothing was read");
     for (region, load) in [("us", 150.0), ("eu", 10.0), ("mars", 1.0)] {
-        book.hear(region, Some(load), at(1));
+        book.hear(region, reading(load, 1));
     }
     let decided = book.decide(at(1)).unwrap();
     assert!(decided.cutoff_ms("us").is_some() && decided.cutoff_ms("eu").is_none(), "{decided:?}");
@@ -85,7 +90,7 @@ fn who_is_over_its_limit_refuses_and_says_why() {
     assert_eq!((us.load, us.capacity, &*us.readings), (Some(150.0), Some(100.0), "good"));
     assert!(us.share.unwrap() < 70 && us.reason.contains("soft limit"), "{us:?}");
     // What is said late, or not at all, is shown; and after a while it counts for nothing.
-    book.hear("us", None, at(20));
+    book.hear("us", None);
     let status = book.status(at(20));
     assert!(status[0].1.readings.starts_with("kept: "), "{status:?}");
     let status = book.status(at(90));
@@ -120,14 +125,14 @@ fn what_another_decides_holds_and_is_gone_on_from() {
 fn nothing_is_decided_until_all_were_read_or_had_the_time() {
     let mut book = Book::new(Shares::default());
     book.enter(stage(Some(100.0)), at(0));
-    book.hear("us", Some(300.0), at(1));
+    book.hear("us", reading(300.0, 1));
     assert_eq!(book.decide(at(1)), None, "eu was not read yet");
     let mut other = Book::new(Shares::default());
     other.enter(stage(Some(100.0)), at(0));
-    other.hear("us", Some(300.0), at(1));
-    other.hear("eu", None, at(2));
+    other.hear("us", reading(300.0, 1));
+    other.hear("eu", None);
     assert!(other.decide(at(2)).is_some(), "eu can't be read");
-    book.hear("us", Some(300.0), at(31));
+    book.hear("us", reading(300.0, 31));
     assert!(book.decide(at(31)).is_some(), "it had three intervals");
 }
 
@@ -136,8 +141,8 @@ fn a_clock_that_is_set_back_stops_nothing() {
     let mut book = Book::new(Shares::default());
     book.enter(stage(Some(100.0)), at(7200));
     let hear = |book: &mut Book, load: f64, second: i64| {
-        book.hear("us", Some(load), at(second));
-        book.hear("eu", Some(10.0), at(second));
+        book.hear("us", reading(load, second));
+        book.hear("eu", reading(10.0, second));
     };
     hear(&mut book, 50.0, 7201);
     assert_eq!(book.decide(at(7201)), None, "there is room");

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::load::LoadStatus;
+use crate::load::Reading;
 use crate::model::limits;
 use crate::spill::Shares;
 use crate::spill::Stage;
@@ -54,7 +55,7 @@ struct Shared {
 struct Inbox {
     stage: Option<Stage>,
     /// By region: the load, unless it could not be read, and when.
-    said: BTreeMap<String, (Option<f64>, Timestamp)>,
+    said: BTreeMap<String, Option<Reading>>,
     adopted: Option<Shares>,
     /// Whether this node decides.
     leads: bool,
@@ -87,10 +88,10 @@ impl Spill {
     }
 
     /// Hands over what was said of a region's load, or that it could not be read.
-    pub fn hear(&self, region: &str, load: Option<f64>, at: Timestamp) {
+    pub fn hear(&self, region: &str, reading: Option<Reading>) {
         self.hand(|inbox| {
             if inbox.said.len() < limits::REGIONS || inbox.said.contains_key(region) {
-                inbox.said.insert(region.to_owned(), (load, at));
+                inbox.said.insert(region.to_owned(), reading);
             }
         });
     }
@@ -183,9 +184,10 @@ impl Thread {
         if let Some(stage) = stage {
             self.book.enter(stage, now);
         }
-        for (region, (load, at)) in said {
+        for (region, reading) in said {
             // Another node's clock may be fast: nothing is read after it was told.
-            self.book.hear(&region, load, at.min(now));
+            let reading = reading.map(|reading| Reading { at: reading.at.min(now), ..reading });
+            self.book.hear(&region, reading);
         }
         if !leads
             && let Some(shares) = adopted

@@ -7,6 +7,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -21,7 +22,8 @@ use crate::cluster::Entry;
 use crate::cluster::Key;
 use crate::cluster::News;
 use crate::health::written;
-use crate::meters::Reading;
+use crate::load::Reading;
+use crate::meters;
 use crate::model::LoadFrom;
 use crate::model::Region;
 use crate::server;
@@ -72,8 +74,8 @@ pub(super) fn before(shelf: &Shelf) -> Shares {
 
 impl Helm {
     /// Takes what was read of loads. What only this node was told, the others are.
-    pub(super) fn loads(&self, readings: Vec<Reading>) {
-        for Reading { region, value, at } in readings {
+    pub(super) fn loads(&self, readings: Vec<meters::Reading>) {
+        for meters::Reading { region, value, span, at } in readings {
             let is_pushed = |noun: &&Region| {
                 noun.name == region
                     && noun.load.as_ref().is_some_and(|load| load.from == LoadFrom::Pushed)
@@ -82,7 +84,7 @@ impl Helm {
                 let told = written::encode(&Told { load: *load, at });
                 self.put([(Key::Load(region.clone()), told)]);
             }
-            self.spill.hear(&region, value.ok(), at);
+            self.spill.hear(&region, value.ok().map(|load| Reading { load, at, span }));
         }
     }
 
@@ -97,7 +99,9 @@ impl Helm {
         for Entry { key, value, .. } in entries {
             match key {
                 Key::Load(region) => match written::decode(value) {
-                    Ok(Told { load, at }) => self.spill.hear(region, Some(load), at),
+                    Ok(Told { load, at }) => {
+                        self.spill.hear(region, Some(Reading { load, at, span: Duration::ZERO }));
+                    }
                     Err(problem) => tracing::warn!("a load that was told is lost: {problem}"),
                 },
                 Key::Shares => match Shares::decode(value) {

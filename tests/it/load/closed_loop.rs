@@ -14,6 +14,7 @@ use meridian::load::Gauge;
 use meridian::load::Patience;
 use meridian::load::Plan;
 use meridian::load::Planner;
+use meridian::load::Reading;
 use meridian::model::Capacity;
 use meridian::model::Family;
 use meridian::snapshot::Snapshot;
@@ -45,6 +46,8 @@ pub(crate) struct Setup {
     /// In seconds, as all times here.
     pub(crate) ttl: u32,
     pub(crate) interval: u32,
+    /// Over how long before it a reading is an average; 0 for what is there at that second.
+    pub(crate) span: u32,
     /// From the end of a reading's interval until the planner has it.
     pub(crate) lag: u32,
     /// A reading is wrong by up to this part of it.
@@ -61,6 +64,7 @@ impl Setup {
         draw: 1,
         ttl: 30,
         interval: 10,
+        span: 10,
         lag: 2,
         noise: 0.03,
         uneven: 1.0,
@@ -260,7 +264,7 @@ impl Loop {
         self.past.push(Second { loads: self.loads(), moved: moved / all, published: false });
         let now = self.now();
         if now.is_multiple_of(self.setup.interval) {
-            self.late.push_back((now + self.setup.lag, now, self.mean(self.setup.interval)));
+            self.late.push_back((now + self.setup.lag, now, self.mean(self.setup.span.max(1))));
         }
         if self.late.front().is_some_and(|(due, ..)| *due <= now) {
             let (_, at, means) = self.late.pop_front().unwrap();
@@ -282,13 +286,13 @@ impl Loop {
     }
 
     fn read(&mut self, at: u32, means: [f64; N]) {
-        let interval = Duration::from_secs(self.setup.interval.into());
+        let span = Duration::from_secs(self.setup.span.into());
         for (region, (gauge, mean)) in self.gauges.iter_mut().zip(means).enumerate() {
             let wrong = 1.0 + self.setup.noise * (self.rng.f64() * 2.0 - 1.0);
             if self.broken == Some(region) || self.down[region] {
                 gauge.fail();
             } else {
-                gauge.take(mean * wrong, Self::timestamp(at), interval);
+                gauge.take(Reading { load: mean * wrong, at: Self::timestamp(at), span });
             }
         }
     }

@@ -21,7 +21,8 @@ fn crowd(setup: Setup, used: f64) -> (Loop, f64, f64) {
 #[test]
 fn ttls_and_readings_may_be_of_any_length_to_each_other() {
     for (ttl, interval, lag) in [(5, 30, 2), (60, 5, 1), (30, 10, 15), (10, 10, 0)] {
-        let (all, peak, moved) = crowd(Setup { ttl, interval, lag, ..Setup::USUAL }, 0.5);
+        let (all, peak, moved) =
+            crowd(Setup { ttl, interval, span: interval, lag, ..Setup::USUAL }, 0.5);
         let shown = format!("{ttl} {interval} {lag}\n{}", all.show(ttl.max(interval) / 3));
         assert!(peak <= 0.95 * 1.05, "{peak} {shown}");
         assert!(moved <= 0.1, "{moved} {shown}");

@@ -64,7 +64,7 @@ fn plan(crowds: &Crowds, capacities: &[Option<Capacity>], availability: &Availab
     let readings = flow
         .served_by_region(crowds)
         .into_iter()
-        .map(|load| Some(Reading { load, at: at(100), interval: Duration::from_secs(10) }));
+        .map(|load| Some(Reading { load, at: at(100), span: Duration::from_secs(10) }));
     let readings: Vec<_> = readings.collect();
     planner.plan(at(100), capacities, &Availability::whole(N), &readings);
     planner.plan(at(101), capacities, availability, &readings)
@@ -238,8 +238,8 @@ fn a_capacity_that_is_taken_away_refuses_nobody_any_more() {
     let mut planner = Planner::new(two.clone(), TTL, Cutoffs::none(N), at(0));
     let read = |cutoffs: &Cutoffs, second: i64| -> Vec<Option<Reading>> {
         let served = Flow::of(&two, &whole, cutoffs, &[1.0; N]).served_by_region(&two);
-        let interval = Duration::from_secs(10);
-        served.into_iter().map(|load| Some(Reading { load, at: at(second), interval })).collect()
+        let span = Duration::from_secs(10);
+        served.into_iter().map(|load| Some(Reading { load, at: at(second), span })).collect()
     };
     let mut cutoffs = Cutoffs::none(N);
     for second in (10..1000).step_by(10) {
@@ -264,7 +264,7 @@ fn reader(clients: [f64; 2], capacities: [f64; 2]) -> impl FnMut([f64; 2]) -> Pl
     let mut second = 0;
     move |loads| {
         second += 10;
-        let read = |load| Some(Reading { load, at: at(second), interval: Duration::from_secs(10) });
+        let read = |load| Some(Reading { load, at: at(second), span: Duration::from_secs(10) });
         let (readings, capacities) = (loads.map(read), capacities.map(capacity));
         planner.plan(at(second), &capacities, &Availability::whole(N), &readings)
     }
