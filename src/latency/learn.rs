@@ -33,6 +33,10 @@ use crate::model::Country;
 use crate::model::Place;
 use crate::model::limits;
 
+/// By how much the distances to two regions may differ in the middle of an area's square, and be
+/// the same in a corner.
+const WITHIN_SQUARE_KM: f64 = 80.0;
+
 /// How orders follow from estimates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rules {
@@ -93,6 +97,18 @@ struct Wanted {
     order: Order,
     /// Without what was measured.
     by_distance: Order,
+    /// Whether another region is nearest in some corner of the area.
+    is_close: bool,
+}
+
+impl Wanted {
+    /// Whether an order says more than distance does, which the next criterion knows better than
+    /// the middle of a square: at the rim of it another region may be the nearest.
+    fn is_news(&self, order: &Order) -> bool {
+        let first = |order: &Order| order.rated().first().map(Rated::region);
+        let is_first_too = self.is_close && first(order) == first(&self.by_distance);
+        !(is_first_too || order.is_like(&self.by_distance))
+    }
 }
 
 impl Learner<'_> {
@@ -129,10 +145,9 @@ impl Learner<'_> {
             self.model.is_measured(area.square) || group.is_some_and(|g| self.model.knows(g));
         let order = match &before {
             Some(before) => before.settled(&wanted.order, &self.rules.margin),
-            None => wanted.order,
+            None => wanted.order.clone(),
         };
-        // Elsewhere the next criterion knows the distance better than the middle of a square.
-        if is_measured || !order.is_like(&wanted.by_distance) {
+        if is_measured || wanted.is_news(&order) {
             self.orders.areas.insert(area, order);
         }
     }
@@ -226,12 +241,16 @@ impl Learner<'_> {
         let mut by_distance: Vec<Estimate> = order.clone();
         // Of equal distances the lower id comes first, as in `nearest`.
         by_distance.sort_by(|a, b| a.km.total_cmp(&b.km).then(a.region.cmp(&b.region)));
+        let is_close = match &*by_distance {
+            [first, second, ..] => second.km - first.km < WITHIN_SQUARE_KM,
+            [] | [_] => false,
+        };
         let rated = |order: &[Estimate]| {
             let head = order.iter().take(limits::LATENCY_RATED);
             Order::new(head.map(|estimate| Rated::of(estimate, self.tick)))
         };
         let (order, by_distance) = (rated(&order), rated(&by_distance));
-        (!order.rated().is_empty()).then_some(Wanted { order, by_distance })
+        (!order.rated().is_empty()).then_some(Wanted { order, by_distance, is_close })
     }
 
     /// The place that stands for an area.

@@ -7,6 +7,7 @@
 //! it has none, and the round trip that it really has there.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -193,9 +194,9 @@ fn outcome(all: &[Got]) -> Outcome {
 }
 
 /// What places got that were measured, and what those did that were not.
-pub(crate) fn outcomes(setup: Setup, seeds: u64) -> [Option<Outcome>; 2] {
+pub(crate) fn outcomes(setup: Setup, seeds: Range<u64>) -> [Option<Outcome>; 2] {
     let matrix = Matrix::azure();
-    let all: Vec<[Got; 2]> = (0..seeds).map(|seed| run(&matrix, setup, seed)).collect();
+    let all: Vec<[Got; 2]> = seeds.map(|seed| run(&matrix, setup, seed)).collect();
     [0, 1].map(|which| {
         let all: Vec<Got> = all.iter().map(|got| got[which].clone()).collect();
         all.iter().all(|got| !got.best.is_empty()).then(|| outcome(&all))
