@@ -46,6 +46,7 @@
 #![forbid(unsafe_code)]
 
 mod aggregate;
+mod bounds;
 mod cell;
 mod corridors;
 mod distance;

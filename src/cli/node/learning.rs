@@ -27,7 +27,6 @@ use crate::model::limits;
 use crate::samples::Keeper;
 use crate::samples::Parcels;
 use crate::samples::Published;
-use crate::samples::Sizes;
 use crate::server;
 use crate::store::Shelf;
 use crate::tasks::Tasks;
@@ -40,9 +39,6 @@ const AGES: Duration = Duration::from_hours(24);
 
 /// How long a node that knows less than half of what orders were learnt of lets them hold.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24);
-
-/// How far ahead the clock of whoever learnt may be.
-const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long after the start the first lesson is: what is on disk is read by then.
 const FIRST: Duration = Duration::from_secs(5);
@@ -62,6 +58,8 @@ pub(super) struct Learning {
     is_unwritten: bool,
     /// Orders that arrive of another node.
     parcels: Parcels,
+    /// What was wrong with them last.
+    complaint: Option<String>,
     /// What others told: as the store took it, with the octets until the table has them. All is
     /// read again each minute, and most of it is known.
     told: BTreeMap<Key, Told>,
@@ -103,6 +101,7 @@ impl Learning {
             is_failing: false,
             is_unwritten: false,
             parcels: Parcels::default(),
+            complaint: None,
             told: BTreeMap::new(),
             is_stale: false,
         }
@@ -143,8 +142,9 @@ impl Learning {
     /// Whether the orders that hold were lately learnt of far more than is known here: a node that
     /// is new must not have everybody forget what others were told.
     fn knows_little(&self) -> bool {
-        let (known, of) = (self.keeper.counts().prefixes, self.published.sizes());
-        known * 2 < of.prefixes && Timestamp::now().duration_since(of.at) < FORGOTTEN
+        let (now, known) = (Timestamp::now(), self.keeper.counts().prefixes);
+        let age = now.duration_since(self.published.since(now));
+        known * 2 < self.published.sizes().prefixes && age < FORGOTTEN
     }
 
     /// Has the others told what this node is told of round trips.
@@ -189,7 +189,8 @@ impl Learning {
         let News::Read { entries, .. } = news else { return false };
         let orders = entries.iter().filter(|entry| matches!(entry.key, Key::Orders(_)));
         let parts = orders.map(|entry| &*entry.value);
-        self.published.sizes() != Sizes::default() && !self.published.is_among(parts)
+        let now = Timestamp::now();
+        self.published.since(now) > Timestamp::UNIX_EPOCH && !self.published.is_among(parts, now)
     }
 
     fn one(&mut self, own: &str, entry: &Entry) -> Option<Published> {
@@ -212,16 +213,15 @@ impl Learning {
             | Key::Samples(..)
             | Key::Shares => return None,
         };
-        match self.parcels.take(part, &entry.value, self.published.at()) {
-            // They would hold over all that anybody learns until then.
-            Ok(Some(found)) if found.at() > Timestamp::now() + AHEAD => {
-                let at = found.at();
-                tracing::warn!("orders of another node are not taken: they were learnt at {at}");
-                None
-            }
+        let now = Timestamp::now();
+        match self.parcels.take(part, &entry.value, self.published.since(now), now) {
             Ok(found) => found,
             Err(problem) => {
-                tracing::warn!("orders by round trips that another node made are lost: {problem}");
+                // All is read again each minute: it is said once.
+                if self.complaint.as_ref() != Some(&problem) {
+                    tracing::warn!("orders of another node are lost: {problem}");
+                    self.complaint = Some(problem);
+                }
                 None
             }
         }
@@ -247,7 +247,8 @@ impl Learning {
                     self.due = Instant::now() + self.settings.every.max(learnt.took * TIMES);
                 }
                 // Another may have made later ones meanwhile, which hold on all other nodes.
-                Some(learnt).filter(|learnt| learnt.published.at() > self.published.at())
+                let holds = self.published.since(Timestamp::now());
+                Some(learnt).filter(|learnt| learnt.published.at() > holds)
             }
             Err(problem) => {
                 self.failed(&problem);
