@@ -61,6 +61,7 @@ mod model;
 mod orders;
 mod prefix;
 mod sample;
+mod seed;
 mod table;
 mod tick;
 mod trust;
