@@ -47,12 +47,8 @@ struct Written {
 }
 
 impl Published {
-    pub(super) fn new(
-        regions: Vec<String>,
-        orders: Orders,
-        prefixes: usize,
-        at: Timestamp,
-    ) -> Self {
+    /// Of regions of these names, by position, learnt of so many client prefixes.
+    pub fn new(regions: Vec<String>, orders: Orders, prefixes: usize, at: Timestamp) -> Self {
         let prefixes = u32::try_from(prefixes).unwrap_or(u32::MAX);
         Self { regions, written: Written { at: at.as_second(), prefixes, orders } }
     }

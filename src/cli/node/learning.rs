@@ -22,11 +22,13 @@ use crate::cluster::Entry;
 use crate::cluster::Key;
 use crate::cluster::News;
 use crate::config;
+use crate::latency::Refusal;
 use crate::latency::Rules;
 use crate::model::limits;
 use crate::samples::Keeper;
 use crate::samples::Parcels;
 use crate::samples::Published;
+use crate::samples::Sizes;
 use crate::server;
 use crate::store::Shelf;
 use crate::tasks::Tasks;
@@ -122,12 +124,9 @@ impl Learning {
 
     /// Begins a lesson if one is due and there is something new to learn.
     pub(super) fn look(&mut self, recipe: &Arc<Recipe>, tasks: &Tasks) {
-        let (counts, now) = (self.keeper.counts(), Instant::now());
-        // Turns of exploring end, and what was measured ages, whether or not anybody is heard.
-        let is_exploring = self.settings.rules.exploration.share > 0.0;
-        let is_old = is_exploring || now >= self.due + AGES;
-        let is_news = counts.prefixes > 0 && (is_old || self.heard != Some(counts.heard()));
-        if self.under_way.is_some() || now < self.due || !is_news || self.knows_little() {
+        let now = Instant::now();
+        let is_due = self.under_way.is_none() && now >= self.due;
+        if !is_due || !self.is_news(now, Timestamp::now()) || self.knows_little() {
             return;
         }
         let (keeper, recipe) = (self.keeper.clone(), Arc::clone(recipe));
@@ -137,6 +136,19 @@ impl Learning {
             Ok(lesson) => self.under_way = Some(lesson),
             Err(error) => self.failed(&chain(&error)),
         }
+    }
+
+    /// Whether there is something to learn that was not known when it learnt last.
+    fn is_news(&self, now: Instant, clock: Timestamp) -> bool {
+        let counts = self.keeper.counts();
+        // Turns of exploring end, and what was measured ages, whether or not anybody is heard.
+        let is_exploring = self.settings.rules.exploration.share > 0.0;
+        let is_old = is_exploring || now >= self.due + AGES;
+        // Who knows nothing lets hold what there is, but not for longer than samples count.
+        let Sizes { areas, blocks, .. } = self.published.sizes();
+        let age = clock.duration_since(self.published.since(clock));
+        let is_outlived = areas + blocks > 0 && age.unsigned_abs() > Refusal::OLDEST;
+        (counts.prefixes > 0 && (is_old || self.heard != Some(counts.heard()))) || is_outlived
     }
 
     /// Whether the orders that hold were lately learnt of far more than is known here: a node that
@@ -167,7 +179,9 @@ impl Learning {
             }
             News::Lost { .. } | News::Refused { .. } => return None,
         };
-        let found = entries.iter().filter_map(|entry| self.one(own, entry)).last();
+        let waiting = self.told.values().filter_map(|told| told.waiting.as_ref());
+        let mut room = limits::SHARED.saturating_sub(waiting.map(|octets| octets.len()).sum());
+        let found = entries.iter().filter_map(|entry| self.one(own, entry, &mut room)).last();
         self.hand_over();
         found
     }
@@ -193,11 +207,14 @@ impl Learning {
         self.published.since(now) > Timestamp::UNIX_EPOCH && !self.published.is_among(parts, now)
     }
 
-    fn one(&mut self, own: &str, entry: &Entry) -> Option<Published> {
+    fn one(&mut self, own: &str, entry: &Entry, room: &mut usize) -> Option<Published> {
         let part = match &entry.key {
             Key::Samples(node, _) if node != own => {
                 let revision = (entry.revision, entry.stored);
-                if self.told.get(&entry.key).is_none_or(|told| told.revision != revision) {
+                let is_new = self.told.get(&entry.key).is_none_or(|told| told.revision != revision);
+                // What has no room is read again.
+                if is_new && let Some(left) = room.checked_sub(entry.value.len()) {
+                    *room = left;
                     let waiting = Some(Arc::clone(&entry.value));
                     self.told.insert(entry.key.clone(), Told { revision, waiting });
                 }
