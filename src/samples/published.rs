@@ -75,6 +75,19 @@ impl Published {
         }
     }
 
+    /// Whether somebody is sent elsewhere to be measured.
+    pub fn is_exploring(&self) -> bool {
+        self.written.orders.is_exploring()
+    }
+
+    /// The same with everybody where they belong.
+    #[must_use]
+    pub fn rested(&self) -> Self {
+        let Written { at, prefixes, orders } = &self.written;
+        let written = Written { at: *at, prefixes: *prefixes, orders: orders.rested() };
+        Self { regions: self.regions.clone(), written }
+    }
+
     /// Whether they steer everybody as others do.
     pub fn steers_like(&self, other: &Self) -> bool {
         self.regions == other.regions && self.written.orders.steers_like(&other.written.orders)

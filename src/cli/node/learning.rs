@@ -42,6 +42,9 @@ const AGES: Duration = Duration::from_hours(24);
 /// How long a node that knows less than half of what orders were learnt of lets them hold.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24);
 
+/// For how many turns somebody is sent elsewhere, if nobody makes other orders meanwhile.
+const TURNS: u32 = 3;
+
 /// How long after the start the first lesson is: what is on disk is read by then.
 const FIRST: Duration = Duration::from_secs(5);
 
@@ -53,6 +56,8 @@ pub(super) struct Learning {
     shelf: Shelf,
     under_way: Option<oneshot::Receiver<Result<Learnt, String>>>,
     due: Instant,
+    /// When those who are sent elsewhere come back at the latest; none if there are none.
+    rest: Option<Instant>,
     /// How much the node had heard when it learnt last.
     heard: Option<u64>,
     /// Whether the last lesson failed; said once.
@@ -92,13 +97,14 @@ impl Learning {
     ) -> Self {
         keeper.note(published.sizes(), None);
         let due = Instant::now() + settings.every.min(FIRST);
-        Self {
+        let mut learning = Self {
             published,
             settings,
             keeper,
             shelf,
             under_way: None,
             due,
+            rest: None,
             heard: None,
             is_failing: false,
             is_unwritten: false,
@@ -106,7 +112,21 @@ impl Learning {
             complaint: None,
             told: BTreeMap::new(),
             is_stale: false,
-        }
+        };
+        learning.explore();
+        learning
+    }
+
+    /// Notes for how long those who are sent elsewhere may be.
+    fn explore(&mut self) {
+        let longest = self.settings.rules.exploration.turn * TURNS;
+        self.rest = self.published.is_exploring().then(|| Instant::now() + longest);
+    }
+
+    /// The orders that hold with everybody where they belong, once that is due: who learns for all
+    /// may be gone, or know too little.
+    pub(super) fn rested(&mut self) -> Option<Published> {
+        self.rest.take_if(|rest| *rest <= Instant::now()).map(|_| self.published.rested())
     }
 
     /// The orders that maps are to be compiled by.
@@ -278,6 +298,7 @@ impl Learning {
     pub(super) fn take(&mut self, published: Published, took: Option<Duration>) -> bool {
         let is_other = !published.steers_like(&self.published);
         self.published = Arc::new(published);
+        self.explore();
         self.keeper.note(self.published.sizes(), took);
         self.is_unwritten |= is_other;
         is_other

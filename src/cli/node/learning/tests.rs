@@ -135,3 +135,26 @@ async fn orders_hold_for_as_long_as_samples_count_though_nobody_is_heard() {
     ground.learning.take(Published::new(Vec::new(), Default::default(), 0, at), None);
     assert!(!is_news(&ground.learning, 31), "there are none");
 }
+
+/// Orders of one area, which is sent to the second of its regions.
+fn exploring() -> Published {
+    let rated = |region: u16| (region, 90_u16, 50_u8, 0_u32, None::<u32>, 1_u32);
+    let area = ((97_i16, 4_i16), Some(*b"FR"), None::<u32>);
+    let areas = BTreeMap::from([(area, (vec![rated(1), rated(0)], Some(1_u16)))]);
+    let orders = postcard::to_stdvec(&(areas, Vec::<u8>::new())).unwrap();
+    let names = vec!["us".to_owned(), "eu".to_owned()];
+    let at = Timestamp::from_second(1_800_000_000).unwrap();
+    Published::new(names, postcard::from_bytes(&orders).unwrap(), 3, at)
+}
+
+#[tokio::test]
+async fn who_is_sent_elsewhere_comes_back_though_nobody_learns() {
+    let mut ground = Ground::new();
+    assert!(ground.learning.take(exploring(), None));
+    assert!(ground.learning.rested().is_none(), "it is too early");
+    ground.learning.rest = Some(Instant::now());
+    let rested = ground.learning.rested().unwrap();
+    assert!(!rested.is_exploring() && rested.at() == exploring().at());
+    assert!(ground.learning.take(rested, None), "maps are compiled by it");
+    assert!(ground.learning.rest.is_none() && ground.learning.rested().is_none());
+}
