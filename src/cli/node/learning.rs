@@ -165,9 +165,9 @@ impl Learning {
         let is_exploring = self.settings.rules.exploration.share > 0.0;
         let is_old = is_exploring || now >= self.due + AGES;
         // Who knows nothing lets hold what there is, but not for longer than samples count.
-        let Sizes { areas, blocks, .. } = self.published.sizes();
-        let age = clock.duration_since(self.published.since(clock));
-        let is_outlived = areas + blocks > 0 && age.unsigned_abs() > Refusal::OLDEST;
+        let Sizes { areas, blocks, at, .. } = self.published.sizes();
+        let age = Duration::try_from(clock.duration_since(at)).unwrap_or_default();
+        let is_outlived = areas + blocks > 0 && age > Refusal::OLDEST;
         (counts.prefixes > 0 && (is_old || self.heard != Some(counts.heard()))) || is_outlived
     }
 
