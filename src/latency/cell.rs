@@ -96,32 +96,34 @@ pub(super) struct Summary {
 
 impl Cell {
     /// Takes a sample.
-    pub(super) fn take(&mut self, source: u16, ln_us: f64, tick: Tick) {
+    pub(super) fn take(&mut self, source: u16, ln_us: f64, tick: Tick, now: Tick) {
         let mine = self.slots.iter_mut().find(|slot| slot.is_of(source));
         if let Some(slot) = mine {
             let so_far = slot.rtt.ln_us();
             let share = 1.0 / f64::from((slot.count() + 1).min(MEMORY));
             slot.rtt = LogRtt::of(so_far + share * (ln_us - so_far).clamp(-STEP, STEP));
-            slot.stamp = Slot::stamp(slot.tick().max(tick), slot.count() + 1);
+            let last = if slot.tick().is_ahead(now) { tick } else { slot.tick().max(tick) };
+            slot.stamp = Slot::stamp(last, slot.count() + 1);
         } else {
-            self.admit(Slot { stamp: Slot::stamp(tick, 1), rtt: LogRtt::of(ln_us), source });
+            let fresh = Slot { stamp: Slot::stamp(tick, 1), rtt: LogRtt::of(ln_us), source };
+            self.admit(fresh, now);
         }
     }
 
     /// Takes another node's word of a source: the later one holds. Returns whether it is news.
-    pub(super) fn merge(&mut self, theirs: Slot) -> bool {
+    pub(super) fn merge(&mut self, theirs: Slot, now: Tick) -> bool {
         match self.slots.iter_mut().find(|slot| slot.is_of(theirs.source)) {
-            Some(slot) if theirs.rank() > slot.rank() => *slot = theirs,
+            Some(slot) if theirs.rank(now) > slot.rank(now) => *slot = theirs,
             Some(_) => return false,
-            None => return self.admit(theirs),
+            None => return self.admit(theirs, now),
         }
         true
     }
 
     /// A source that has no slot gets the oldest one, if that is older; returns whether it did.
-    fn admit(&mut self, fresh: Slot) -> bool {
-        let oldest = self.slots.iter_mut().min_by_key(|slot| slot.rank());
-        let Some(oldest) = oldest.filter(|oldest| fresh.rank() > oldest.rank()) else {
+    fn admit(&mut self, fresh: Slot, now: Tick) -> bool {
+        let oldest = self.slots.iter_mut().min_by_key(|slot| slot.rank(now));
+        let Some(oldest) = oldest.filter(|oldest| fresh.rank(now) > oldest.rank(now)) else {
             return false;
         };
         *oldest = fresh;
@@ -148,13 +150,17 @@ impl Cell {
         self.slots.iter().filter(|slot| slot.stamp > 0)
     }
 
+    /// Those that are not too old to count.
+    fn held(&self, now: Tick) -> impl Iterator<Item = &Slot> {
+        self.words().filter(move |slot| slot.tick().age(now) <= Tick::OLDEST)
+    }
+
     /// What the slots say together; `None` if none holds.
     pub(super) fn summary(&self, now: Tick) -> Option<Summary> {
         let mut words = [(0.0, 0.0); SLOTS];
         let mut sources = 0_u8;
         let mut samples = 0_u32;
-        let held = self.words().filter(|slot| slot.tick().age(now) <= Tick::OLDEST);
-        for (word, slot) in words.iter_mut().zip(held) {
+        for (word, slot) in words.iter_mut().zip(self.held(now)) {
             let age = f64::from(slot.tick().age(now));
             *word = (slot.rtt.ln_us(), (-age / HALF_LIFE_TICKS).exp2());
             sources += 1;
@@ -176,8 +182,13 @@ impl Cell {
         let spread = (squares / all.max(f64::MIN_POSITIVE)).sqrt();
         // Each source that agrees makes it ten times less likely that all of them are wrong, and
         // each sample of one a little less. Those that contradict each other are as good as one.
-        let (agree, each) =
-            if spread > REACH { (1, 1) } else { (sources.min(4), samples / u32::from(sources)) };
+        let (mut agree, mut said) = (0_u8, 0);
+        for slot in self.held(now).filter(|slot| (slot.rtt.ln_us() - median).abs() < REACH) {
+            agree += 1;
+            said += slot.count();
+        }
+        let each = said / u32::from(agree.max(1));
+        let (agree, each) = if spread > REACH { (1, 1) } else { (agree.min(4), each) };
         let doubt = 0.1_f64.powi(i32::from(agree)) / f64::from(each.clamp(1, 255));
         Some(Summary {
             ln_us,
@@ -208,15 +219,16 @@ impl Slot {
         self.stamp > 0 && self.source == source
     }
 
-    /// The later word is greater; a free slot is less than any.
-    fn rank(self) -> (u32, LogRtt, u16) {
-        (self.stamp, self.rtt, self.source)
+    /// The later word is greater; a free slot is less than any, and so, but for that, is what was
+    /// said when the clock was ahead: else nobody were heard until it is as late.
+    fn rank(self, now: Tick) -> (u32, LogRtt, u16) {
+        let stamp = if self.tick().is_ahead(now) { 1 } else { self.stamp };
+        (stamp, self.rtt, self.source)
     }
 
     /// Whether another node may have said this, for input.
     pub(super) fn is_sound(self, now: Tick) -> bool {
-        // Two steps are more than the clocks of samples may be ahead.
-        self.count() > 0 && self.tick().number() <= now.number() + 2
+        self.count() > 0 && !self.tick().is_ahead(now)
     }
 }
 

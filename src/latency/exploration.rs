@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::latency::Area;
+use crate::latency::Order;
+use crate::latency::Orders;
 
 /// Which share of areas is sent to an alternative, and for how long at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +39,20 @@ impl Exploration {
         let is_sent = alternatives > 0 && fraction < self.share;
         let which = high % u64::from(alternatives.max(1));
         is_sent.then(|| u16::try_from(which).unwrap_or(0) + 1)
+    }
+}
+
+impl Orders {
+    /// Whether somebody is sent elsewhere to be measured.
+    pub fn is_exploring(&self) -> bool {
+        self.areas.values().any(Order::is_exploring)
+    }
+
+    /// With everybody where they belong.
+    #[must_use]
+    pub fn rested(&self) -> Self {
+        let areas = self.areas.iter().map(|(area, order)| (*area, order.base()));
+        Self { areas: areas.collect(), blocks: self.blocks.clone() }
     }
 }
 

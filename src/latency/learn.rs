@@ -233,6 +233,7 @@ impl Learner<'_> {
             .map(|(region, summary)| Rated::measured(region, &summary))
             .collect();
         measured.sort_by_key(|rated| (rated.rtt(), rated.region()));
+        measured.truncate(limits::LATENCY_RATED);
         (!measured.is_empty()).then(|| Order::new(measured))
     }
 

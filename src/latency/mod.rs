@@ -46,6 +46,7 @@
 #![forbid(unsafe_code)]
 
 mod aggregate;
+mod bounds;
 mod cell;
 mod corridors;
 mod distance;
@@ -60,6 +61,7 @@ mod model;
 mod orders;
 mod prefix;
 mod sample;
+mod seed;
 mod table;
 mod tick;
 mod trust;

@@ -160,7 +160,7 @@ impl Rated {
 pub struct Order {
     rated: Box<[Rated]>,
     /// Where the first region belongs, if it is there to be measured.
-    explored: Option<u16>,
+    pub(super) explored: Option<u16>,
 }
 
 impl Order {
@@ -265,8 +265,15 @@ impl Order {
             let RegionId(region) = position(rated.region())?;
             Some(Rated { region, ..*rated })
         });
-        // Where an explored region belongs may have moved; the next turn is soon.
-        Self { rated: rated.collect(), explored: None }
+        let order = Self { rated: rated.collect(), explored: None };
+        let first = self.rated.first().filter(|_| self.is_exploring());
+        // It belongs where it is among those that are left.
+        let explored =
+            first.and_then(|first| position(first.region())).and_then(|RegionId(first)| {
+                let at = order.rated.iter().position(|rated| rated.region == first)?;
+                u16::try_from(at).ok().filter(|at| *at > 0)
+            });
+        explored.map(|nth| order.exploring(nth)).unwrap_or(order)
     }
 }
 

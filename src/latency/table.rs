@@ -7,8 +7,6 @@
 //! ```
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
-use std::hash::Hasher;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -24,6 +22,7 @@ use crate::latency::cell::Cell;
 use crate::latency::cell::SLOTS;
 use crate::latency::cell::Summary;
 use crate::latency::light_us;
+use crate::latency::seed::Seed;
 use crate::model::Coordinates;
 use crate::model::RegionId;
 use crate::model::limits;
@@ -117,10 +116,10 @@ impl Table {
             Err(reason) => return self.refuse(reason),
         };
         let least = place.zip(region).map_or(0.0, |(a, b)| light_us(a.distance_km(b)));
-        let tick = Tick::of(sample.at);
-        let cell = self.cell(ClientPrefix::of(sample.client), sample.region.0, tick);
+        let (tick, now) = (Tick::of(sample.at), Tick::of(now));
+        let cell = self.cell(ClientPrefix::of(sample.client), sample.region.0, tick, now);
         if let Some(cell) = cell {
-            cell.take(sample.source.0, us.max(least).ln(), tick);
+            cell.take(sample.source.0, us.max(least).ln(), tick, now);
             self.taken += 1;
         }
         Ok(())
@@ -144,9 +143,9 @@ impl Table {
             let Some(last) = sound().map(|word| word.tick()).max().filter(|_| known) else {
                 continue;
             };
-            if let Some(cell) = self.cell(*prefix, *region, last) {
+            if let Some(cell) = self.cell(*prefix, *region, last, now) {
                 // All of them are taken, whatever the first is.
-                let news = sound().filter(|word| cell.merge(**word)).count();
+                let news = sound().filter(|word| cell.merge(**word, now)).count();
                 merged += usize::from(news > 0);
             }
         }
@@ -266,14 +265,21 @@ impl Table {
         std::iter::successors(at(entry.head), move |cell| at(cell.next))
     }
 
-    /// The cell of a pair, made if there is none.
-    fn cell(&mut self, prefix: ClientPrefix, region: u16, tick: Tick) -> Option<&mut Cell> {
+    /// The cell of a pair, made if there is none; `None` if all that could make room is newer.
+    fn cell(
+        &mut self,
+        prefix: ClientPrefix,
+        region: u16,
+        tick: Tick,
+        now: Tick,
+    ) -> Option<&mut Cell> {
         let at = match self.index.get(&prefix) {
             Some(at) => *at as usize,
-            None => self.insert(prefix, tick),
+            None => self.insert(prefix, tick, now)?,
         };
         let entry = self.entries.get_mut(at)?;
-        entry.used = entry.used.max(tick);
+        // It may be of a clock that was ahead.
+        entry.used = entry.used.min(now).max(tick);
         let mut next = entry.head;
         while let Some(cell) = self.cells.get(next as usize) {
             if cell.region == region {
@@ -281,7 +287,13 @@ impl Table {
             }
             next = cell.next;
         }
-        let fresh = self.free_cell(prefix);
+        let is_empty = entry.head == NONE;
+        let Some(fresh) = self.free_cell(prefix, tick, now) else {
+            if is_empty {
+                self.remove(prefix);
+            }
+            return None;
+        };
         // Making room moves entries, never this one.
         let at = *self.index.get(&prefix)? as usize;
         let entry = self.entries.get_mut(at)?;
@@ -292,42 +304,46 @@ impl Table {
     }
 
     /// Adds a prefix, in place of an old one if there is no room; returns where it is.
-    fn insert(&mut self, prefix: ClientPrefix, tick: Tick) -> usize {
-        if self.entries.len() >= self.most_prefixes {
-            self.evict(prefix);
+    fn insert(&mut self, prefix: ClientPrefix, tick: Tick, now: Tick) -> Option<usize> {
+        if self.entries.len() >= self.most_prefixes && !self.evict(prefix, tick, now) {
+            return None;
         }
         let at = self.entries.len();
         self.entries.push(Entry { prefix, head: NONE, used: tick });
         self.index.insert(prefix, number(at));
-        at
+        Some(at)
     }
 
     /// A cell that nobody has.
-    fn free_cell(&mut self, keep: ClientPrefix) -> u32 {
+    fn free_cell(&mut self, keep: ClientPrefix, tick: Tick, now: Tick) -> Option<u32> {
         while self.free == NONE && self.cells.len() >= self.most_cells && self.entries.len() > 1 {
-            self.evict(keep);
+            if !self.evict(keep, tick, now) {
+                return None;
+            }
         }
         if let Some(cell) = self.cells.get(self.free as usize) {
             let at = self.free;
             self.free = cell.next;
-            return at;
+            return Some(at);
         }
         self.cells.push(Cell::default());
-        number(self.cells.len() - 1)
+        Some(number(self.cells.len() - 1))
     }
 
-    /// Forgets the prefix of the next few that was silent longest.
-    fn evict(&mut self, keep: ClientPrefix) {
+    /// Forgets the prefix of the next few that was silent longest, if it was silent since `tick`;
+    /// returns whether it did.
+    fn evict(&mut self, keep: ClientPrefix, tick: Tick, now: Tick) -> bool {
         let len = self.entries.len().max(1);
         let seen = (0..LOOKED_AT).map(|step| (self.hand + step) % len);
         let entries = seen.filter_map(|at| self.entries.get(at));
         let oldest = entries.filter(|e| e.prefix != keep).min_by_key(|e| e.used);
-        let oldest = oldest.map(|entry| entry.prefix);
+        let oldest = oldest.filter(|e| e.used.min(now) <= tick).map(|entry| entry.prefix);
         self.hand = (self.hand + LOOKED_AT) % len;
         if let Some(oldest) = oldest {
             self.remove(oldest);
             self.evicted += 1;
         }
+        oldest.is_some()
     }
 
     fn remove(&mut self, prefix: ClientPrefix) {
@@ -349,37 +365,4 @@ impl Table {
 /// A position; the bounds keep it in 32 bits.
 fn number(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(NONE)
-}
-
-/// Hashes prefixes with a seed.
-#[derive(Clone, Copy, Debug)]
-struct Seed(u64);
-
-impl BuildHasher for Seed {
-    type Hasher = Word;
-
-    fn build_hasher(&self) -> Word {
-        Word(self.0)
-    }
-}
-
-/// The hash of one word.
-#[derive(Clone, Copy, Debug)]
-struct Word(u64);
-
-impl Hasher for Word {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        // Both halves of a product of 128 bits: no bit of the word is without influence.
-        let product = u128::from(word ^ self.0) * 0x9e37_79b9_7f4a_7c15;
-        let [high, low] = [product >> 64, product & u128::from(u64::MAX)];
-        self.0 ^= u64::try_from(high ^ low).unwrap_or_default();
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }

@@ -1,5 +1,6 @@
 //! The table, its model and its choices, by small cases.
 
+mod kept;
 mod orders;
 
 use std::net::IpAddr;

@@ -31,6 +31,12 @@ impl Tick {
         now.0.saturating_sub(self.0)
     }
 
+    /// Whether no sample that is taken at `now` is of this step: two steps are more than the clocks
+    /// of samples may be ahead.
+    pub(super) const fn is_ahead(self, now: Self) -> bool {
+        self.0 > now.0 + 2
+    }
+
     /// That age as a time.
     pub fn duration_until(self, now: Self) -> Duration {
         Duration::from_secs(u64::from(self.age(now)) * u64::from(Self::SECONDS))

@@ -14,6 +14,8 @@ use ring::digest::SHA256_OUTPUT_LEN;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::model::limits;
+
 /// What a file holds, by its first octets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
@@ -32,6 +34,9 @@ impl Kind {
 
 /// The one version there is; another is not read.
 const VERSION: u8 = 1;
+
+/// Octets of the names of regions, at the most: each has two of length, and there are two of count.
+const NAMES: usize = limits::REGIONS * (limits::NAME + 2) + 2;
 
 /// A file that is whole.
 #[derive(Debug, PartialEq)]
@@ -85,6 +90,10 @@ impl<'f> File<'f> {
         }
         let rest = whole.get(magic.len() + 1..).ok_or("it ends early")?;
         let (names, rest) = next(rest)?;
+        // A name takes more memory than the octet that an empty one has in a file.
+        if names.len() > NAMES {
+            return Err("it names more regions than there may be".to_owned());
+        }
         let names = postcard::from_bytes(names).map_err(|error| error.to_string())?;
         Ok(Self { names, rest })
     }

@@ -57,7 +57,7 @@ impl Lesson {
         let model = Model::fit(&self.table, ground, now);
         let orders = Orders::learn(&self.table, &model, places, ground, &before, rules, now);
         // Later than those before, whatever the clocks: the later ones hold.
-        let next = published.at().checked_add(SignedDuration::from_secs(1));
+        let next = published.since(now).checked_add(SignedDuration::from_secs(1));
         let (regions, prefixes) = (self.regions.clone(), self.table.prefixes());
         Ok(Published::new(regions, orders, prefixes, now.max(next.unwrap_or(Timestamp::MAX))))
     }

@@ -136,6 +136,28 @@ fn a_place_that_was_measured_speaks_for_those_around_it() {
 }
 
 #[test]
+fn who_explores_is_sent_elsewhere_and_it_is_told() {
+    let mut node = start_with("explore = \"100%\"");
+    assert_eq!(answer(&node, [30, 200, 9, 1]).0, EU);
+    let clients = ["30.128.7.1", "30.129.7.1", "30.130.7.1"];
+    let pairs = clients
+        .iter()
+        .flat_map(|client| [(*client, "us", 90.0), (*client, "eu", 10.0), (*client, "ap", 250.0)]);
+    report(&node, 20, &pairs.collect::<Vec<_>>());
+    node.wait_for("maps rank by");
+    let deadline = now() + DEADLINE;
+    while answer(&node, [30, 200, 9, 1]).0 == EU {
+        assert!(now() < deadline, "nobody is sent elsewhere");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let folder = node.ground.folder();
+    let shown = program::run(folder, "explain www.test --client 30.200.9.0/24 --live --json");
+    let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
+    let reason = shown["rank"][0]["reason"].as_str().unwrap();
+    assert!(reason.ends_with("here to be measured"), "{reason}");
+}
+
+#[test]
 fn who_has_no_place_is_steered_by_what_was_measured() {
     let mut node = start();
     let before = answer(&node, [10, 9, 8, 7]);

@@ -22,6 +22,7 @@ use crate::cluster::Entry;
 use crate::cluster::Key;
 use crate::cluster::News;
 use crate::config;
+use crate::latency::Refusal;
 use crate::latency::Rules;
 use crate::model::limits;
 use crate::samples::Keeper;
@@ -41,8 +42,8 @@ const AGES: Duration = Duration::from_hours(24);
 /// How long a node that knows less than half of what orders were learnt of lets them hold.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24);
 
-/// How far ahead the clock of whoever learnt may be.
-const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+/// For how many turns somebody is sent elsewhere, if nobody makes other orders meanwhile.
+const TURNS: u32 = 3;
 
 /// How long after the start the first lesson is: what is on disk is read by then.
 const FIRST: Duration = Duration::from_secs(5);
@@ -55,6 +56,8 @@ pub(super) struct Learning {
     shelf: Shelf,
     under_way: Option<oneshot::Receiver<Result<Learnt, String>>>,
     due: Instant,
+    /// When those who are sent elsewhere come back at the latest; none if there are none.
+    rest: Option<Instant>,
     /// How much the node had heard when it learnt last.
     heard: Option<u64>,
     /// Whether the last lesson failed; said once.
@@ -62,6 +65,8 @@ pub(super) struct Learning {
     is_unwritten: bool,
     /// Orders that arrive of another node.
     parcels: Parcels,
+    /// What was wrong with them last.
+    complaint: Option<String>,
     /// What others told: as the store took it, with the octets until the table has them. All is
     /// read again each minute, and most of it is known.
     told: BTreeMap<Key, Told>,
@@ -92,20 +97,36 @@ impl Learning {
     ) -> Self {
         keeper.note(published.sizes(), None);
         let due = Instant::now() + settings.every.min(FIRST);
-        Self {
+        let mut learning = Self {
             published,
             settings,
             keeper,
             shelf,
             under_way: None,
             due,
+            rest: None,
             heard: None,
             is_failing: false,
             is_unwritten: false,
             parcels: Parcels::default(),
+            complaint: None,
             told: BTreeMap::new(),
             is_stale: false,
-        }
+        };
+        learning.explore();
+        learning
+    }
+
+    /// Notes for how long those who are sent elsewhere may be.
+    fn explore(&mut self) {
+        let longest = self.settings.rules.exploration.turn * TURNS;
+        self.rest = self.published.is_exploring().then(|| Instant::now() + longest);
+    }
+
+    /// The orders that hold with everybody where they belong, once that is due: who learns for all
+    /// may be gone, or know too little.
+    pub(super) fn rested(&mut self) -> Option<Published> {
+        self.rest.take_if(|rest| *rest <= Instant::now()).map(|_| self.published.rested())
     }
 
     /// The orders that maps are to be compiled by.
@@ -123,12 +144,9 @@ impl Learning {
 
     /// Begins a lesson if one is due and there is something new to learn.
     pub(super) fn look(&mut self, recipe: &Arc<Recipe>, tasks: &Tasks) {
-        let (counts, now) = (self.keeper.counts(), Instant::now());
-        // Turns of exploring end, and what was measured ages, whether or not anybody is heard.
-        let is_exploring = self.settings.rules.exploration.share > 0.0;
-        let is_old = is_exploring || now >= self.due + AGES;
-        let is_news = counts.prefixes > 0 && (is_old || self.heard != Some(counts.heard()));
-        if self.under_way.is_some() || now < self.due || !is_news || self.knows_little() {
+        let now = Instant::now();
+        let is_due = self.under_way.is_none() && now >= self.due;
+        if !is_due || !self.is_news(now, Timestamp::now()) || self.knows_little() {
             return;
         }
         let (keeper, recipe) = (self.keeper.clone(), Arc::clone(recipe));
@@ -140,11 +158,25 @@ impl Learning {
         }
     }
 
+    /// Whether there is something to learn that was not known when it learnt last.
+    fn is_news(&self, now: Instant, clock: Timestamp) -> bool {
+        let counts = self.keeper.counts();
+        // Turns of exploring end, and what was measured ages, whether or not anybody is heard.
+        let is_exploring = self.settings.rules.exploration.share > 0.0;
+        let is_old = is_exploring || now >= self.due + AGES;
+        // Who knows nothing lets hold what there is, but not for longer than samples count.
+        let Sizes { areas, blocks, at, .. } = self.published.sizes();
+        let age = Duration::try_from(clock.duration_since(at)).unwrap_or_default();
+        let is_outlived = areas + blocks > 0 && age > Refusal::OLDEST;
+        (counts.prefixes > 0 && (is_old || self.heard != Some(counts.heard()))) || is_outlived
+    }
+
     /// Whether the orders that hold were lately learnt of far more than is known here: a node that
     /// is new must not have everybody forget what others were told.
     fn knows_little(&self) -> bool {
-        let (known, of) = (self.keeper.counts().prefixes, self.published.sizes());
-        known * 2 < of.prefixes && Timestamp::now().duration_since(of.at) < FORGOTTEN
+        let (now, known) = (Timestamp::now(), self.keeper.counts().prefixes);
+        let age = now.duration_since(self.published.since(now));
+        known * 2 < self.published.sizes().prefixes && age < FORGOTTEN
     }
 
     /// Has the others told what this node is told of round trips.
@@ -167,7 +199,9 @@ impl Learning {
             }
             News::Lost { .. } | News::Refused { .. } => return None,
         };
-        let found = entries.iter().filter_map(|entry| self.one(own, entry)).last();
+        let waiting = self.told.values().filter_map(|told| told.waiting.as_ref());
+        let mut room = limits::SHARED.saturating_sub(waiting.map(|octets| octets.len()).sum());
+        let found = entries.iter().filter_map(|entry| self.one(own, entry, &mut room)).last();
         self.hand_over();
         found
     }
@@ -189,14 +223,18 @@ impl Learning {
         let News::Read { entries, .. } = news else { return false };
         let orders = entries.iter().filter(|entry| matches!(entry.key, Key::Orders(_)));
         let parts = orders.map(|entry| &*entry.value);
-        self.published.sizes() != Sizes::default() && !self.published.is_among(parts)
+        let now = Timestamp::now();
+        self.published.since(now) > Timestamp::UNIX_EPOCH && !self.published.is_among(parts, now)
     }
 
-    fn one(&mut self, own: &str, entry: &Entry) -> Option<Published> {
+    fn one(&mut self, own: &str, entry: &Entry, room: &mut usize) -> Option<Published> {
         let part = match &entry.key {
             Key::Samples(node, _) if node != own => {
                 let revision = (entry.revision, entry.stored);
-                if self.told.get(&entry.key).is_none_or(|told| told.revision != revision) {
+                let is_new = self.told.get(&entry.key).is_none_or(|told| told.revision != revision);
+                // What has no room is read again.
+                if is_new && let Some(left) = room.checked_sub(entry.value.len()) {
+                    *room = left;
                     let waiting = Some(Arc::clone(&entry.value));
                     self.told.insert(entry.key.clone(), Told { revision, waiting });
                 }
@@ -212,16 +250,15 @@ impl Learning {
             | Key::Samples(..)
             | Key::Shares => return None,
         };
-        match self.parcels.take(part, &entry.value, self.published.at()) {
-            // They would hold over all that anybody learns until then.
-            Ok(Some(found)) if found.at() > Timestamp::now() + AHEAD => {
-                let at = found.at();
-                tracing::warn!("orders of another node are not taken: they were learnt at {at}");
-                None
-            }
+        let now = Timestamp::now();
+        match self.parcels.take(part, &entry.value, self.published.since(now), now) {
             Ok(found) => found,
             Err(problem) => {
-                tracing::warn!("orders by round trips that another node made are lost: {problem}");
+                // All is read again each minute: it is said once.
+                if self.complaint.as_ref() != Some(&problem) {
+                    tracing::warn!("orders of another node are lost: {problem}");
+                    self.complaint = Some(problem);
+                }
                 None
             }
         }
@@ -247,7 +284,8 @@ impl Learning {
                     self.due = Instant::now() + self.settings.every.max(learnt.took * TIMES);
                 }
                 // Another may have made later ones meanwhile, which hold on all other nodes.
-                Some(learnt).filter(|learnt| learnt.published.at() > self.published.at())
+                let holds = self.published.since(Timestamp::now());
+                Some(learnt).filter(|learnt| learnt.published.at() > holds)
             }
             Err(problem) => {
                 self.failed(&problem);
@@ -260,6 +298,7 @@ impl Learning {
     pub(super) fn take(&mut self, published: Published, took: Option<Duration>) -> bool {
         let is_other = !published.steers_like(&self.published);
         self.published = Arc::new(published);
+        self.explore();
         self.keeper.note(self.published.sizes(), took);
         self.is_unwritten |= is_other;
         is_other

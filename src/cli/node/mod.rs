@@ -181,6 +181,7 @@ impl Node {
         if self.helm.is_first() {
             self.learning.look(&self.recipe, &self.tasks);
         }
+        self.rest_if_due();
         self.remap_if_due();
     }
 }

@@ -170,6 +170,13 @@ impl Node {
         }
     }
 
+    /// Has those who are sent elsewhere come back, where nobody else does.
+    pub(super) fn rest_if_due(&mut self) {
+        if let Some(published) = self.learning.rested() {
+            self.steer_by(published, None);
+        }
+    }
+
     /// Takes what was published, here or by another.
     fn steer_by(&mut self, published: Published, took: Option<Duration>) {
         self.is_remap_due |= self.learning.take(published, took);

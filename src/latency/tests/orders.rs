@@ -1,5 +1,7 @@
 //! What is learnt of the table, and what changes what is published.
 
+use std::collections::HashMap;
+
 use super::*;
 
 /// What is published after what was, for one prefix in Paris.
@@ -146,4 +148,28 @@ fn who_explores_comes_back_to_what_was_published() {
     assert_ne!(first(&orders), 2);
     assert!(orders.of_place(&paris()).unwrap().is_exploring());
     assert_eq!(first(&learned(&table, &orders, &Rules::default())), 2);
+}
+
+/// Maps are compiled by orders of the positions that their configuration gives regions.
+#[test]
+fn who_explores_does_so_in_every_configuration() {
+    let explored = order_of(&[(0, 10.0), (1, 20.0), (2, 30.0)]).exploring(2);
+    let areas = HashMap::from([(Area::of(&paris()).unwrap(), explored)]);
+    let orders = Orders { areas, blocks: Vec::new() };
+    let of = |orders: &Orders| {
+        let order = orders.of_place(&paris()).unwrap();
+        let regions = |order: &Order| order.rated().iter().map(|one| one.region().0).collect();
+        let (shown, base): (Vec<u16>, Vec<u16>) = (regions(order), regions(&order.base()));
+        (shown, base, order.is_exploring())
+    };
+    let renumbered = |position: fn(u16) -> Option<u16>| {
+        of(&orders.clone().renumbered(|region| position(region.0).map(RegionId)))
+    };
+    assert_eq!(renumbered(Some), (vec![2, 0, 1], vec![0, 1, 2], true));
+    let moved = renumbered(|region| [None, Some(5), Some(0)][usize::from(region)]);
+    assert_eq!(moved, (vec![0, 5], vec![5, 0], true), "one ahead of it is gone");
+    let gone = renumbered(|region| Some(region).filter(|region| *region != 2));
+    assert_eq!(gone, (vec![0, 1], vec![0, 1], false), "it is gone itself");
+    let alone = renumbered(|region| Some(region).filter(|region| *region == 2));
+    assert_eq!(alone, (vec![2], vec![2], false));
 }

@@ -93,6 +93,10 @@ pub const LATENCY_ORDERS_FILE: usize = 128 * 1024 * 1024;
 /// sources each it has 350 kB.
 pub const LATENCY_SHARED: usize = 512;
 
+/// Pairs of client prefix and region in such a value: with five sources each, and names of regions
+/// as long as there may be, they fit [`SHARED_VALUE`](super::SHARED_VALUE).
+pub const LATENCY_SHARED_PAIRS: usize = 12_288;
+
 /// Values of that kind that each node has in the cluster; the next one replaces the first. Who
 /// was away for longer has missed some.
 pub const LATENCY_SHARES: u8 = 16;

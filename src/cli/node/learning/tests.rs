@@ -101,3 +101,60 @@ async fn what_others_told_is_taken_once_and_leaves_room_for_clients() {
     ground.learning.listen("a", &News::Read { entries: Vec::new(), joined: true });
     assert!(ground.learning.told.is_empty());
 }
+
+#[tokio::test]
+async fn what_others_told_is_bounded_while_it_waits() {
+    let mut ground = Ground::new();
+    ground.tasks.cancel();
+    while ground.tasks.running() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let value: Arc<[u8]> = vec![0; limits::SHARED_VALUE].into();
+    for node in 0..300 {
+        let key = Key::Samples(format!("n{node}"), 0);
+        let entry = Entry { value: Arc::clone(&value), ..entry(key, 1) };
+        ground.learning.listen("a", &News::Entry(entry));
+    }
+    assert_eq!(ground.learning.told.len(), limits::SHARED / limits::SHARED_VALUE);
+}
+
+#[tokio::test]
+async fn orders_hold_for_as_long_as_samples_count_though_nobody_is_heard() {
+    let mut ground = Ground::new();
+    let rated = serde_json::json!({ "region": 0, "rtt": 9, "confidence": 50, "level": "Prefix",
+        "last": null, "count": 1 });
+    let order = serde_json::json!({ "rated": [rated], "explored": null });
+    let block = serde_json::json!({ "first": 16, "is_wide": false });
+    let orders = serde_json::json!({ "areas": {}, "blocks": [[block, order]] });
+    let at = Timestamp::from_second(1_800_000_000).unwrap();
+    let orders = serde_json::from_value(orders).unwrap();
+    ground.learning.take(Published::new(vec!["us".to_owned()], orders, 3, at), None);
+    let is_news =
+        |of: &Learning, days: i64| of.is_news(of.due, at + SignedDuration::from_hours(24 * days));
+    assert!(!is_news(&ground.learning, 29) && is_news(&ground.learning, 31));
+    ground.learning.take(Published::new(Vec::new(), Default::default(), 0, at), None);
+    assert!(!is_news(&ground.learning, 31), "there are none");
+}
+
+/// Orders of one area, which is sent to the second of its regions.
+fn exploring() -> Published {
+    let rated = |region: u16| (region, 90_u16, 50_u8, 0_u32, None::<u32>, 1_u32);
+    let area = ((97_i16, 4_i16), Some(*b"FR"), None::<u32>);
+    let areas = BTreeMap::from([(area, (vec![rated(1), rated(0)], Some(1_u16)))]);
+    let orders = postcard::to_stdvec(&(areas, Vec::<u8>::new())).unwrap();
+    let names = vec!["us".to_owned(), "eu".to_owned()];
+    let at = Timestamp::from_second(1_800_000_000).unwrap();
+    Published::new(names, postcard::from_bytes(&orders).unwrap(), 3, at)
+}
+
+#[tokio::test]
+async fn who_is_sent_elsewhere_comes_back_though_nobody_learns() {
+    let mut ground = Ground::new();
+    assert!(ground.learning.take(exploring(), None));
+    assert!(ground.learning.rested().is_none(), "it is too early");
+    ground.learning.rest = Some(Instant::now());
+    let rested = ground.learning.rested().unwrap();
+    assert!(!rested.is_exploring() && rested.at() == exploring().at());
+    assert!(ground.learning.take(rested, None), "maps are compiled by it");
+    assert!(ground.learning.rest.is_none() && ground.learning.rested().is_none());
+}
