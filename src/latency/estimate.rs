@@ -25,8 +25,8 @@ use crate::model::RegionId;
 
 /// How much better a region must look than the nearest one, in standard deviations of the
 /// difference: where the client's own networks were measured, and where they were not. Chosen
-/// so that places without samples lost in three of 2,000 draws of regions; 3.0 still lost in three,
-/// and closed half as much of the gap.
+/// so that places without samples lost in three of 2,000 draws of regions; 3.0 lost in one, and
+/// closed half as much of the gap.
 const SURE_MEASURED: f64 = 0.25;
 const SURE_INFERRED: f64 = 2.0;
 

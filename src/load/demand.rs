@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::load::Reading;
@@ -19,11 +20,19 @@ use crate::load::past::Seen;
 /// gets them with the next reading.
 const STEPS: usize = 12;
 
+/// What follows another reading sooner is not learnt from: whoever tells a load twenty times a
+/// second knows no more than who tells it once, and would be believed twenty times.
+const APART: SignedDuration = SignedDuration::from_millis(500);
+
 /// The least part of a surprise that is believed at once, and how great (as a logarithm) one is
 /// that is believed whole; between them it grows with the square. Noise is small and is averaged;
 /// a crowd is not, and is followed.
 const BELIEVED: f64 = 0.25;
 const GREAT: f64 = 0.6;
+
+/// The same of what is more than expected where a region is over its hard limit: there is no time
+/// to make sure.
+pub(super) const HURRIES: f64 = 0.8;
 
 /// How much the last surprises count for how great they usually are, and how great one may be
 /// to count there: more is news, not noise.
@@ -63,6 +72,8 @@ struct Evidence {
     load: f64,
     /// Up to which load it is idle.
     idle: f64,
+    /// Whether that is beyond the hard limit.
+    is_over: bool,
 }
 
 impl Demand {
@@ -92,15 +103,16 @@ impl Demand {
         let mut news = Vec::new();
         for ((region, reading), last) in readings.iter().enumerate().zip(&mut self.last) {
             let Some(reading) = reading else { continue };
-            if last.is_none_or(|last| reading.at > last) {
+            if last.is_none_or(|last| reading.at.duration_since(last) >= APART) {
                 *last = Some(reading.at);
                 let parts = past.seen(region, reading.at, [ttl, reading.span]);
                 let seen: Vec<f64> =
                     parts.open.iter().zip(&parts.chosen).map(|(a, b)| a + b).collect();
                 let idle = IDLE * hard(region).unwrap_or(least);
+                let is_over = hard(region).is_some_and(|hard| reading.load > hard);
                 // Whoever is there without being sent says nothing of those who are.
                 if seen.iter().any(|clients| *clients > 0.0) {
-                    news.push(Evidence { region, seen, parts, load: reading.load, idle });
+                    news.push(Evidence { region, seen, parts, load: reading.load, idle, is_over });
                 }
             }
         }
@@ -110,7 +122,7 @@ impl Demand {
         if !self.is_known {
             self.begin(&news);
             let all: Vec<f64> = news.iter().map(|evidence| evidence.load).collect();
-            (0..STEPS).for_each(|_| self.step(&news, &all, clients));
+            self.follow(&news, &all, clients);
             return;
         }
         for evidence in &news {
@@ -125,15 +137,12 @@ impl Demand {
             }
         }
         let aims: Vec<f64> = news.iter().map(|evidence| self.aim(evidence)).collect();
-        for _ in 0..STEPS {
-            self.step(&news, &aims, clients);
-        }
+        self.follow(&news, &aims, clients);
         for evidence in &news {
             let left = self.surprise(evidence, evidence.load);
             let [_, chosen] = self.loads(evidence);
-            let is_over = hard(evidence.region).is_some_and(|hard| evidence.load > hard);
             if let Some(own) = self.own.get_mut(evidence.region).filter(|_| chosen <= 0.0) {
-                own.learn_open(left, self.noise, is_over);
+                own.learn_open(left, self.noise, evidence.is_over);
             }
         }
     }
@@ -172,8 +181,8 @@ impl Demand {
     /// The load that is taken for true: some of a small surprise, all of a great one.
     fn aim(&self, evidence: &Evidence) -> f64 {
         let expected = self.expected(evidence);
-        let least = BELIEVED / (1.0 + 10.0 * self.noise);
-        let believed = self.news(evidence).max(least);
+        let least = if evidence.is_over && evidence.load > expected { HURRIES } else { BELIEVED };
+        let believed = self.news(evidence).max(least / (1.0 + 10.0 * self.noise));
         expected * self.surprise(evidence, evidence.load).powf(believed)
     }
 
@@ -183,10 +192,17 @@ impl Demand {
         (surprise / GREAT).powi(2).min(1.0)
     }
 
-    fn step(&mut self, news: &[Evidence], aims: &[f64], clients: &[f64]) {
+    /// Brings the demand to what readings are taken to say.
+    fn follow(&mut self, news: &[Evidence], aims: &[f64], clients: &[f64]) {
+        let before = self.by_origin.clone();
+        (0..STEPS).for_each(|_| self.step(news, aims, clients, &before));
+    }
+
+    fn step(&mut self, news: &[Evidence], aims: &[f64], clients: &[f64], before: &[f64]) {
         let ratios: Vec<f64> =
             news.iter().zip(aims).map(|(news, aim)| self.surprise(news, *aim)).collect();
-        for ((origin, each), clients) in self.by_origin.iter_mut().enumerate().zip(clients) {
+        let origins = self.by_origin.iter_mut().zip(before).zip(clients).enumerate();
+        for (origin, ((each, before), clients)) in origins {
             if *clients <= 0.0 {
                 continue;
             }
@@ -197,7 +213,7 @@ impl Demand {
                 seen += part;
             }
             // What no new reading saw of them is as it was thought to be.
-            *each *= (said + (1.0 - seen).max(0.0)) / seen.max(1.0);
+            *each = (*each * said + before * (1.0 - seen).max(0.0)) / seen.max(1.0);
         }
     }
 }

@@ -6,12 +6,11 @@
 //! they are of the leaves. Nobody can know that before, and it shows at once; so it is believed
 //! as far as a reading can tell it from noise, in the manner of a Kalman filter.
 
+use crate::load::demand::HURRIES;
+
 /// How fast what is slow follows, and how fast it is forgotten.
 const FOLLOWS: f64 = 0.15;
 const FORGETS: f64 = 0.01;
-
-/// The same where a region is over its hard limit: there is no time to make sure.
-const HURRIES: f64 = 0.8;
 
 /// How far one of the two factors may go.
 const MOST: f64 = 2.0;

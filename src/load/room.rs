@@ -5,7 +5,7 @@ use crate::model::Capacity;
 /// How far towards the hard limit the curve goes while others have room: the rest is for what
 /// readings, estimates and lumps of clients are wrong by until the next reading tells. In the
 /// closed loop of the tests 0.6 is too much.
-const TOP: f64 = 0.5;
+const TOP: f64 = 0.45;
 
 /// The limits of a region, in the unit of its load.
 #[derive(Clone, Copy, Debug, PartialEq)]

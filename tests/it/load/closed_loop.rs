@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) interval: u32,
     /// Over how long before it a reading is an average; 0 for what is there at that second.
     pub(crate) span: u32,
+    /// Whether regions are read one after the other, not all at the same moment.
+    pub(crate) apart: bool,
     /// From the end of a reading's interval until the planner has it.
     pub(crate) lag: u32,
     /// A reading is wrong by up to this part of it.
@@ -65,6 +67,7 @@ impl Setup {
         ttl: 30,
         interval: 10,
         span: 10,
+        apart: true,
         lag: 2,
         noise: 0.03,
         uneven: 1.0,
@@ -107,7 +110,8 @@ pub(crate) struct Loop {
     /// Whose gauge fails.
     pub(crate) broken: Option<usize>,
     pub(crate) past: Vec<Second>,
-    late: VecDeque<(u32, u32, [f64; N])>,
+    /// When the planner has a reading, of which region, of when, and what it is.
+    late: VecDeque<(u32, usize, u32, f64)>,
 }
 
 /// Made once each: a world under a policy with some clients, and others for each draw.
@@ -263,12 +267,20 @@ impl Loop {
         let all: f64 = self.clients.iter().map(|client| client.rate).sum();
         self.past.push(Second { loads: self.loads(), moved: moved / all, published: false });
         let now = self.now();
-        if now.is_multiple_of(self.setup.interval) {
-            self.late.push_back((now + self.setup.lag, now, self.mean(self.setup.span.max(1))));
+        let means = self.mean(self.setup.span.max(1));
+        for (region, mean) in means.into_iter().enumerate() {
+            let phase = self.setup.interval * u32::try_from(region).unwrap() / N as u32;
+            let phase = if self.setup.apart { phase } else { 0 };
+            if (now + phase).is_multiple_of(self.setup.interval) {
+                self.late.push_back((now + self.setup.lag, region, now, mean));
+            }
         }
-        if self.late.front().is_some_and(|(due, ..)| *due <= now) {
-            let (_, at, means) = self.late.pop_front().unwrap();
-            self.read(at, means);
+        let mut is_said = false;
+        while let Some((_, region, at, mean)) = self.late.pop_front_if(|(due, ..)| *due <= now) {
+            self.read(region, at, mean);
+            is_said = true;
+        }
+        if is_said {
             let published = self.replan();
             self.past.last_mut().unwrap().published = published;
         }
@@ -285,15 +297,14 @@ impl Loop {
         means
     }
 
-    fn read(&mut self, at: u32, means: [f64; N]) {
+    fn read(&mut self, region: usize, at: u32, mean: f64) {
         let span = Duration::from_secs(self.setup.span.into());
-        for (region, (gauge, mean)) in self.gauges.iter_mut().zip(means).enumerate() {
-            let wrong = 1.0 + self.setup.noise * (self.rng.f64() * 2.0 - 1.0);
-            if self.broken == Some(region) || self.down[region] {
-                gauge.fail();
-            } else {
-                gauge.take(Reading { load: mean * wrong, at: Self::timestamp(at), span });
-            }
+        let wrong = 1.0 + self.setup.noise * (self.rng.f64() * 2.0 - 1.0);
+        let gauge = &mut self.gauges[region];
+        if self.broken == Some(region) || self.down[region] {
+            gauge.fail();
+        } else {
+            gauge.take(Reading { load: mean * wrong, at: Self::timestamp(at), span });
         }
     }
 

@@ -305,3 +305,37 @@ fn a_region_to_which_nobody_goes_is_not_away() {
     let made = plan(&crowds(&[(50.0, [1, 20, 30, 40, 50])], 1), &[capacity(100.0); N], &without(2));
     assert_eq!(made.regions[1].reason, Reason::Away);
 }
+
+/// Connections that last do not follow shares, and some that are there were never sent. What the
+/// two make of the demand must be forgotten as soon as the first are gone, and stay so; also where
+/// one region is told far more often than the other is read.
+#[test]
+fn a_load_that_follows_no_share_is_no_endless_demand() {
+    let ms = |n: i64| Timestamp::from_millisecond(1_800_000_000_000 + n).unwrap();
+    for told_every in [50, 500, 1000, 2500] {
+        let mut planner = Planner::new(
+            crowds(&[(10.0, [1, 20, 30, 40, 50])], 2),
+            Duration::from_secs(2),
+            Cutoffs::none(N),
+            ms(0),
+        );
+        let mut refuses = Vec::new();
+        for now in (0..120_000).step_by(50) {
+            let read_at = now / 1000 * 1000;
+            let full = if (3000..30_000).contains(&read_at) { 30.0 } else { 0.0 };
+            let reading = |load, at| Some(Reading { load, at: ms(at), span: Duration::ZERO });
+            let readings = [reading(full, read_at), reading(5.0, now / told_every * told_every)];
+            let capacities = [capacity(10.0), capacity(1000.0)];
+            let made = planner.plan(ms(now), &capacities, &Availability::whole(N), &readings);
+            refuses.push((now, !made.cutoffs.is_empty()));
+        }
+        let when = |from: i64, to: i64| {
+            let part = refuses.iter().filter(|(at, _)| (from..to).contains(at));
+            let (n, all) = part.fold((0, 0), |(n, all), (_, is)| (n + usize::from(*is), all + 1));
+            n as f64 / f64::from(all)
+        };
+        assert_eq!(when(0, 3000), 0.0, "{told_every}");
+        assert!(when(5000, 30_000) > 0.95, "{told_every}: {}", when(5000, 30_000));
+        assert_eq!(when(40_000, 120_000), 0.0, "{told_every}");
+    }
+}

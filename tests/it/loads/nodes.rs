@@ -11,6 +11,7 @@ use crate::asking::Answer;
 use crate::asking::Ask;
 use crate::ground;
 use crate::ground::Ground;
+use crate::lab::patiently;
 use crate::lab::until;
 use crate::loads::Balancers;
 use crate::loads::get;
@@ -141,12 +142,13 @@ fn a_balancer_that_fills_up_sends_clients_elsewhere_and_takes_them_back() {
     // It can take ten, and has three times as many: they stay, so that all who come anew go on.
     let clients = idlers(balancers.www(), 30);
     let push = || push(api, token.trim(), "{\"region\":\"eu\",\"load\":5}");
-    until("most go elsewhere", || {
+    let status = || program::run(node.ground.folder(), "status").stdout;
+    patiently("most go elsewhere", status, || {
         push();
         share_of_us(node.v4()) < 0.5
     });
     drop(clients);
-    until("they come back", || {
+    patiently("they come back", status, || {
         push();
         share_of_us(node.v4()) == 1.0
     });
