@@ -98,6 +98,10 @@ impl Past {
 /// How much of a reading is due to the last `age` seconds: the distribution of the sum of two
 /// times, each as likely as any other in its window.
 fn within(age: f64, [a, b]: [f64; 2]) -> f64 {
+    // Past both windows that is all; and the differences of squares below would be noise.
+    if age >= a + b {
+        return 1.0;
+    }
     let half_square = |x: f64| x.max(0.0).powi(2) / 2.0;
     let area =
         half_square(age) - half_square(age - a) - half_square(age - b) + half_square(age - a - b);
@@ -118,5 +122,16 @@ mod tests {
         assert!((within(20.0, windows) - 0.5).abs() < 1e-9);
         assert!((within(40.0, windows) - 1.0).abs() < 1e-9);
         assert_eq!(within(1e6, windows), 1.0);
+    }
+
+    /// What was published weeks ago is not forgotten: differences of its squares are noise.
+    #[test]
+    fn what_was_published_long_ago_is_all_there_is() {
+        for windows in [[1.0, 0.001], [30.0, 0.001], [86_400.0, 0.001], [1.0, 1.0], [0.001, 3600.0]]
+        {
+            for age in [1e5, 1e6, 3.3e6, 1e7, 7.7e7, 1e9] {
+                assert_eq!(within(age, windows), 1.0, "{age} {windows:?}");
+            }
+        }
     }
 }
