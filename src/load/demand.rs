@@ -50,7 +50,7 @@ pub(super) struct Demand {
     /// How great surprises are on average, as a logarithm: what readings are wrong by.
     pub(super) noise: f64,
     /// By region, the last reading that was learnt from.
-    last: Vec<Option<Timestamp>>,
+    pub(super) last: Vec<Option<Timestamp>>,
 }
 
 /// What one reading says.
@@ -109,6 +109,11 @@ impl Demand {
         }
         if !self.is_known {
             self.begin(&news);
+            if !self.is_known {
+                // Nobody asks for anything yet. Once the first do, that the others do not counts.
+                self.last.fill(None);
+                return;
+            }
             let all: Vec<f64> = news.iter().map(|evidence| evidence.load).collect();
             (0..STEPS).for_each(|_| self.step(&news, &all, clients));
             return;

@@ -56,6 +56,8 @@ mod pressure;
 mod room;
 mod settle;
 mod status;
+#[cfg(test)]
+mod tests;
 mod tier;
 
 pub use availability::Availability;
