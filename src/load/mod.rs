@@ -42,6 +42,7 @@
 
 mod accept;
 mod availability;
+mod carry;
 mod cost;
 mod crowds;
 mod cutoffs;

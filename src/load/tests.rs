@@ -64,6 +64,37 @@ fn clients_who_ask_for_nothing_are_not_taken_to_ask_as_much_as_others() {
     assert!(plan.regions[1].arrivals < 1.0, "{plan:?}");
 }
 
+#[test]
+fn a_reload_while_a_region_refuses_changes_nothing() {
+    let there = Availability::whole(2);
+    let capacities = [capacity(100.0), capacity(1000.0)];
+    let mut planner = Planner::new(pair([1.0, 1.0]), TTL, Cutoffs::none(2), at(0));
+    planner.plan(at(1), &capacities, &there, &[reading(60.0, 1), reading(60.0, 1)]);
+    // A crowd comes: half of it is refused, once caches end.
+    let readings = [reading(180.0, 11), reading(60.0, 11)];
+    let before = planner.plan(at(11), &capacities, &there, &readings);
+    assert!(before.is_new && before.cutoffs.of(RegionId(0)).refuses(), "{before:?}");
+    let mut planner = planner.rebuilt(pair([1.0, 1.0]), TTL, Some, at(12));
+    for (now, readings) in [(12, readings), (21, [reading(165.0, 21), reading(78.0, 21)])] {
+        let after = planner.plan(at(now), &capacities, &there, &readings);
+        let [was, is] = [&before, &after].map(|plan| plan.regions[0].arrivals);
+        assert!((is / was - 1.0).abs() < 0.1, "{now}: {was} {is}");
+    }
+}
+
+#[test]
+fn a_demand_is_learnt_anew_after_a_world_without_clients() {
+    let there = Availability::whole(2);
+    let capacities = [capacity(100.0), capacity(1000.0)];
+    let mut planner = Planner::new(pair([1.0, 1.0]), TTL, Cutoffs::none(2), at(0));
+    planner.plan(at(1), &capacities, &there, &[reading(60.0, 1), reading(60.0, 1)]);
+    let mut planner = planner.rebuilt(crowds(2, &[]), TTL, Some, at(2));
+    planner.plan(at(3), &capacities, &there, &[reading(60.0, 3), reading(60.0, 3)]);
+    let mut planner = planner.rebuilt(pair([1.0, 1.0]), TTL, Some, at(4));
+    let plan = planner.plan(at(5), &capacities, &there, &[reading(180.0, 5), reading(60.0, 5)]);
+    assert!(plan.cutoffs.of(RegionId(0)).refuses(), "{plan:?}");
+}
+
 /// As [`decide`](crate::steer::decide) has it: the first on the way, unless another has a weight.
 #[test]
 fn of_several_on_standby_the_first_gets_them() {
