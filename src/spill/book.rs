@@ -128,8 +128,6 @@ impl Book {
 
     /// Takes the shares of the node that decides. Returns whether they are others.
     pub(super) fn adopt(&mut self, shares: Shares, now: Timestamp) -> bool {
-        // What it planned itself holds no more.
-        self.plan = None;
         let is_new = shares != self.shares;
         self.shares = shares;
         if let (Some(planner), Some(stage)) = (&mut self.planner, &self.stage) {
@@ -141,6 +139,8 @@ impl Book {
     /// Learns what there is to know of the demand while another node decides: whoever takes over
     /// has to know when what was published, since caches act on it for a TTL.
     pub(super) fn follow(&mut self, now: Timestamp) {
+        // What it planned itself holds no more, though nothing may have changed since.
+        self.plan = None;
         let (readings, capacities) = (self.readings(now), self.capacities());
         let Some(availability) = self.availability.clone() else { return };
         if let Some(planner) = self.planner(now) {
@@ -206,9 +206,8 @@ impl Book {
                 Some(gauge) => (gauge.reading(now), gauge.state(now)),
                 None => (None, GaugeState::Silent),
             };
-            let mut status = LoadStatus::new(reading, state, region.capacity, plan);
-            // Of what another decides only this is known.
-            status.cutoff_ms = status.cutoff_ms.or_else(|| self.shares.cutoff_ms(&region.name));
+            let status = LoadStatus::new(reading, state, region.capacity, plan)
+                .or_cutoff(self.shares.cutoff_ms(&region.name));
             Some((region.name.clone(), status))
         };
         stage.regions.iter().enumerate().filter_map(status).collect()

@@ -118,6 +118,10 @@ fn what_another_decides_holds_and_is_gone_on_from() {
     // It takes over without a reading: all stays as it is.
     assert_eq!(book.decide(at(6)), None);
     assert_eq!(book.status(at(6))[0].1.cutoff_ms, Some(100.0));
+    assert!(book.status(at(6))[0].1.share.is_some());
+    // Another decides again, the same: what it makes of it is not known here.
+    book.follow(at(7));
+    assert_eq!(book.status(at(7))[0].1.share, None);
 }
 
 /// Of those who ask three times as much alone it would follow that all do.
@@ -196,6 +200,9 @@ fn who_takes_over_goes_on_as_the_one_before_would_have() {
         books.iter_mut().for_each(|book| assert_eq!(book.decide(at(second)), None, "{second}"));
     }
     let [one, other] = [0, 1].map(|nth: usize| books[nth].status(at(41))[0].1.clone());
+    // What is not planned is shown alike.
+    books[1].follow(at(41));
+    assert_eq!(books[1].status(at(41))[0].1.cutoff_ms, held);
     assert_eq!((one.cutoff_ms, &one), (held, &other));
 }
 
