@@ -168,15 +168,15 @@ impl Demand {
         [own.open() * load(open), own.factor() * load(chosen)]
     }
 
-    /// A load over what a reading would have shown, within bounds.
+    /// A load over what a reading would have shown, within bounds; all that is idle is alike.
     fn surprise(&self, evidence: &Evidence, load: f64) -> f64 {
-        let (expected, idle) = (self.expected(evidence), evidence.idle);
-        if load.max(expected) <= idle { 1.0 } else { ratio(load.max(idle), expected) }
+        ratio(load.max(evidence.idle), self.expected(evidence).max(evidence.idle))
     }
 
     /// The load that is taken for true: some of a small surprise, all of a great one.
     fn aim(&self, evidence: &Evidence) -> f64 {
-        let expected = self.expected(evidence);
+        // From idle on, however idle it was thought to be: else it would take for ever.
+        let expected = self.expected(evidence).max(evidence.idle);
         let least = BELIEVED / (1.0 + 10.0 * self.noise);
         let believed = self.news(evidence).max(least);
         expected * self.surprise(evidence, evidence.load).powf(believed)
@@ -189,8 +189,11 @@ impl Demand {
     }
 
     fn step(&mut self, news: &[Evidence], aims: &[f64], clients: &[f64]) {
-        let ratios: Vec<f64> =
-            news.iter().zip(aims).map(|(news, aim)| self.surprise(news, *aim)).collect();
+        let ratio = |(news, aim): (&Evidence, &f64)| {
+            let (expected, idle) = (self.expected(news), news.idle);
+            if aim.max(expected) <= idle { 1.0 } else { ratio(aim.max(idle), expected) }
+        };
+        let ratios: Vec<f64> = news.iter().zip(aims).map(ratio).collect();
         for ((origin, each), clients) in self.by_origin.iter_mut().enumerate().zip(clients) {
             if *clients <= 0.0 {
                 continue;

@@ -64,6 +64,22 @@ fn clients_who_ask_for_nothing_are_not_taken_to_ask_as_much_as_others() {
     assert!(plan.regions[1].arrivals < 1.0, "{plan:?}");
 }
 
+/// As a service that is new has next to no load, whatever it may have one day.
+#[test]
+fn a_region_that_began_with_next_to_nothing_fills_up_within_two_readings() {
+    let there = Availability::whole(2);
+    let capacities = [capacity(10_000.0), capacity(10_000.0)];
+    for idle in [0.3, 1e-9] {
+        let mut planner = Planner::new(pair([1.0, 1.0]), TTL, Cutoffs::none(2), at(0));
+        planner.plan(at(1), &capacities, &there, &[reading(idle, 1), reading(idle, 1)]);
+        let full = |second| [reading(20_000.0, second), reading(idle, second)];
+        planner.plan(at(11), &capacities, &there, &full(11));
+        let plan = planner.plan(at(21), &capacities, &there, &full(21));
+        assert!(plan.cutoffs.of(RegionId(0)).refuses(), "{plan:?}");
+        assert!(plan.regions[0].arrivals > 10_000.0, "{plan:?}");
+    }
+}
+
 #[test]
 fn a_reload_while_a_region_refuses_changes_nothing() {
     let there = Availability::whole(2);
