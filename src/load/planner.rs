@@ -275,10 +275,13 @@ impl Planner {
             let Some(room) = room else {
                 return next.cutoffs.of(region) != self.published.of(region);
             };
-            let hard = room.hard();
+            let pressure = at(&pressed.pressures, region);
+            // Where all are over, by the same factor, that is what they have room for.
+            let hard = room.limit(pressure);
             let serves = at(&now.served, region);
             let spares = serves - at(&next.served, region);
-            let is_near = serves > NEAR * room.limit(at(&pressed.pressures, region));
+            // And there is no limit to be near to: nobody is spared by a little.
+            let is_near = pressure <= 1.0 && serves > NEAR * hard;
             if spares > (SPARES + wrong) * hard || is_near && spares > LITTLE * hard {
                 return true;
             }

@@ -111,7 +111,7 @@ fn a_demand_is_learnt_anew_after_a_world_without_clients() {
     assert!(plan.cutoffs.of(RegionId(0)).refuses(), "{plan:?}");
 }
 
-/// As [`decide`](crate::steer::decide) has it: the first on the way, unless another has a weight.
+/// As a query has it: the first on the way, unless another has a weight.
 #[test]
 fn of_several_on_standby_the_first_gets_them() {
     let crowds = crowds(3, &[(1.0, &[(0, 1.0), (1, 0.0), (2, 0.0)])]);
@@ -138,4 +138,27 @@ fn whom_all_refuse_the_first_with_a_weight_takes() {
     assert_eq!(served(&availability), [0.0, 1.0, 0.0]);
     availability.set(0, RegionId(1), 0.0);
     assert_eq!(served(&availability), [1.0, 0.0, 0.0]);
+}
+/// Where all are over, nobody is spared by moving clients after what readings are wrong by.
+#[test]
+fn where_all_are_over_what_readings_are_wrong_by_moves_nobody() {
+    let there = Availability::whole(2);
+    let (crowds, demand) = (pair([1.0, 1.5]), [130.0, 150.0]);
+    let capacities = [capacity(100.0), capacity(150.0)];
+    let mut planner = Planner::new(crowds.clone(), TTL, Cutoffs::none(2), at(0));
+    let (mut cutoffs, mut changes) = (Cutoffs::none(2), 0);
+    for round in 0..80_i32 {
+        let served = Flow::of(&crowds, &there, &cutoffs, &demand).served_by_region(&crowds);
+        let wrong = 0.01 * f64::from(round % 3 - 1);
+        let second = i64::from(round) * 60;
+        let readings = [
+            reading(served[0] * (1.0 + wrong), second),
+            reading(served[1] * (1.0 - wrong), second),
+        ];
+        let plan = planner.plan(at(second), &capacities, &there, &readings);
+        assert_eq!(plan.regions[0].reason, crate::load::Reason::Overloaded);
+        changes += usize::from(plan.is_new && round >= 20);
+        cutoffs = plan.cutoffs;
+    }
+    assert!(changes <= 2, "{changes}");
 }
