@@ -57,7 +57,7 @@ impl LoadStatus {
     /// The same, where another node plans: of that only the cutoff is known, in milliseconds.
     #[must_use]
     pub fn or_cutoff(self, ms: Option<f64>) -> Self {
-        Self { cutoff_ms: self.cutoff_ms.or(ms.map(rounded)), ..self }
+        Self { cutoff_ms: self.cutoff_ms.or_else(|| ms.map(rounded)), ..self }
     }
 }
 

@@ -108,7 +108,9 @@ fn another(net: IpNet, bits: u8, rng: &mut Rng) -> IpNet {
     let mask = u128::MAX.checked_shl((most - bits).into()).unwrap_or(0);
     let inside = address & mask | random & !mask;
     let address: IpAddr = match net.addr() {
-        IpAddr::V4(_) => Ipv4Addr::from((inside & u128::from(u32::MAX)) as u32).into(),
+        IpAddr::V4(_) => {
+            Ipv4Addr::from(u32::try_from(inside & u128::from(u32::MAX)).unwrap()).into()
+        }
         IpAddr::V6(_) => Ipv6Addr::from(inside).into(),
     };
     IpNet::new(address, length).unwrap().trunc()
