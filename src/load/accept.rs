@@ -62,3 +62,23 @@ impl Queue {
         self.sums.get(at).copied().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Cost;
+    use crate::load::Loss;
+
+    #[test]
+    fn who_has_nowhere_to_go_is_taken_by_every_cutoff() {
+        let unknown = Loss::between(Cost::from_ms(0.0), Cost::UNKNOWN);
+        let losses = [Loss::ZERO, unknown, Loss::NOWHERE].map(Loss::fine);
+        let line = Line { losses: losses.to_vec(), steps: vec![0, 1, 2] };
+        let mut queue = Queue::default();
+        queue.fill(&line, &[1.0, 10.0, 100.0]);
+        assert_eq!(queue.taken(&line, Cutoff::ALL), 100.0);
+        assert_eq!(queue.taken(&line, Cutoff::NONE), 111.0);
+        assert_eq!(queue.cutoff(&line, 50.0), Cutoff::ALL, "there is none that does");
+        assert_eq!(queue.cutoff(&line, 110.0).taken(unknown), 1.0);
+    }
+}

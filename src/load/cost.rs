@@ -48,9 +48,9 @@ impl Loss {
         (self != Self::NOWHERE).then(|| f64::from(self.0) / 16.0)
     }
 
-    /// In the unit of cutoffs, 1/1024 ms.
+    /// In the unit of cutoffs, 1/1024 ms. Who has nowhere to go loses more than any cutoff.
     pub(super) const fn fine(self) -> i32 {
-        self.0 as i32 * 64
+        if matches!(self, Self::NOWHERE) { i32::MAX } else { self.0 as i32 * 64 }
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) struct Demand {
     /// How great surprises are on average, as a logarithm: what readings are wrong by.
     pub(super) noise: f64,
     /// By region, the last reading that was learnt from.
-    last: Vec<Option<Timestamp>>,
+    pub(super) last: Vec<Option<Timestamp>>,
 }
 
 /// What one reading says.
@@ -121,6 +121,11 @@ impl Demand {
         }
         if !self.is_known {
             self.begin(&news);
+            if !self.is_known {
+                // Nobody asks for anything yet. Once the first do, that the others do not counts.
+                self.last.fill(None);
+                return;
+            }
             let all: Vec<f64> = news.iter().map(|evidence| evidence.load).collect();
             self.follow(&news, &all, clients);
             return;
@@ -172,15 +177,15 @@ impl Demand {
         [own.open() * load(open), own.factor() * load(chosen)]
     }
 
-    /// A load over what a reading would have shown, within bounds.
+    /// A load over what a reading would have shown, within bounds; all that is idle is alike.
     fn surprise(&self, evidence: &Evidence, load: f64) -> f64 {
-        let (expected, idle) = (self.expected(evidence), evidence.idle);
-        if load.max(expected) <= idle { 1.0 } else { ratio(load.max(idle), expected) }
+        ratio(load.max(evidence.idle), self.expected(evidence).max(evidence.idle))
     }
 
     /// The load that is taken for true: some of a small surprise, all of a great one.
     fn aim(&self, evidence: &Evidence) -> f64 {
-        let expected = self.expected(evidence);
+        // From idle on, however idle it was thought to be: else it would take for ever.
+        let expected = self.expected(evidence).max(evidence.idle);
         let least = if evidence.is_over && evidence.load > expected { HURRIES } else { BELIEVED };
         let believed = self.news(evidence).max(least / (1.0 + 10.0 * self.noise));
         expected * self.surprise(evidence, evidence.load).powf(believed)
@@ -199,8 +204,11 @@ impl Demand {
     }
 
     fn step(&mut self, news: &[Evidence], aims: &[f64], clients: &[f64], before: &[f64]) {
-        let ratios: Vec<f64> =
-            news.iter().zip(aims).map(|(news, aim)| self.surprise(news, *aim)).collect();
+        let ratio = |(news, aim): (&Evidence, &f64)| {
+            let (expected, idle) = (self.expected(news), news.idle);
+            if aim.max(expected) <= idle { 1.0 } else { ratio(aim.max(idle), expected) }
+        };
+        let ratios: Vec<f64> = news.iter().zip(aims).map(ratio).collect();
         let origins = self.by_origin.iter_mut().zip(before).zip(clients).enumerate();
         for (origin, ((each, before), clients)) in origins {
             if *clients <= 0.0 {

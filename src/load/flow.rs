@@ -101,27 +101,32 @@ impl Flow {
             }
             at += tier.len();
         }
-        // Weight 0: who is left may have these.
-        let start = crowd.range().start;
-        self.gather(start, steps, true, member);
-        left -= self.share_out(left, false);
-        if left <= all * NOBODY {
-            return;
+        // Weight 0: who is left may have the first of these.
+        at = crowd.range().start;
+        for tier in steps.chunk_by(|_, next| !next.opens_tier) {
+            self.gather(at, tier, true, member);
+            left -= self.share_out(left, false);
+            if left <= all * NOBODY {
+                return;
+            }
+            at += tier.len();
         }
         // Everybody refused: a share is of who has somewhere else to go. Who is left did not get
         // a region either because it is not there or because it refused.
-        at = start;
         let forced = |step: &CrowdStep| {
             let Member { there, takes, weight } = member(step);
             let refused = there * (1.0 - takes);
             let missed = 1.0 - there * takes;
             let there = if missed > 0.0 { refused / missed } else { 0.0 };
-            Member { there, takes: 1.0, weight: weight.max(f64::MIN_POSITIVE) }
+            Member { there, takes: 1.0, weight }
         };
-        for tier in steps.chunk_by(|_, next| !next.opens_tier) {
-            self.gather(at, tier, false, forced);
-            left -= self.share_out(left, true);
-            at += tier.len();
+        for standby in [false, true] {
+            at = crowd.range().start;
+            for tier in steps.chunk_by(|_, next| !next.opens_tier) {
+                self.gather(at, tier, standby, forced);
+                left -= self.share_out(left, true);
+                at += tier.len();
+            }
         }
         self.unserved += left.max(0.0);
     }

@@ -113,6 +113,12 @@ impl Gauge {
         self.fault = fault;
     }
 
+    /// The same, of a region that can take another amount.
+    #[must_use]
+    pub const fn of_amount(self, amount: f64) -> Self {
+        Self { amount, ..self }
+    }
+
     /// The clock was set back to `now`: what was read before is of now at the latest.
     pub fn set_back(&mut self, now: Timestamp) {
         if let Some(good) = &mut self.good {

@@ -42,6 +42,7 @@
 
 mod accept;
 mod availability;
+mod carry;
 mod cost;
 mod crowds;
 mod cutoffs;
@@ -56,6 +57,8 @@ mod pressure;
 mod room;
 mod settle;
 mod status;
+#[cfg(test)]
+mod tests;
 mod tier;
 
 pub use availability::Availability;

@@ -50,6 +50,47 @@ impl Past {
         past
     }
 
+    /// The same for another configuration of the same regions; `before` says which one each was.
+    /// `was` and `is` are the clients of each origin, of then and of now. An origin without
+    /// clients then is taken to have been sent where it is at `present`.
+    pub(super) fn carried(
+        &self,
+        before: &[usize],
+        was: &[f64],
+        is: &[f64],
+        present: &Self,
+    ) -> Self {
+        let n = self.n_regions;
+        let present = present.times.back().map_or(&[][..], |sent| &sent.matrix);
+        let carry = |sent: &Sent| {
+            let mut matrix = Vec::with_capacity(n * n);
+            for ((origin, now), old) in is.iter().enumerate().zip(before) {
+                let then = was.get(*old).copied().unwrap_or(0.0);
+                #[expect(clippy::cast_possible_truncation, reason = "as the matrix was made")]
+                let times = (now / then) as f32;
+                matrix.extend(before.iter().enumerate().map(|(region, was)| match then > 0.0 {
+                    true => times * sent.matrix.get(old * n + was).copied().unwrap_or(0.0),
+                    false => present.get(origin * n + region).copied().unwrap_or(0.0),
+                }));
+            }
+            let refuses = before.iter().map(|was| sent.refuses.get(*was) == Some(&true));
+            Sent { since: sent.since, matrix: matrix.into(), refuses: refuses.collect() }
+        };
+        Self { n_regions: n, times: self.times.iter().map(carry).collect() }
+    }
+
+    /// The clock was set back to `now`: what was published last was so just now, and what before
+    /// as long before it as it was.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        let Some(last) = self.times.back().map(|last| last.since).filter(|last| *last > now) else {
+            return;
+        };
+        let by = last.duration_since(now);
+        for sent in &mut self.times {
+            sent.since = sent.since.checked_sub(by).unwrap_or(Timestamp::MIN);
+        }
+    }
+
     /// From then on clients are sent so, by these cutoffs; the flow is one with a demand of 1
     /// everywhere.
     pub(super) fn push(
@@ -98,6 +139,10 @@ impl Past {
 /// How much of a reading is due to the last `age` seconds: the distribution of the sum of two
 /// times, each as likely as any other in its window.
 fn within(age: f64, [a, b]: [f64; 2]) -> f64 {
+    // Past both windows that is all; and the differences of squares below would be noise.
+    if age >= a + b {
+        return 1.0;
+    }
     let half_square = |x: f64| x.max(0.0).powi(2) / 2.0;
     let area =
         half_square(age) - half_square(age - a) - half_square(age - b) + half_square(age - a - b);
@@ -118,5 +163,16 @@ mod tests {
         assert!((within(20.0, windows) - 0.5).abs() < 1e-9);
         assert!((within(40.0, windows) - 1.0).abs() < 1e-9);
         assert_eq!(within(1e6, windows), 1.0);
+    }
+
+    /// What was published weeks ago is not forgotten: differences of its squares are noise.
+    #[test]
+    fn what_was_published_long_ago_is_all_there_is() {
+        for windows in [[1.0, 0.001], [30.0, 0.001], [86_400.0, 0.001], [1.0, 1.0], [0.001, 3600.0]]
+        {
+            for age in [1e5, 1e6, 3.3e6, 1e7, 7.7e7, 1e9] {
+                assert_eq!(within(age, windows), 1.0, "{age} {windows:?}");
+            }
+        }
     }
 }

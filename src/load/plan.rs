@@ -118,13 +118,15 @@ impl Plan {
             let own = at(own, region);
             let came = at(&arrivals, region);
             let served = at(&settled.served, region);
+            // What it has more than it is to have, others would take: it is not bound to it.
+            let wanted = at(&pressed.settled.served, region);
             let pressure = at(&pressed.pressures, region);
             let allowed = room.map_or(came, |room| room.allowed(came, pressure));
             let cutoff = settled.cutoffs.of(region);
             let reason = match room {
                 None => Reason::Unlimited,
                 Some(_) if came <= 0.0 && !findings.is_there(region) => Reason::Away,
-                Some(room) if served > room.limit(pressure) * 1.01 => Reason::Captive,
+                Some(room) if wanted > room.limit(pressure) * 1.01 => Reason::Captive,
                 Some(_) if cutoff == Cutoff::NONE && pressure <= 0.0 => Reason::Room,
                 Some(_) if pressure > 1.0 => Reason::Overloaded,
                 Some(_) if pressure > 0.0 => Reason::Pressed,

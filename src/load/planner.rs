@@ -14,7 +14,6 @@ use crate::load::Reading;
 use crate::load::Reason;
 use crate::load::RegionPlan;
 use crate::load::demand::Demand;
-use crate::load::own::Own;
 use crate::load::past::Past;
 use crate::load::plan;
 use crate::load::plan::Findings;
@@ -52,19 +51,19 @@ const ALWAYS: f64 = f64::NEG_INFINITY;
 /// Plans cutoffs. One per cluster runs; it has what it published, and learns the demand.
 #[derive(Clone, Debug)]
 pub struct Planner {
-    crowds: Crowds,
-    clients: Vec<f64>,
-    ttl: Duration,
-    demand: Demand,
-    past: Past,
-    published: Cutoffs,
-    published_at: Timestamp,
-    availability: Availability,
+    pub(super) crowds: Crowds,
+    pub(super) clients: Vec<f64>,
+    pub(super) ttl: Duration,
+    pub(super) demand: Demand,
+    pub(super) past: Past,
+    pub(super) published: Cutoffs,
+    pub(super) published_at: Timestamp,
+    pub(super) availability: Availability,
     /// By region, whether its cutoff fell last, and how often it rose again after that.
-    fell: Vec<bool>,
-    regrets: Vec<f64>,
+    pub(super) fell: Vec<bool>,
+    pub(super) regrets: Vec<f64>,
     /// By region, whom it served by the last plan.
-    served: Vec<f64>,
+    pub(super) served: Vec<f64>,
 }
 
 /// What holds while one plan is made.
@@ -97,44 +96,6 @@ impl Planner {
         }
     }
 
-    /// The same after the world changed: with other crowds, and regions that have other ids.
-    /// `before` says for each region of now which one it was. What is known of the demand and
-    /// what is published are kept; the past is taken to have been like the present.
-    #[must_use]
-    pub fn rebuilt(
-        &self,
-        crowds: Crowds,
-        ttl: Duration,
-        before: impl Fn(RegionId) -> Option<RegionId>,
-        now: Timestamp,
-    ) -> Self {
-        let n = crowds.n_regions();
-        let was = |region: RegionId| before(region).map(RegionId::index);
-        let cutoffs = (0..).map(RegionId).take(n);
-        let cutoffs =
-            cutoffs.map(|id| before(id).map_or(Cutoff::NONE, |was| self.published.of(was)));
-        let mut next = Self::new(crowds, ttl, Cutoffs::new(cutoffs), now);
-        next.demand.is_known = self.demand.is_known;
-        let load = |from: &Self, at: usize| {
-            Some(from.demand.by_origin.get(at)? * from.clients.get(at)?).filter(|load| *load > 0.0)
-        };
-        let total: f64 = (0..self.clients.len()).filter_map(|at| load(self, at)).sum();
-        let mean = total / self.clients.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-        for (at, region) in (0..n).zip((0..).map(RegionId)) {
-            let clients = next.clients.get(at).copied().unwrap_or(0.0);
-            let each = was(region).and_then(|was| load(self, was)).map(|load| load / clients);
-            let each = each.filter(|each| each.is_finite()).unwrap_or(mean);
-            let own = was(region).and_then(|was| self.demand.own.get(was)).copied();
-            if let Some(slot) = next.demand.by_origin.get_mut(at) {
-                *slot = each;
-            }
-            if let Some(slot) = next.demand.own.get_mut(at) {
-                *slot = own.unwrap_or(Own::UNKNOWN);
-            }
-        }
-        next
-    }
-
     /// What it plans for.
     pub fn crowds(&self) -> &Crowds {
         &self.crowds
@@ -156,14 +117,7 @@ impl Planner {
         availability: &Availability,
         readings: &[Option<Reading>],
     ) -> Plan {
-        if *availability != self.availability {
-            self.availability = availability.clone();
-            self.remember(now);
-        }
-        let hard = |region: usize| {
-            capacities.get(region)?.as_ref().map(|capacity| Room::new(capacity).hard())
-        };
-        self.demand.learn(readings, &self.past, self.ttl, &self.clients, hard);
+        self.learn(now, capacities, availability, readings);
         let own: Vec<f64> = self.demand.own.iter().map(|own| own.factor()).collect();
         let room = |(capacity, own): (&Option<Capacity>, &f64)| {
             capacity.as_ref().map(|capacity| Room::new(capacity).scaled(1.0 / own))
@@ -183,10 +137,7 @@ impl Planner {
         let is_new = next.cutoffs != self.published && self.is_worth_it(&moment, &next, &pressed);
         let settled = if is_new { next } else { self.under(self.published.clone()) };
         if is_new {
-            self.regret(now, &settled.cutoffs);
-            self.published = settled.cutoffs.clone();
-            self.published_at = now;
-            self.remember(now);
+            self.publish(settled.cutoffs.clone(), now);
         }
         self.served.clone_from(&settled.served);
         let findings = Findings {
@@ -202,6 +153,42 @@ impl Planner {
         Plan::of(&findings, is_new)
     }
 
+    /// Learns as a plan does, and plans nothing: where another decides, so that this one could go
+    /// on from what that one knew. O(regions × origins), and of crowds and steps where it changes
+    /// who may take clients.
+    pub fn learn(
+        &mut self,
+        now: Timestamp,
+        capacities: &[Option<Capacity>],
+        availability: &Availability,
+        readings: &[Option<Reading>],
+    ) {
+        if *availability != self.availability {
+            self.availability = availability.clone();
+            self.remember(now);
+        }
+        let hard = |region: usize| {
+            capacities.get(region)?.as_ref().map(|capacity| Room::new(capacity).hard())
+        };
+        self.demand.learn(readings, &self.past, self.ttl, &self.clients, hard);
+    }
+
+    /// Takes what another published: from now on clients are sent so.
+    pub fn follow(&mut self, published: &Cutoffs, now: Timestamp) {
+        let ids = (0..).map(RegionId).take(self.crowds.n_regions());
+        let published = Cutoffs::new(ids.map(|id| published.of(id)));
+        if published != self.published {
+            self.publish(published, now);
+        }
+    }
+
+    fn publish(&mut self, cutoffs: Cutoffs, now: Timestamp) {
+        self.regret(now, &cutoffs);
+        self.published = cutoffs;
+        self.published_at = now;
+        self.remember(now);
+    }
+
     fn case<'a>(&'a self, moment: &'a Moment<'_>, floors: &'a Cutoffs) -> Case<'a> {
         Case {
             crowds: &self.crowds,
@@ -213,7 +200,7 @@ impl Planner {
     }
 
     /// From now on clients are sent as is published.
-    fn remember(&mut self, now: Timestamp) {
+    pub(super) fn remember(&mut self, now: Timestamp) {
         let each_once = vec![1.0; self.crowds.n_regions()];
         let flow = Flow::of(&self.crowds, &self.availability, &self.published, &each_once);
         self.past.push(&self.crowds, &flow, &self.published, now);
@@ -288,10 +275,13 @@ impl Planner {
             let Some(room) = room else {
                 return next.cutoffs.of(region) != self.published.of(region);
             };
-            let hard = room.hard();
+            let pressure = at(&pressed.pressures, region);
+            // Where all are over, by the same factor, that is what they have room for.
+            let hard = room.limit(pressure);
             let serves = at(&now.served, region);
             let spares = serves - at(&next.served, region);
-            let is_near = serves > NEAR * room.limit(at(&pressed.pressures, region));
+            // And there is no limit to be near to: nobody is spared by a little.
+            let is_near = pressure <= 1.0 && serves > NEAR * hard;
             if spares > (SPARES + wrong) * hard || is_near && spares > LITTLE * hard {
                 return true;
             }

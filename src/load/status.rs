@@ -53,6 +53,12 @@ impl LoadStatus {
             reason: plan.map(|plan| plan.reason.as_str().to_owned()).unwrap_or_default(),
         }
     }
+
+    /// The same, where another node plans: of that only the cutoff is known, in milliseconds.
+    #[must_use]
+    pub fn or_cutoff(self, ms: Option<f64>) -> Self {
+        Self { cutoff_ms: self.cutoff_ms.or_else(|| ms.map(rounded)), ..self }
+    }
 }
 
 impl Reason {

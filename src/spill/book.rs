@@ -59,7 +59,10 @@ impl Book {
                 let of = |id: RegionId| {
                     was.get(&*stage.regions.get(id.index())?.name).copied().map(RegionId)
                 };
-                planner.rebuilt(stage.world.crowds(n), stage.ttl, of, now)
+                let mut planner = planner.rebuilt(stage.world.crowds(n), stage.ttl, of, now);
+                // Shares go by name: they hold for a region that comes back, too.
+                planner.follow(&self.shares.cutoffs(names(&stage.regions)), now);
+                planner
             });
             self.plan = None;
         }
@@ -85,20 +88,19 @@ impl Book {
             let kept = same.and_then(|at| old.get_mut(at)).and_then(Option::take);
             let amount = region.capacity.map_or(1.0, |capacity| capacity.amount);
             let patience = Patience { interval: load.interval, hold: load.hold };
-            Some(kept.unwrap_or_else(|| Gauge::new(patience, amount)))
+            Some(match kept {
+                Some(kept) => kept.of_amount(amount),
+                None => Gauge::new(patience, amount),
+            })
         };
         self.gauges = regions.iter().map(gauge).collect();
     }
 
-    /// The clock was set back to `now`. What was read stays, as if it had been now, and the past
-    /// is taken to have been like the present.
+    /// The clock was set back to `now`. What was read and published stays, as if it had been now.
     pub(super) fn set_back(&mut self, now: Timestamp) {
         self.since = self.since.map(|since| since.min(now));
         self.gauges.iter_mut().flatten().for_each(|gauge| gauge.set_back(now));
-        let ttl = self.stage.as_ref().map(|stage| stage.ttl).unwrap_or_default();
-        let planner = self.planner.take();
-        self.planner =
-            planner.map(|planner| planner.rebuilt(planner.crowds().clone(), ttl, Some, now));
+        self.planner.iter_mut().for_each(|planner| planner.set_back(now));
     }
 
     /// Whether something is read of a region that was not read yet, nor failed to be.
@@ -125,20 +127,32 @@ impl Book {
     }
 
     /// Takes the shares of the node that decides. Returns whether they are others.
-    pub(super) fn adopt(&mut self, shares: Shares) -> bool {
-        // It would plan on from what it published itself.
-        self.planner = None;
-        self.plan = None;
+    pub(super) fn adopt(&mut self, shares: Shares, now: Timestamp) -> bool {
         let is_new = shares != self.shares;
         self.shares = shares;
+        if let (Some(planner), Some(stage)) = (&mut self.planner, &self.stage) {
+            planner.follow(&self.shares.cutoffs(names(&stage.regions)), now);
+        }
         is_new
+    }
+
+    /// Learns what there is to know of the demand while another node decides: whoever takes over
+    /// has to know when what was published, since caches act on it for a TTL.
+    pub(super) fn follow(&mut self, now: Timestamp) {
+        // What it planned itself holds no more, though nothing may have changed since.
+        self.plan = None;
+        let (readings, capacities) = (self.readings(now), self.capacities());
+        let Some(availability) = self.availability.clone() else { return };
+        if let Some(planner) = self.planner(now) {
+            planner.learn(now, &capacities, &availability, &readings);
+        }
     }
 
     /// Decides: the shares that hold from now on, if they are others than before.
     pub(super) fn decide(&mut self, now: Timestamp) -> Option<Shares> {
-        let stage = self.stage.as_ref()?;
-        let names = || stage.regions.iter().map(|region| region.name.as_str());
-        let Some(availability) = self.availability.as_ref() else {
+        self.stage.as_ref()?;
+        let (readings, capacities) = (self.readings(now), self.capacities());
+        let Some(availability) = self.availability.clone() else {
             // Nothing to plan any more: nobody is refused.
             if self.shares.is_none() {
                 return None;
@@ -146,23 +160,36 @@ impl Book {
             self.shares = Shares::none(now);
             return Some(self.shares.clone());
         };
-        let knows = self.planner.as_ref().is_some_and(Planner::knows_demand);
-        let counts = knows || !self.is_early(now);
-        let reading = |gauge: &Option<Gauge>| gauge.as_ref().filter(|_| counts)?.reading(now);
-        let readings: Vec<Option<Reading>> = self.gauges.iter().map(reading).collect();
-        let capacities: Vec<Option<Capacity>> =
-            stage.regions.iter().map(|region| region.capacity).collect();
-        let planner = self.planner.get_or_insert_with(|| {
-            let crowds = stage.world.crowds(stage.regions.len());
-            Planner::new(crowds, stage.ttl, self.shares.cutoffs(names()), now)
-        });
-        let plan = planner.plan(now, &capacities, availability, &readings);
-        let decided = plan.is_new.then(|| Shares::new(now, names(), &plan.cutoffs));
+        let plan = self.planner(now)?.plan(now, &capacities, &availability, &readings);
+        let stage = self.stage.as_ref()?;
+        let decided = plan.is_new.then(|| Shares::new(now, names(&stage.regions), &plan.cutoffs));
         self.plan = Some(plan);
         if let Some(shares) = &decided {
             self.shares.clone_from(shares);
         }
         decided
+    }
+
+    /// What is planned with; it begins with the shares that hold.
+    fn planner(&mut self, now: Timestamp) -> Option<&mut Planner> {
+        let stage = self.stage.as_ref()?;
+        Some(self.planner.get_or_insert_with(|| {
+            let crowds = stage.world.crowds(stage.regions.len());
+            Planner::new(crowds, stage.ttl, self.shares.cutoffs(names(&stage.regions)), now)
+        }))
+    }
+
+    /// What counts of each region.
+    fn readings(&self, now: Timestamp) -> Vec<Option<Reading>> {
+        let knows = self.planner.as_ref().is_some_and(Planner::knows_demand);
+        let counts = knows || !self.is_early(now);
+        let reading = |gauge: &Option<Gauge>| gauge.as_ref().filter(|_| counts)?.reading(now);
+        self.gauges.iter().map(reading).collect()
+    }
+
+    fn capacities(&self) -> Vec<Option<Capacity>> {
+        let regions = self.stage.iter().flat_map(|stage| stage.regions.iter());
+        regions.map(|region| region.capacity).collect()
     }
 
     /// What is known of each region that has a load or a capacity, by name.
@@ -179,13 +206,16 @@ impl Book {
                 Some(gauge) => (gauge.reading(now), gauge.state(now)),
                 None => (None, GaugeState::Silent),
             };
-            let mut status = LoadStatus::new(reading, state, region.capacity, plan);
-            // Of what another decides only this is known.
-            status.cutoff_ms = status.cutoff_ms.or_else(|| self.shares.cutoff_ms(&region.name));
+            let status = LoadStatus::new(reading, state, region.capacity, plan)
+                .or_cutoff(self.shares.cutoff_ms(&region.name));
             Some((region.name.clone(), status))
         };
         stage.regions.iter().enumerate().filter_map(status).collect()
     }
+}
+
+fn names(regions: &[Region]) -> impl Iterator<Item = &str> {
+    regions.iter().map(|region| region.name.as_str())
 }
 
 fn positions(regions: &[Region]) -> HashMap<String, u16> {

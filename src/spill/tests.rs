@@ -111,13 +111,17 @@ fn without_capacities_nobody_is_refused() {
 fn what_another_decides_holds_and_is_gone_on_from() {
     let mut book = Book::new(Shares::default());
     book.enter(stage(Some(100.0)), at(0));
-    assert!(book.adopt(shares(5)));
-    assert!(!book.adopt(shares(5)));
+    assert!(book.adopt(shares(5), at(5)));
+    assert!(!book.adopt(shares(5), at(5)));
     let status = book.status(at(5));
     assert_eq!(status[0].1.cutoff_ms, Some(100.0), "{status:?}");
     // It takes over without a reading: all stays as it is.
     assert_eq!(book.decide(at(6)), None);
     assert_eq!(book.status(at(6))[0].1.cutoff_ms, Some(100.0));
+    assert!(book.status(at(6))[0].1.share.is_some());
+    // Another decides again, the same: what it makes of it is not known here.
+    book.follow(at(7));
+    assert_eq!(book.status(at(7))[0].1.share, None);
 }
 
 /// Of those who ask three times as much alone it would follow that all do.
@@ -166,4 +170,78 @@ fn shares_go_by_name_and_are_read_as_they_were_written() {
     assert!(Shares::decode(b"{}").is_err());
     let newer = String::from_utf8(shares.encode()).unwrap().replace("\"format\":1", "\"format\":2");
     assert!(Shares::decode(newer.as_bytes()).unwrap_err().to_string().contains("format 2"));
+}
+
+/// Caches end over a TTL, so what is read just after a decision is not what follows from it.
+#[test]
+fn who_takes_over_goes_on_as_the_one_before_would_have() {
+    let mut books = [Book::new(Shares::default()), Book::new(Shares::default())];
+    let hear = |books: &mut [Book], us: f64, eu: f64, second: i64| {
+        for book in books {
+            book.hear("us", reading(us, second));
+            book.hear("eu", reading(eu, second));
+        }
+    };
+    books.iter_mut().for_each(|book| book.enter(stage(Some(100.0)), at(0)));
+    for (us, eu, second) in [(70.0, 1.0, 1), (180.0, 1.0, 11)] {
+        hear(&mut books, us, eu, second);
+        books[1].follow(at(second));
+        if let Some(decided) = books[0].decide(at(second)) {
+            books[1].adopt(decided, at(second));
+        }
+    }
+    let held = books[0].status(at(11))[0].1.cutoff_ms;
+    assert!(held.is_some());
+    // The first is gone.
+    for (us, eu, second) in
+        [(180.0, 1.0, 12), (150.0, 31.0, 21), (120.0, 61.0, 31), (88.0, 92.0, 41)]
+    {
+        hear(&mut books, us, eu, second);
+        books.iter_mut().for_each(|book| assert_eq!(book.decide(at(second)), None, "{second}"));
+    }
+    let [one, other] = [0, 1].map(|nth: usize| books[nth].status(at(41))[0].1.clone());
+    // What is not planned is shown alike.
+    books[1].follow(at(41));
+    assert_eq!(books[1].status(at(41))[0].1.cutoff_ms, held);
+    assert_eq!((one.cutoff_ms, &one), (held, &other));
+}
+
+/// Shares go by name, so they hold for a region that is gone for a while.
+#[test]
+fn a_region_that_comes_back_refuses_nobody_for_ever() {
+    let renamed = |name: &str| {
+        let mut stage = stage(Some(100.0));
+        let rename = |region: &Region| {
+            let name = if region.name == "us" { name } else { &region.name };
+            Region { name: name.to_owned(), ..region.clone() }
+        };
+        stage.regions = stage.regions.iter().map(rename).collect();
+        stage
+    };
+    let mut book = Book::new(Shares::default());
+    let mut refuses = false;
+    for (second, name, load) in [(0, "us", 180.0), (10, "other", 10.0), (20, "us", 10.0)] {
+        book.enter(renamed(name), at(second));
+        book.hear(name, reading(load, second + 1));
+        book.hear("eu", reading(load, second + 1));
+        if second == 10 {
+            continue;
+        }
+        for second in [second + 1, second + 300, second + 600] {
+            if let Some(decided) = book.decide(at(second)) {
+                refuses = decided.cutoff_ms("us").is_some();
+            }
+        }
+    }
+    assert!(!refuses);
+}
+
+#[test]
+fn a_capacity_that_changes_says_what_a_jump_is() {
+    let mut book = Book::new(Shares::default());
+    book.enter(stage(Some(100.0)), at(0));
+    book.hear("us", reading(1.0, 1));
+    book.enter(stage(Some(100_000.0)), at(2));
+    book.hear("us", reading(300.0, 3));
+    assert_eq!(book.status(at(3))[0].1.load, Some(300.0), "next to nothing of what it can take");
 }

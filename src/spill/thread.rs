@@ -191,11 +191,13 @@ impl Thread {
         }
         if !leads
             && let Some(shares) = adopted
-            && self.book.adopt(shares.clone())
+            && self.book.adopt(shares.clone(), now)
         {
             self.tell.send_replace(Arc::new(shares));
         }
-        if leads && let Some(shares) = self.book.decide(now) {
+        if !leads {
+            self.book.follow(now);
+        } else if let Some(shares) = self.book.decide(now) {
             self.tell.send_replace(Arc::new(shares));
         }
         *lock(&self.shared.status) = self.book.status(now).into_iter().collect();

@@ -269,7 +269,7 @@ impl Loop {
         let now = self.now();
         let means = self.mean(self.setup.span.max(1));
         for (region, mean) in means.into_iter().enumerate() {
-            let phase = self.setup.interval * u32::try_from(region).unwrap() / N as u32;
+            let phase = self.setup.interval * position(region) / position(N);
             let phase = if self.setup.apart { phase } else { 0 };
             if (now + phase).is_multiple_of(self.setup.interval) {
                 self.late.push_back((now + self.setup.lag, region, now, mean));
@@ -373,4 +373,8 @@ impl Loop {
         }
         text
     }
+}
+
+fn position(region: usize) -> u32 {
+    u32::try_from(region).unwrap()
 }

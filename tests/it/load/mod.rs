@@ -6,6 +6,7 @@
 mod closed_loop;
 mod decisions;
 mod flash_crowd;
+mod held_scopes;
 mod odd_loops;
 mod plans;
 mod world;

@@ -1,6 +1,7 @@
 //! Loads of real balancers, read by the real configuration and told by a real node.
 
 mod balancers;
+mod deciders;
 mod distant;
 mod nodes;
 
