@@ -204,6 +204,7 @@ impl Demand {
     }
 
     fn step(&mut self, news: &[Evidence], aims: &[f64], clients: &[f64], before: &[f64]) {
+        // Not a surprise: what was thought to be far below idle has to come up all the way.
         let ratio = |(news, aim): (&Evidence, &f64)| {
             let (expected, idle) = (self.expected(news), news.idle);
             if aim.max(expected) <= idle { 1.0 } else { ratio(aim.max(idle), expected) }

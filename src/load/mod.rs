@@ -13,7 +13,7 @@
 //! What is published is one [`Cutoff`] per region. Each step of a label has a [`Loss`]: how many
 //! milliseconds of round trip its clients lose if that region refuses them. Who loses less than
 //! the cutoff is refused, who loses [`BAND_MS`] more is taken, and between the two it is a share
-//! of the clients, by a hash: the same clients each time. So the table is as long as there are
+//! of the clients, by their leaf: the same clients each time. So the table is as long as there are
 //! regions, whatever the number of services and labels, and no scope depends on it.
 //!
 //! A plan is the least set of refusals that settles: clients go down their order, a region

@@ -96,11 +96,6 @@ impl Planner {
         }
     }
 
-    /// What it plans for.
-    pub fn crowds(&self) -> &Crowds {
-        &self.crowds
-    }
-
     /// Whether there was a reading to learn the demand from.
     pub fn knows_demand(&self) -> bool {
         self.demand.is_known

@@ -54,7 +54,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Inbox {
     stage: Option<Stage>,
-    /// By region: the load, unless it could not be read, and when.
+    /// By region: what was read, unless it could not be.
     said: BTreeMap<String, Option<Reading>>,
     adopted: Option<Shares>,
     /// Whether this node decides.

@@ -248,9 +248,9 @@ impl ServiceStanding {
         self.pools.iter().any(|pool| pool.lanes.get(lane).is_some_and(|lane| lane.is_partial))
     }
 
-    /// Who of a pool may be drawn in a walk. `position` says where the client stands where
-    /// a share is not full; otherwise it is not asked, and the time is constant. Without it, as in walks for
-    /// others than who is admitted, shares are not heeded.
+    /// Who of a pool may be drawn in a walk. `position` says by a seed where the client stands
+    /// among all; it is asked only where a share is not full, else the time is constant. Without
+    /// it, as in walks for others than who is admitted, shares are not heeded.
     #[inline]
     pub(super) fn eligible(
         &self,
@@ -281,17 +281,17 @@ impl ServiceStanding {
         pool: usize,
         lane: usize,
         admitted: u128,
-        place: impl Fn(u64) -> u64,
+        position: impl Fn(u64) -> u64,
     ) -> Option<Eligible> {
         let standing = self.pools.get(pool)?;
         let noun = service.pools.get(pool)?;
         let all = service.endpoints(*noun.lanes.get(lane)?);
         let mut endpoints = admitted;
-        for (_, position, share) in standing.shares.iter().filter(|s| usize::from(s.0) == lane) {
-            let identity = all.get(usize::from(*position))?.identity;
+        for (_, at, share) in standing.shares.iter().filter(|s| usize::from(s.0) == lane) {
+            let identity = all.get(usize::from(*at))?.identity;
             let pool = noun.identity.rotate_left(17);
-            if !share.takes(place(identity ^ pool ^ service.identity)) {
-                endpoints &= !(1 << position);
+            if !share.takes(position(identity ^ pool ^ service.identity)) {
+                endpoints &= !(1 << at);
             }
         }
         (endpoints != 0).then(|| Eligible { endpoints, weight: weight(noun, all, endpoints) })

@@ -188,3 +188,10 @@ pub(crate) const fn mix(number: u64) -> u64 {
     let b = (a ^ a >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     b ^ b >> 31
 }
+
+/// The same of a number of 128 bits.
+pub(crate) fn mix_wide(number: u128, seed: u64) -> u64 {
+    let [high, low] =
+        [number >> 64, number & u128::from(u64::MAX)].map(|half| u64::try_from(half).unwrap_or(0));
+    mix(mix(high ^ seed) ^ low)
+}

@@ -22,7 +22,7 @@ use crate::steer::SteeringMap;
 use crate::steer::Step;
 use crate::steer::Trace;
 use crate::steer::admit::Eligible;
-use crate::steer::balanced::mix;
+use crate::steer::balanced::mix_wide;
 use crate::steer::key::Key;
 use crate::steer::split::Candidate;
 use crate::steer::split::Chooser;
@@ -98,9 +98,7 @@ pub fn decide<T: Trace>(
 }
 
 fn block_hash(block: &Block) -> u64 {
-    let [high, low] = [block.address >> 64, block.address & u128::from(u64::MAX)]
-        .map(|half| u64::try_from(half).unwrap_or(0));
-    mix(mix(high ^ block.family.index() as u64) ^ low)
+    mix_wide(block.address, block.family.index() as u64)
 }
 
 /// Who is looked for: those of this admission or better, and whether shares that are not full

@@ -10,6 +10,7 @@ use crate::steer::Client;
 use crate::steer::Located;
 use crate::steer::LocatedBy;
 use crate::steer::balanced::mix;
+use crate::steer::balanced::mix_wide;
 
 /// How many bits at the end of a prefix place it evenly among its neighbours.
 const EVEN: u32 = 8;
@@ -56,10 +57,7 @@ impl Key<'_> {
 /// is van der Corput's sequence with nested (Owen's) scrambling, so neither that allocations
 /// begin at even numbers nor that other leaves are missing shifts a share.
 fn position(prefix: u128, seed: u64) -> u64 {
-    let above = prefix >> EVEN;
-    let [high, low] =
-        [above >> 64, above & u128::from(u64::MAX)].map(|half| u64::try_from(half).unwrap_or(0));
-    let base = mix(low ^ mix(high ^ seed));
+    let base = mix_wide(prefix >> EVEN, seed);
     let mut rest = u64::try_from(prefix & ((1 << EVEN) - 1)).unwrap_or(0);
     // From the last bit up; above them a 1, so that no two lengths are alike.
     let mut digits = 1;

@@ -139,14 +139,14 @@ pub const LATENCY_FILE: usize = 320 * 1024 * 1024;
 /// others of the same region. A plan looks at all of them a few dozen times.
 pub const LOAD_CROWDS: usize = 4096;
 
+/// Steps of a crowd's order that load is planned with; whom all of these refuse is taken to stay
+/// with the first. Nobody is sent to the thirty-third best region while the plan is sound.
+pub const LOAD_CROWD_STEPS: usize = 32;
+
 /// Leading bits of IPv4 addresses that the widest leaf has of a map whose regions may refuse a
 /// share of their clients: a share is one of leaves, and a leaf of eight bits may hold a tenth of
 /// a region's clients. No more leaves than there are such prefixes come on top, 65,536.
 pub const STEER_WEIGHED_LEAF: u8 = 16;
-
-/// Steps of a crowd's order that load is planned with; whom all of these refuse is taken to stay
-/// with the first. Nobody is sent to the thirty-third best region while the plan is sound.
-pub const LOAD_CROWD_STEPS: usize = 32;
 
 /// Tables of cutoffs that are remembered as published; past that the oldest are put together.
 /// At one each reading of 5 s they reach back over a TTL of two minutes.
