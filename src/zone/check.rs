@@ -11,9 +11,9 @@ use crate::model::Name;
 use crate::model::RecordType;
 use crate::model::Span;
 use crate::model::Ttl;
+use crate::zone::data;
 use crate::zone::flaw;
 use crate::zone::flaw::Problems;
-use crate::zone::layout;
 use crate::zone::record::Record;
 
 /// Checks the records of one zone, and drops or mends those that need no word.
@@ -157,7 +157,9 @@ impl<'r> Tree<'r> {
                 _ => continue,
             };
             let (rtype, owner) = (first.rtype, &first.owner);
-            for (_, record) in rest.iter().filter(|(_, r)| !same_data(r, first)) {
+            for (_, record) in
+                rest.iter().filter(|(_, r)| !data::same_data(rtype, &r.rdata, &first.rdata))
+            {
                 let message = format!("`{owner}` has more than one {rtype}");
                 let several = Diagnostic::error(code, record.span, message);
                 problems.push(several.label(first.span, "the first").help("keep one"));
@@ -246,7 +248,7 @@ impl<'r> Tree<'r> {
             let [(_, first), _, ..] = rrset else { continue };
             let mut seen = HashSet::with_capacity(rrset.len());
             for (position, record) in rrset {
-                if !seen.insert(canonical(record)) {
+                if !seen.insert(data::canonical(record.rtype, &record.rdata)) {
                     mending.duplicates.insert(*position);
                 }
             }
@@ -274,32 +276,6 @@ impl<'r> Tree<'r> {
         }
         mending
     }
-}
-
-/// The data with its names in lower case, for the types whose names are compared so.
-fn canonical(record: &Record) -> Vec<u8> {
-    let mut octets = record.rdata.to_vec();
-    let target = record.target().map_or(0, <[u8]>::len);
-    let mut names = match record.rtype {
-        RecordType::SOA => layout::name_length(&octets).map_or(0, |first| {
-            let second = octets.get(first..).and_then(layout::name_length).unwrap_or(0);
-            first + second
-        }),
-        _ => octets.len(),
-    };
-    let start = match record.rtype {
-        RecordType::SOA => 0,
-        _ => octets.len() - target,
-    };
-    names = names.max(start);
-    if let Some(names) = octets.get_mut(start..names) {
-        names.make_ascii_lowercase();
-    }
-    octets
-}
-
-fn same_data(a: &Record, b: &Record) -> bool {
-    canonical(a) == canonical(b)
 }
 
 /// The wire form of the name above; `None` for the root.

@@ -163,6 +163,23 @@ pub(super) fn fits(layout: &[Field], octets: &[u8]) -> bool {
     rest.is_empty()
 }
 
+/// Puts the names in the data of a type into lower case, as far as the octets have its layout.
+pub(super) fn lower_names(rtype: RecordType, octets: &mut [u8]) {
+    let layout = match rtype {
+        RecordType::HTTPS | RecordType::SVCB => &[PRIORITY, TARGET],
+        _ => of(rtype).unwrap_or_default(),
+    };
+    let mut rest = octets;
+    for Field(kind, _) in layout {
+        let Some(length) = skip(*kind, rest).map(|tail| rest.len() - tail.len()) else { return };
+        let Some((field, tail)) = rest.split_at_mut_checked(length) else { return };
+        if *kind == Kind::Name {
+            field.make_ascii_lowercase();
+        }
+        rest = tail;
+    }
+}
+
 /// The octets behind one field; `None` if it does not stand there.
 fn skip(kind: Kind, octets: &[u8]) -> Option<&[u8]> {
     let fixed = match kind {

@@ -25,12 +25,14 @@
 //!
 //! # Start with
 //!
-//! [`Lookup`], then [`Zones::lookup`]; for files, [`read`].
+//! [`Lookup`], then [`Zones::lookup`]; for files, [`read`]; for the data of one record,
+//! [`data_from_text`].
 #![forbid(unsafe_code)]
 
 mod by_hickory;
 mod check;
 mod compile;
+mod data;
 mod field;
 mod flaw;
 mod layout;
@@ -47,6 +49,9 @@ mod zones;
 mod tests;
 
 pub use compile::BalancedOwner;
+pub use data::DataError;
+pub use data::data_from_text;
+pub use data::same_data;
 pub use flaw::CODES;
 pub use lookup::Addresses;
 pub use lookup::Answers;
