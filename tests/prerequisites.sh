@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need beside Rust: gets what it may, says what is missing and how to get it.
-# Nothing here fails the tests: one that lacks something says so itself.
+# Nothing here fails the tests: one that lacks something leaves itself out and says so, or, with
+# MERIDIAN_REQUIRE_ALL=1, fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +15,8 @@ needs=(
 	"chromium chromium a_browser_that_measures_round_trips"
 	"setcap libcap2-bin a_program_that_may_listen_at_port_53"
 	"nats-server nats-server what_nodes_share"
+	"systemd-analyze systemd what_judges_the_units"
+	"setpriv util-linux users_and_capabilities_of_containers"
 	"python3 python3 web_servers,_the_City_database_and_the_benches"
 )
 

@@ -14,6 +14,10 @@ use crate::store::writer::Pace;
 use crate::tasks::Stopped;
 use crate::tasks::Tasks;
 
+#[path = "../../tests/it/needs.rs"]
+#[expect(dead_code, reason = "some of it is for `tests/it`")]
+mod needs;
+
 /// Nothing here takes so long on the slowest machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -235,8 +239,7 @@ async fn what_was_handed_over_is_written_when_the_node_stops() {
 fn a_full_disk_leaves_the_text_before_and_is_written_to_when_it_is_not_full() {
     let ground = Ground::new();
     let Some(disk) = Disk::mount(&ground.directory()) else {
-        println!("no file system may be mounted: a full disk was not tested; run it as root");
-        return;
+        return needs::left_out("no file system may be mounted (run it as root)");
     };
     let (store, ..) = ground.open();
     store.save("small".to_owned());

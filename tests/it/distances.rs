@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::process::Command;
 
 use crate::lab;
 use crate::lab::Distant;
+use crate::needs;
 
 #[test]
 fn what_load_balancers_log_of_far_clients_arrives_and_steers() {
@@ -26,8 +26,7 @@ fn what_load_balancers_log_of_far_clients_arrives_and_steers() {
 
 #[test]
 fn what_a_browser_measures_arrives() {
-    if Command::new("chromium").arg("--version").output().is_err() {
-        println!("`chromium` is missing: nothing was tested; see tests/prerequisites.sh");
+    if !needs::has_programs(&[("chromium", "--version")]) {
         return;
     }
     let Some(lab) = Distant::build() else { return };

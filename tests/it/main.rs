@@ -28,6 +28,7 @@ mod mmdb_writer;
 mod nats;
 #[expect(dead_code, reason = "the unit tests of `cluster` use all of it")]
 mod nats_server;
+mod needs;
 mod node;
 mod operating;
 mod program;

@@ -88,10 +88,6 @@ impl Scene {
         fs::write(lab.folder().join("meridian.toml"), TOML).unwrap();
         let checked = program::run(lab.folder(), "check");
         assert_eq!(checked.code, 0, "{}", checked.shown());
-        if checked.shown().contains("monitor-not-run") {
-            println!("this version runs no monitors: nothing was tested");
-            return None;
-        }
         let mut scene = Self { node: None, lab };
         scene.start();
         for (number, kind) in Kind::ALL.into_iter().enumerate() {

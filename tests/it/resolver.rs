@@ -24,6 +24,7 @@ use std::time::Duration;
 use hickory_server::proto::op::Message;
 use meridian::responder::Transport;
 
+use crate::needs;
 use crate::running::free_port;
 use crate::running::now;
 use crate::sockets::PATIENCE;
@@ -80,8 +81,7 @@ fn a_thousand_clients_behind_unbound_get_what_they_get_directly() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let Some(_unbound) = Unbound::start(folder.path(), port, counted.port) else {
-        println!("unbound is not installed: nothing was tested; `apt-get install unbound`");
-        return;
+        return needs::left_out("`unbound` is missing (see tests/prerequisites.sh)");
     };
     let resolver = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     wait_until_it_answers(&server, resolver);

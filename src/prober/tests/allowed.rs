@@ -140,9 +140,8 @@ async fn what_is_not_allowed_gets_no_packet_of_any_kind() {
 
 #[tokio::test]
 async fn a_redirect_goes_where_the_first_request_went_or_nowhere() {
-    let (site, other) =
-        (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.2:0").await);
-    let Ok(other) = other else { return println!("left out: there is no 127.0.0.2") };
+    let site = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = TcpListener::bind("127.0.0.2:0").await.unwrap();
     let port = site.local_addr().unwrap().port();
     let away = other.local_addr().unwrap();
     let serve = async {

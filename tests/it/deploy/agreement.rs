@@ -16,6 +16,7 @@ use meridian::model::Target;
 use crate::deploy::compose::Compose;
 use crate::deploy::compose::Service;
 use crate::deploy::image::Image;
+use crate::needs;
 use crate::program;
 use crate::sources;
 
@@ -238,10 +239,10 @@ fn every_configuration_passes_the_check_of_who_reads_it() {
             }
             _ => continue,
         };
-        let search = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
         let mut command = Command::new(program);
-        let Ok(output) = command.env("PATH", search).args(words).arg(&path).output() else {
-            println!("`{program}` is missing: {name} was not checked; see tests/prerequisites.sh");
+        let Ok(output) = command.env("PATH", needs::search_path()).args(words).arg(&path).output()
+        else {
+            needs::left_out(&format!("`{program}` is missing (see tests/prerequisites.sh)"));
             continue;
         };
         let said = String::from_utf8_lossy(&output.stderr);

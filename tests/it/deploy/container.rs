@@ -20,7 +20,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Output;
-use std::process::Stdio;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
@@ -32,6 +31,7 @@ use crate::deploy::image::Image;
 use crate::lab::Namespace;
 use crate::lab::Process;
 use crate::lab::until;
+use crate::needs;
 use crate::sources;
 
 /// The first process of a container: with it, all end. It reaps what its child leaves behind.
@@ -57,7 +57,7 @@ struct Container {
 impl Machine {
     /// Starts everything; `None`, with a message, where that can't be had.
     pub(super) fn start() -> Option<Self> {
-        for (program, word) in [
+        let programs = [
             ("ip", "-V"),
             ("unshare", "-V"),
             ("setpriv", "-V"),
@@ -66,20 +66,16 @@ impl Machine {
             ("nats-server", "-v"),
             ("haproxy", "-v"),
             ("nginx", "-v"),
-        ] {
-            let mut command = Command::new(program);
-            command.env("PATH", search()).arg(word).stdout(Stdio::null()).stderr(Stdio::null());
-            if command.status().is_err() {
-                println!("`{program}` is missing: nothing was tested; see tests/prerequisites.sh");
-                return None;
-            }
+        ];
+        if !needs::has_programs(&programs) {
+            return None;
         }
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("mdc{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let host = Namespace::make(&format!("{name}host"));
         let Some(host) = host.filter(|host| host.can(&["link", "add", BRIDGE, "type", "bridge"]))
         else {
-            println!("network namespaces can't be made: nothing was tested; run it as root");
+            needs::left_out("network namespaces can't be made (run it as root)");
             return None;
         };
         let (compose, image) = (Compose::read(), Image::read());
@@ -107,10 +103,10 @@ impl Machine {
         let program = self.path("meridian");
         fs::copy(env!("CARGO_BIN_EXE_meridian"), &program).unwrap();
         let mut command = Command::new("setcap");
-        command.env("PATH", search()).arg("cap_net_bind_service=+ep").arg(&program);
+        command.env("PATH", needs::search_path()).arg("cap_net_bind_service=+ep").arg(&program);
         let given = command.output().unwrap().status.success();
         if !given {
-            println!("files can't have capabilities here: nothing was tested");
+            needs::left_out("files can't have capabilities here");
         }
         given.then_some(())
     }
@@ -177,7 +173,7 @@ impl Machine {
     pub(super) fn on_host(&self, program: &str) -> Command {
         let program = if program == "meridian" { self.path(program) } else { program.into() };
         let mut command = self.host.command(program);
-        command.env_clear().env("PATH", search());
+        command.env_clear().env("PATH", needs::search_path());
         command
     }
 
@@ -192,7 +188,7 @@ impl Machine {
         let (user, group) = self.user(service);
         let added = service.cap_add.iter().map(|name| format!(",+{}", name.to_lowercase()));
         let bound = format!("--bounding-set=-all{}", added.collect::<String>());
-        command.env_clear().env("PATH", search()).env("NO_COLOR", "1");
+        command.env_clear().env("PATH", needs::search_path()).env("NO_COLOR", "1");
         command.args(["setpriv", "--clear-groups", "--inh-caps=-all", &bound]);
         command.args([format!("--reuid={user}"), format!("--regid={group}")]);
         if service.build.is_some() {
@@ -249,9 +245,4 @@ impl Drop for Container {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// Debian installs servers where only root's PATH looks.
-fn search() -> String {
-    std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin"
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::process::Output;
 
-use crate::lab;
 use crate::lab::Kind;
 use crate::lab::Process;
+use crate::needs;
 
 /// A load balancer that can be started.
 pub(crate) struct Balancer {
@@ -53,7 +53,7 @@ impl Balancer {
         let text = self.configuration.replace("{folder}", folder.to_str().unwrap());
         fs::write(&file, text).unwrap();
         let mut command = run(self.program);
-        command.env("PATH", lab::path()).args(self.words).arg(file);
+        command.env("PATH", needs::search_path()).args(self.words).arg(file);
         Process::start(command)
     }
 }
@@ -73,7 +73,7 @@ pub(crate) fn statistics(bind: &str) -> String {
 
 /// Whether the HAProxy that is here was built with its exporter of metrics.
 pub(crate) fn haproxy_has_metrics() -> bool {
-    let told = Command::new("haproxy").arg("-vv").env("PATH", lab::path()).output();
+    let told = Command::new("haproxy").arg("-vv").env("PATH", needs::search_path()).output();
     let has = |told: Output| String::from_utf8_lossy(&told.stdout).contains("prometheus-exporter");
     told.is_ok_and(has)
 }

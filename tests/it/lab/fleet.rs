@@ -35,6 +35,7 @@ use crate::lab;
 use crate::lab::namespace::Door;
 use crate::lab::namespace::Namespace;
 use crate::lab::namespace::Process;
+use crate::needs;
 
 /// The device that everything is plugged into.
 const BRIDGE: &str = "bridge";
@@ -263,7 +264,7 @@ impl Fleet {
     fn command(&self, place: &str, program: &str) -> Command {
         let mut command = self.places[place].command(program);
         command.current_dir(self.folder.path().join(place));
-        command.env("NO_COLOR", "1").env("PATH", lab::path());
+        command.env("NO_COLOR", "1").env("PATH", needs::search_path());
         for name in ["LISTEN_FDS", "MERIDIAN_TOKEN", "NOTIFY_SOCKET", "RUST_LOG", "STATE_DIRECTORY"]
         {
             command.env_remove(name);

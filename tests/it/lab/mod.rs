@@ -36,13 +36,13 @@ pub(crate) use namespace::Process;
 
 use std::path::Path;
 use std::process::Command;
-use std::process::Stdio;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::lab::balancer::Balancer;
+use crate::needs;
 use crate::running::DEADLINE;
 use crate::running::now;
 
@@ -183,35 +183,16 @@ impl Lab {
 /// A name that nobody else has, and the first namespace, whose name begins with it; `None`, with
 /// a message, where a program is missing or namespaces can't be made.
 fn first_namespace(programs: &[(&str, &str)]) -> Option<(String, Namespace)> {
-    if !has_programs(programs) {
+    if !needs::has_programs(programs) {
         return None;
     }
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("mdn{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let Some(first) = Namespace::make(&format!("{name}m")) else {
-        println!("network namespaces can't be made: nothing was tested; run it as root");
+        needs::left_out("network namespaces can't be made (run it as root)");
         return None;
     };
     Some((name, first))
-}
-
-/// Whether these programs are there, each with words that it knows; if not, with a message.
-pub(crate) fn has_programs(programs: &[(&str, &str)]) -> bool {
-    let is_missing = |(program, words): &&(&str, &str)| {
-        let mut command = Command::new(program);
-        let command = command.arg(words).env("PATH", path());
-        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
-    };
-    let missing = programs.iter().find(is_missing);
-    if let Some((program, _)) = missing {
-        println!("`{program}` is missing: nothing was tested; see tests/prerequisites.sh");
-    }
-    missing.is_none()
-}
-
-/// Where programs are: Debian installs servers where only root's PATH looks.
-fn path() -> String {
-    std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin"
 }
 
 /// Waits for something, which must come before the deadline; returns how long it took.

@@ -12,12 +12,12 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
-use crate::lab;
 use crate::lab::Process;
 use crate::lab::balancer;
 use crate::lab::balancer::Balancer;
 use crate::lab::balancer::STUB_STATUS;
 use crate::lab::until;
+use crate::needs;
 use crate::running::DEADLINE;
 use crate::running::free_port;
 
@@ -34,7 +34,7 @@ struct Balancers {
 impl Balancers {
     /// Both of them, once they answer; `None`, with a message, where one is missing.
     fn start() -> Option<Self> {
-        if !lab::has_programs(&[("nginx", "-v"), ("haproxy", "-v")]) {
+        if !needs::has_programs(&[("nginx", "-v"), ("haproxy", "-v")]) {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();

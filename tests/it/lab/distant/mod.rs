@@ -38,6 +38,7 @@ use crate::lab;
 use crate::lab::balancer;
 use crate::lab::namespace::Namespace;
 use crate::lab::namespace::Process;
+use crate::needs;
 
 /// All of it.
 pub(crate) struct Distant {
@@ -82,7 +83,7 @@ impl Distant {
         let (name, node) = lab::first_namespace(&programs)?;
         let clients = Namespace::make(&format!("{name}c")).expect("one more");
         if !relay::can_be_made((&clients, "far0")) {
-            println!("there is no /dev/net/tun: nothing was tested");
+            needs::left_out("there is no /dev/net/tun");
             return None;
         }
         for address in Self::CLIENTS {
