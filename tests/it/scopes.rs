@@ -35,7 +35,6 @@ use crate::block::Block;
 use crate::ground;
 use crate::ground::Ground;
 use crate::mmdb_writer::MmdbWriter;
-use crate::needs;
 
 /// Eleven regions of the large clouds.
 pub(crate) const REGIONS: &[(&str, f64, f64)] = &[
@@ -396,6 +395,6 @@ fn on_the_country_database() {
 fn on_a_city_database() {
     match ground::city_database() {
         Some(database) => holds_on(&database, 400),
-        None => needs::left_out("there is no City database (see tests/prerequisites.sh)"),
+        None => crate::needs::left_out("there is no City database"),
     }
 }
