@@ -29,6 +29,7 @@ use crate::engine::Status;
 use crate::health::Hearing;
 use crate::health::Verdict;
 use crate::model::AdminState;
+use crate::model::NodeProblem;
 
 /// How often `--watch` looks.
 const LOOK: Duration = Duration::from_secs(2);
@@ -64,6 +65,7 @@ pub(super) fn run(options: &live::Status) -> Exit {
 /// Draws the status: counts, then services, then what operators set.
 fn draw(status: &Status, color: bool) -> String {
     let mut out = head(status);
+    out += &problems(status, color);
     out += &draw_cluster(status, color);
     out += &round_trips(status);
     out += &loads::draw(status, color);
@@ -121,6 +123,23 @@ fn head(status: &Status) -> String {
         parts.extend((count > 0).then(|| format!("{count} {word}")));
     }
     parts.join(", ") + "\n"
+}
+
+/// What is wrong with the node itself.
+fn problems(status: &Status, color: bool) -> String {
+    if status.problems.is_empty() {
+        return String::new();
+    }
+    let row = |problem: &NodeProblem| {
+        let said = format!("{}: {}", problem.subject, problem.message);
+        [
+            Cell::new(problem.code.as_str()).colour(Colour::Bad),
+            Cell::new(age(status.at, Some(problem.since))),
+            Cell::new(said),
+        ]
+    };
+    let rows: Vec<[Cell; 3]> = status.problems.iter().map(row).collect();
+    format!("\nproblems of this node\n{}", columns::draw(&rows, 2, color))
 }
 
 /// What is known of round trips, where anything is.
@@ -272,6 +291,10 @@ mod tests {
         };
         let status = json!({
             "at": "2026-01-02T03:04:05Z", "started": "2026-01-01T00:00:00Z", "generation": 3,
+            "problems": [{
+                "code": "address-unavailable", "subject": "192.0.2.53:53",
+                "message": "it is in use", "since": "2026-01-02T03:00:00Z",
+            }],
             "regions": [region("us-east", "auto"), region("eu-west", "drained")],
             "checks": [],
             "services": [{

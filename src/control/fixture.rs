@@ -20,6 +20,8 @@ use crate::health::Verdict;
 use crate::load::LoadStatus;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
+use crate::model::NodeProblem;
+use crate::model::ProblemCode;
 
 /// The moment of the status.
 pub(super) fn at(text: &str) -> Timestamp {
@@ -37,6 +39,12 @@ pub(super) fn status() -> Status {
         at: at("03:04:05"),
         started: at("00:00:00"),
         generation: 3,
+        problems: vec![NodeProblem {
+            code: ProblemCode::AddressUnavailable,
+            subject: "192.0.2.53:53".into(),
+            message: "failed to bind".into(),
+            since: at("03:00:00"),
+        }],
         regions: vec![region("us-east", AdminState::Auto), region("eu-west", AdminState::Drained)],
         services: vec![ServiceStatus {
             service: "www".into(),

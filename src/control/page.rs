@@ -48,6 +48,7 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
         status.services.len(),
         status.checks.len()
     )?;
+    write_problems(out, status)?;
     write_cluster(out, &status.cluster)?;
     for service in &status.services {
         write_service(out, service)?;
@@ -73,6 +74,28 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
         "<footer><a href=\"/api/v1/status\">JSON</a> · <a href=\"/metrics\">metrics</a> · \
          <a href=\"/api/v1/openapi.json\">API</a></footer>\n</html>"
     )
+}
+
+/// What is wrong with the node itself.
+fn write_problems(out: &mut String, status: &Status) -> std::fmt::Result {
+    if status.problems.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "<h2>Problems of this node</h2>\n<table>\n<tr><th>Problem<th>Of<th>Words<th>Since"
+    )?;
+    for problem in &status.problems {
+        writeln!(
+            out,
+            "<tr><td class=\"down\">{}<td>{}<td>{}<td>{}",
+            problem.code.as_str(),
+            escaped(&problem.subject),
+            escaped(&problem.message),
+            second(problem.since)
+        )?;
+    }
+    writeln!(out, "</table>")
 }
 
 /// With whom the node shares what it knows, where there is anybody.

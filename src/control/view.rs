@@ -32,6 +32,7 @@ pub(super) fn readiness(status: &Status) -> Value {
         "contact_why": cluster.why,
         "vantages": cluster.vantages.len(),
         "vantages_heard": heard,
+        "problems": status.problems,
     })
 }
 
@@ -123,5 +124,6 @@ mod tests {
         let ready = readiness(&fixture::status());
         assert_eq!(ready["checks_unknown"], 1);
         assert_eq!(ready["oldest_outcome"], "2026-01-02T03:03:55Z");
+        assert_eq!(ready["problems"][0]["code"], "address-unavailable");
     }
 }

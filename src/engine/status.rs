@@ -10,6 +10,7 @@ use crate::health::Verdict;
 use crate::load::LoadStatus;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
+use crate::model::NodeProblem;
 
 /// All of it, at one moment.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -20,6 +21,9 @@ pub struct Status {
     pub started: Timestamp,
     /// How often the configuration was taken, the first time included.
     pub generation: u64,
+    /// What is wrong with the node itself.
+    #[serde(default)]
+    pub problems: Vec<NodeProblem>,
     /// The regions, in the order of the configuration.
     pub regions: Vec<RegionStatus>,
     /// The services, in the order of the configuration.

@@ -30,6 +30,8 @@ impl Engine {
             at: now,
             started: self.started,
             generation: self.generation,
+            // Not the engine's: all parts of a node have some.
+            problems: Vec::new(),
             regions: self.all_regions().filter_map(|id| self.region_status(id)).collect(),
             services: (0..self.services.len()).filter_map(|at| self.service(at, now)).collect(),
             checks: (0..).map_while(|at| self.check_status(CheckId(at))).collect(),

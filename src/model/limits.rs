@@ -271,3 +271,10 @@ pub const NEWS: usize = 1024;
 /// Values of the cluster of which it is remembered what is wrong with them, so that it is told
 /// once; past that nothing more is told.
 pub const COMPLAINTS: usize = 64;
+
+/// Problems of a node of one kind that are listed, such as addresses that it waits for; past that
+/// there is a common cause, and more lines would not help to find it.
+pub const NODE_PROBLEMS: usize = 16;
+
+/// Characters of a subject or of the words of a problem of a node: a path and a sentence fit.
+pub const NODE_PROBLEM: usize = 600;

@@ -22,6 +22,7 @@ mod maintenance;
 mod min_regions;
 mod monitor;
 mod name;
+mod node_problem;
 mod place;
 mod policy;
 mod quorum;
@@ -46,6 +47,7 @@ pub use monitor::{
     ProbeAt, ProbeHost, TcpProbe, TlsOptions, TlsProbe,
 };
 pub use name::{Name, NameError};
+pub use node_problem::{NodeProblem, NodeProblems, ProblemCode};
 pub use place::{Asn, Continent, Country, Place, Subdivision};
 pub use policy::{Match, Policy, Rank, Rule, Tie};
 pub use quorum::{Quorum, Voting, VotingScope};

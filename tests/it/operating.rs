@@ -321,9 +321,29 @@ fn a_reload_by_the_api_tells_what_is_wrong_and_keeps_verdicts() {
     assert_eq!(refused.code, 1, "{}", refused.shown());
     assert!(refused.stderr.contains("unknown-monitor"), "{}", refused.shown());
     assert_eq!(scene.ask("www.test"), "127.77.1.1");
+    // Whoever looks later sees it too.
+    let problem = |scene: &Scene| -> [bool; 3] {
+        let said = |text: &str| text.contains("configuration-refused");
+        let count = "meridian_node_problems{code=\"configuration-refused\"} 1";
+        [
+            said(&scene.run("status").stdout),
+            said(&scene.http("GET", "/readyz", false, "").1),
+            scene.http("GET", "/metrics", false, "").1.contains(count),
+        ]
+    };
+    // A status may be a quarter of a second old.
+    let until = |scene: &Scene, wanted: [bool; 3]| {
+        let deadline = now() + DEADLINE;
+        while problem(scene) != wanted {
+            assert!(now() < deadline, "{:?}, not {wanted:?}", problem(scene));
+            thread::yield_now();
+        }
+    };
+    until(&scene, [true; 3]);
     scene.node.ground.write("meridian.toml", text.replace("ttl = \"1s\"", "ttl = \"2s\""));
     assert_eq!(scene.run("reload").code, 0);
     assert_eq!(scene.ask("www.test"), "127.77.1.1", "a verdict outlives a reload");
+    until(&scene, [false; 3]);
     let found = events.map_while(Result::ok).find(|line| line.contains("\"event\":\"reloaded\""));
     assert!(found.is_some(), "the stream tells of it");
 }

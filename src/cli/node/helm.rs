@@ -34,6 +34,7 @@ use crate::engine::Saved;
 use crate::engine::Status;
 use crate::health::Report;
 use crate::load::Cutoffs;
+use crate::model::NodeProblems;
 use crate::model::Region;
 use crate::samples::Counts;
 use crate::samples::Keeper;
@@ -85,6 +86,8 @@ pub(super) struct Helm {
     is_handed_over: bool,
     /// The last one that was asked for.
     pub(super) status: Option<Arc<Status>>,
+    /// What is wrong with the node itself.
+    problems: NodeProblems,
     /// Since when something is not saved.
     unsaved: Option<Timestamp>,
     /// When the next save may be.
@@ -96,7 +99,7 @@ impl Helm {
     pub(super) fn new(
         plan: Plan,
         saved: Option<Saved>,
-        store: Store,
+        (store, problems): (Store, NodeProblems),
         link: Link,
         keeper: Keeper,
         (spill, shares): (Spill, Shares),
@@ -134,6 +137,7 @@ impl Helm {
             handed,
             is_handed_over: false,
             status: None,
+            problems,
             unsaved: None,
             save_due: None,
         };
@@ -190,6 +194,7 @@ impl Helm {
                 for region in &mut status.regions {
                     region.load = loads.remove(&region.region);
                 }
+                status.problems = self.problems.all();
                 status.round_trips = round_trips(&self.keeper.counts());
                 Arc::clone(self.status.insert(Arc::new(status)))
             }

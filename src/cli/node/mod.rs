@@ -64,6 +64,7 @@ use crate::control::Request;
 use crate::engine;
 use crate::health::Report;
 use crate::meters::Readings;
+use crate::model::NodeProblems;
 use crate::model::limits;
 use crate::prober::Prober;
 use crate::server;
@@ -111,6 +112,8 @@ pub(super) struct Node {
     explaining: Arc<Semaphore>,
     tasks: Tasks,
     notify: Notify,
+    /// What is wrong with the node itself, for status, `/readyz` and metrics.
+    problems: NodeProblems,
     watched: Watched,
     reloading: Option<Reloading>,
     /// Whether what is on disk can't be taken, so that compiling it again is of no use.

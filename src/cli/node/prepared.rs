@@ -210,6 +210,26 @@ impl Refused {
     pub(super) fn unsaid() -> Self {
         Self { seen: Look::new(), problems: serde_json::json!([]) }
     }
+
+    /// How many errors there are and the first of them, in a sentence.
+    pub(super) fn words(&self) -> String {
+        let all = self.problems.as_array().map(Vec::as_slice).unwrap_or_default();
+        let text = |of: &serde_json::Value, name: &str| {
+            of.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+        };
+        let errors: Vec<_> = all.iter().filter(|of| text(of, "severity") == "error").collect();
+        let Some(first) = errors.first() else {
+            return "it could not be read; the log says why".to_owned();
+        };
+        let line = first.get("line").and_then(serde_json::Value::as_u64);
+        let place = line.map(|line| format!("{}:{line}: ", text(first, "file")));
+        let (place, message) = (place.unwrap_or_default(), text(first, "message"));
+        let more = match errors.len() {
+            1 => String::new(),
+            n => format!("; and {} more, see `meridian check`", n - 1),
+        };
+        format!("{place}{message} [{}]{more}", text(first, "code"))
+    }
 }
 
 fn json(problems: &[Diagnostic], sources: &Sources) -> serde_json::Value {

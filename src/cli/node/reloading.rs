@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::cli::chain;
@@ -20,12 +21,16 @@ use crate::cli::node::targets::probes;
 use crate::cli::watch::Look;
 use crate::cli::watch::Watched;
 use crate::cluster::News;
+use crate::model::ProblemCode;
 use crate::samples::Published;
 use crate::samples::Sizes;
 use crate::server;
 
 /// Who asked for a reload, and waits for what it comes to.
 type Waiting = oneshot::Sender<Result<u64, serde_json::Value>>;
+
+/// What has a problem where a reload can't have an address.
+const LISTEN: &str = "[server] listen";
 
 /// A configuration that is being loaded and compiled.
 pub(super) struct Reloading {
@@ -97,14 +102,21 @@ impl Node {
         let outcome = match prepared {
             Ok(prepared) => {
                 self.is_refused = false;
+                self.problems.clear(ProblemCode::ConfigurationRefused, &self.path_shown());
                 Ok(self.take(prepared).await)
             }
-            Err(Refused { mut seen, problems }) => {
+            Err(refused) => {
+                let words = refused.words();
+                let Refused { mut seen, problems } = refused;
                 // What was reported once is not reported again until a file changes: one
                 // that was known, or one that only the refused configuration names.
                 seen.extend(before);
                 self.watched = Watched::new(seen);
                 self.is_refused = true;
+                let now = Timestamp::now();
+                let code = ProblemCode::ConfigurationRefused;
+                // Logged with all that is wrong.
+                self.problems.set(code, &self.path_shown(), words, now);
                 tracing::error!("the configuration was not taken; the one before stays");
                 Err(problems)
             }
@@ -141,6 +153,11 @@ impl Node {
             // The files are others, or broken: to be taken, or told, as a whole.
             Ok(_) | Err(_) => self.reload_for(waiting),
         }
+    }
+
+    /// The main file of the configuration, in words.
+    fn path_shown(&self) -> String {
+        self.path.display().to_string()
     }
 
     fn reload_for(&mut self, waiting: Vec<Waiting>) {
@@ -213,11 +230,15 @@ impl Node {
                     self.notify.forget(address);
                 }
                 self.notify.store(self.server.listeners());
+                self.problems.clear(ProblemCode::AddressUnavailable, LISTEN);
             }
-            Err(error) => tracing::error!(
-                "{}; the addresses stay as they were, all else is new",
-                chain(&error)
-            ),
+            Err(error) => {
+                let words =
+                    format!("{}; the addresses stay as they were, all else is new", chain(&error));
+                tracing::error!("{words}");
+                let now = Timestamp::now();
+                self.problems.set(ProblemCode::AddressUnavailable, LISTEN, words, now);
+            }
         }
         self.is_trim_due = true;
         let generation = self.helm.generation();

@@ -35,6 +35,7 @@ use crate::config;
 use crate::engine::Plan;
 use crate::health::Report;
 use crate::model::Monitor;
+use crate::model::NodeProblems;
 use crate::model::limits;
 use crate::prober::Prober;
 use crate::samples::Keeper;
@@ -122,6 +123,8 @@ impl Node {
         let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
         let handed = hand_over(&plan, &cluster);
         let spilling = (spill.clone(), before);
+        let problems = NodeProblems::default();
+        let store = (store, problems.clone());
         let mut helm = Helm::new(plan, saved, store, link, keeper.clone(), spilling, handed);
         if !cluster.servers.is_empty() {
             learning.share(&me.name, helm.putter());
@@ -160,6 +163,7 @@ impl Node {
             explaining: Arc::new(Semaphore::new(EXPLANATIONS)),
             tasks,
             notify,
+            problems,
             watched: Watched::new(seen),
             reloading: None,
             is_refused: false,

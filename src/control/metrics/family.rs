@@ -41,6 +41,7 @@ families! {
     GENERATION = "meridian_generation" Gauge None, "How often a configuration was taken, the first time included.";
     TASK_PANICS = "meridian_task_panics" Counter None, "Tasks and threads that ended in a panic; each is a bug.";
     ADMIN = "meridian_admin_states" Gauge None, "Admin states that are set, by state.";
+    NODE_PROBLEMS = "meridian_node_problems" Gauge None, "What is wrong with the node itself, by code; 0 is fine.";
     // Answers.
     RESPONSES = "meridian_responses" Counter None, "DNS messages by what became of them; the classes add up to all messages.";
     FAIL_OPEN = "meridian_fail_open" Counter None, "Answers of a balanced name given although nothing was admitted; part of the responses.";

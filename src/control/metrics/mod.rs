@@ -21,6 +21,7 @@ use crate::meters::Reason;
 use crate::meters::Refusal;
 use crate::meters::RegionFigures;
 use crate::model::AdminState;
+use crate::model::ProblemCode;
 use crate::responder::Class;
 use crate::samples::Counts;
 
@@ -56,6 +57,11 @@ fn node(text: &mut f::Text, status: &Status, traffic: &Traffic) {
     for state in [AdminState::ForcedUp, AdminState::Drained, AdminState::ForcedDown] {
         let set = status.admin.iter().filter(|admin| admin.state == state).count();
         admin.sample(&[("state", state.as_str())], set);
+    }
+    let mut problems = text.family(&f::NODE_PROBLEMS);
+    for code in ProblemCode::ALL {
+        let found = status.problems.iter().filter(|problem| problem.code == *code).count();
+        problems.sample(&[("code", code.as_str())], found);
     }
 }
 
@@ -351,6 +357,12 @@ mod tests {
             ("meridian_generation", "meridian_generation", 3.0),
             ("meridian_check_up", &format!("meridian_check_up{check}"), 1.0),
             ("meridian_check_flips", &format!("meridian_check_flips_total{check}"), 2.0),
+            ("meridian_node_problems", "meridian_node_problems{code=\"address-unavailable\"}", 1.0),
+            (
+                "meridian_node_problems",
+                "meridian_node_problems{code=\"configuration-refused\"}",
+                0.0,
+            ),
             ("meridian_checks", "meridian_checks{verdict=\"unknown\"}", 1.0),
             (
                 "meridian_service_state",
