@@ -7,12 +7,10 @@ use std::time::Duration;
 use hyper::Response;
 use hyper::body::Incoming;
 use ipnet::IpNet;
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::config;
 use crate::control::Explain;
 use crate::control::Heartbeat;
 use crate::control::Request;
@@ -21,6 +19,7 @@ use crate::control::desk;
 use crate::control::events::Events;
 use crate::control::loads;
 use crate::control::metrics;
+use crate::control::order;
 use crate::control::page;
 use crate::control::payload;
 use crate::control::payload::Payload;
@@ -31,11 +30,6 @@ use crate::control::route::Route;
 use crate::control::route::To;
 use crate::control::samples;
 use crate::control::view;
-use crate::engine::AdminChange;
-use crate::engine::AdminDone;
-use crate::engine::AdminRefusal;
-use crate::model::AdminState;
-use crate::model::AdminTarget;
 use crate::model::RecordType;
 use crate::model::limits;
 
@@ -53,11 +47,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    fn parameter(&self, name: &str) -> Option<&str> {
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
-    fn segment(&self, at: usize) -> String {
+    pub(super) fn segment(&self, at: usize) -> String {
         self.path.get(at).cloned().unwrap_or_default()
     }
 }
@@ -74,8 +68,8 @@ pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload
             let status = room.desk.status(patience).await?;
             Ok(payload::json(&json!({ "admin": status.admin })))
         }
-        To::AdminDelete => admin_delete(room, &asked).await,
-        To::AdminPut => admin_put(room, asked).await,
+        To::AdminDelete => order::delete(room, &asked).await,
+        To::AdminPut => order::put(room, asked).await,
         To::Beacon => beacon::script(room),
         To::BeaconPost => beacon::take(room, patience, asked.client, asked.body).await,
         To::Events => events(room),
@@ -155,132 +149,6 @@ async fn explain(room: &Room, asked: &Asked) -> Result<Response<Payload>, Proble
     explanation.map(|json| payload::json(&json)).map_err(|why| Problem::new(Kind::Query, why))
 }
 
-/// The body of a change.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AdminBody {
-    target: AdminTarget,
-    state: AdminState,
-    #[serde(default)]
-    why: String,
-    until: Option<Timestamp>,
-    #[serde(rename = "for")]
-    lasts: Option<String>,
-    #[serde(default)]
-    force: bool,
-}
-
-async fn admin_put(room: &Room, asked: Asked) -> Result<Response<Payload>, Problem> {
-    let patience = asked.route.patience;
-    let who = asked.who.clone();
-    let body: AdminBody = desk::body(asked.body).await?.ok_or_else(|| {
-        Problem::new(Kind::Body, "expected an object with `target` and `state`, found no body")
-    })?;
-    let until = end(body.until, body.lasts.as_deref(), Timestamp::now())?;
-    let change = AdminChange {
-        target: body.target,
-        state: body.state,
-        who,
-        why: plain("why", body.why)?,
-        until,
-        force: body.force,
-    };
-    change_admin(room, patience, change).await
-}
-
-async fn admin_delete(room: &Room, asked: &Asked) -> Result<Response<Payload>, Problem> {
-    let text = asked.segment(0);
-    let target = text.parse().map_err(|()| {
-        let expected = "`REGION`, `SERVICE/REGION` or `SERVICE/REGION/ENDPOINT`";
-        Problem::new(Kind::NotFound, format!("expected {expected}, found {text:?}"))
-    })?;
-    let force = match asked.parameter("force") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => {
-            let detail = format!("parameter `force`: expected `true` or `false`, found {other:?}");
-            return Err(Problem::new(Kind::Query, detail));
-        }
-    };
-    let change = AdminChange {
-        target,
-        state: AdminState::Auto,
-        who: asked.who.clone(),
-        why: String::new(),
-        until: None,
-        force,
-    };
-    change_admin(room, asked.route.patience, change).await
-}
-
-async fn change_admin(
-    room: &Room,
-    patience: Duration,
-    change: AdminChange,
-) -> Result<Response<Payload>, Problem> {
-    let (target, state) = (change.target.clone(), change.state);
-    let done = room.desk.ask(patience, |reply| Request::Admin(change, reply)).await?;
-    let AdminDone { before, settled } = done.map_err(|refusal| refused(&refusal))?;
-    let done = json!({ "target": target, "before": before, "state": state, "settled": settled });
-    Ok(payload::json(&done))
-}
-
-fn refused(refusal: &AdminRefusal) -> Problem {
-    let kind = match refusal {
-        AdminRefusal::Safety { .. } => Kind::Safety,
-        AdminRefusal::Unknown { .. } => Kind::NotFound,
-        AdminRefusal::Ended { .. } => Kind::Body,
-        AdminRefusal::TooMany { .. } => Kind::TooMany,
-    };
-    let problem = Problem::new(kind, refusal.to_string());
-    match refusal {
-        AdminRefusal::Safety { service, family, left, regions, least } => problem.more(
-            "safety",
-            json!({
-                "service": service,
-                "family": family.to_string(),
-                "left": left,
-                "regions": regions,
-                "least": least,
-            }),
-        ),
-        AdminRefusal::Unknown { .. }
-        | AdminRefusal::Ended { .. }
-        | AdminRefusal::TooMany { .. } => problem,
-    }
-}
-
-/// The end of an admin state.
-fn end(
-    until: Option<Timestamp>,
-    lasts: Option<&str>,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, Problem> {
-    let problem = |detail: String| Problem::new(Kind::Body, detail);
-    let Some(lasts) = lasts else { return Ok(until) };
-    if until.is_some() {
-        return Err(problem("expected `until` or `for`, found both".to_owned()));
-    }
-    let duration = config::duration(lasts).map_err(|why| problem(format!("`for`: {why}")))?;
-    let end = now.checked_add(duration);
-    end.map(Some).map_err(|_| problem(format!("`for`: {lasts:?} is too far away")))
-}
-
-/// What somebody wrote that others will read: short, and without control characters.
-fn plain(field: &str, text: String) -> Result<String, Problem> {
-    let length = text.chars().count();
-    if length > limits::WHY {
-        let most = limits::WHY;
-        let detail = format!("`{field}`: expected at most {most} characters, found {length}");
-        return Err(Problem::new(Kind::Body, detail));
-    }
-    if text.contains(char::is_control) {
-        let detail = format!("`{field}`: expected one line of text, found control characters");
-        return Err(Problem::new(Kind::Body, detail));
-    }
-    Ok(text)
-}
-
 /// The body of a heartbeat.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -292,7 +160,7 @@ async fn push(room: &Room, asked: Asked) -> Result<Response<Payload>, Problem> {
     let patience = asked.route.patience;
     let (monitor, target) = (asked.segment(0), asked.segment(1));
     let body: PushBody = desk::body(asked.body).await?.unwrap_or_default();
-    let failure = body.failure.map(|text| plain("failure", text)).transpose()?;
+    let failure = body.failure.map(|text| order::plain("failure", text)).transpose()?;
     let beat = Heartbeat { monitor, target, failure };
     let taken = room.desk.ask(patience, |reply| Request::Heartbeat(beat, reply)).await?;
     taken.map(|()| payload::done()).map_err(|why| Problem::new(Kind::NotFound, why.to_string()))
@@ -308,32 +176,4 @@ async fn reload(room: &Room, patience: Duration) -> Result<Response<Payload>, Pr
 fn not_taken(diagnostics: Value) -> Problem {
     let detail = "the configuration has errors; the one before stays";
     Problem::new(Kind::Configuration, detail).more("diagnostics", diagnostics)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_end_is_a_time_or_a_duration() {
-        let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
-        let later: Timestamp = "2026-01-02T05:04:05Z".parse().unwrap();
-        assert_eq!(end(None, None, now).unwrap(), None);
-        assert_eq!(end(None, Some("2h"), now).unwrap(), Some(later));
-        assert_eq!(end(Some(later), None, now).unwrap(), Some(later));
-        for (until, lasts) in
-            [(Some(later), Some("2h")), (None, Some("2 hours")), (None, Some("99999999999d"))]
-        {
-            let problem = end(until, lasts, now).unwrap_err();
-            assert_eq!(problem.kind, Kind::Body, "{}", problem.detail);
-        }
-    }
-
-    #[test]
-    fn what_others_will_read_is_one_line() {
-        assert!(plain("why", "kernel upgrade, straße".into()).is_ok());
-        assert!(plain("why", "a\nb".into()).is_err());
-        assert!(plain("why", "\u{1b}[31m".into()).is_err());
-        assert!(plain("why", "x".repeat(limits::WHY + 1)).is_err());
-    }
 }

@@ -42,6 +42,7 @@ mod http;
 mod intake;
 mod loads;
 mod metrics;
+mod order;
 mod page;
 mod payload;
 mod problem;
@@ -69,7 +70,7 @@ use tokio::sync::mpsc;
 
 pub use hook::{HookCounts, Hooks};
 pub use intake::Intake;
-pub use request::{Explain, Heartbeat, NoSuchCheck, Request};
+pub use request::{Explain, Heartbeat, NoSuchCheck, Ordered, Request};
 pub use traffic::{HookTraffic, Traffic, TrafficSource};
 
 use crate::config::Beacon;

@@ -17,8 +17,8 @@ pub(super) struct Problem {
     pub(super) allow: Option<String>,
     /// For 429 and 503: when to come again.
     pub(super) retry_after: Option<Duration>,
-    /// A further member and its value.
-    pub(super) more: Option<(&'static str, Value)>,
+    /// Further members and their values.
+    pub(super) more: Vec<(&'static str, Value)>,
 }
 
 /// A kind of problem.
@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Method,
     /// The node does not answer.
     Node,
+    /// A change holds, but is not on disk.
+    NotSaved,
     /// No such path, or nothing of that name.
     NotFound,
     /// A parameter of the query is unknown or not what it should be.
@@ -61,7 +63,7 @@ pub(super) enum Kind {
 impl Kind {
     /// All kinds.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Backlog,
         Self::Body,
         Self::Configuration,
@@ -69,6 +71,7 @@ impl Kind {
         Self::Method,
         Self::Node,
         Self::NotFound,
+        Self::NotSaved,
         Self::Query,
         Self::Rate,
         Self::Role,
@@ -92,6 +95,9 @@ impl Kind {
             Self::Method => ("method", "No such method here", StatusCode::METHOD_NOT_ALLOWED),
             Self::Node => ("node", "Node does not answer", StatusCode::SERVICE_UNAVAILABLE),
             Self::NotFound => ("not-found", "Not found", StatusCode::NOT_FOUND),
+            Self::NotSaved => {
+                ("not-saved", "In force, but not saved", StatusCode::INSUFFICIENT_STORAGE)
+            }
             Self::Query => ("query", "Unusable query", StatusCode::BAD_REQUEST),
             Self::Rate => ("rate", "Too many requests", StatusCode::TOO_MANY_REQUESTS),
             Self::Role => ("role", "Role does not suffice", StatusCode::FORBIDDEN),
@@ -108,7 +114,7 @@ impl Kind {
 impl Problem {
     /// A problem with nothing special.
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), allow: None, retry_after: None, more: None }
+        Self { kind, detail: detail.into(), allow: None, retry_after: None, more: Vec::new() }
     }
 
     /// Says when to come again.
@@ -119,7 +125,7 @@ impl Problem {
 
     /// Adds a member.
     pub(super) fn more(mut self, name: &'static str, value: Value) -> Self {
-        self.more = Some((name, value));
+        self.more.push((name, value));
         self
     }
 
@@ -137,8 +143,9 @@ impl Problem {
             "status": status.as_u16(),
             "detail": self.detail,
         });
-        if let (Some((name, value)), Some(members)) = (&self.more, problem.as_object_mut()) {
-            members.insert((*name).to_owned(), value.clone());
+        if let Some(members) = problem.as_object_mut() {
+            let more = self.more.iter();
+            members.extend(more.map(|(name, value)| ((*name).to_owned(), value.clone())));
         }
         problem
     }

@@ -18,7 +18,7 @@ use crate::model::RecordType;
 #[derive(Debug)]
 pub enum Request {
     /// Change an admin state.
-    Admin(AdminChange, oneshot::Sender<Result<AdminDone, AdminRefusal>>),
+    Admin(AdminChange, oneshot::Sender<Result<Ordered, AdminRefusal>>),
     /// Why a client gets what it gets: the JSON of `meridian explain`.
     Explain(Explain, oneshot::Sender<Result<serde_json::Value, String>>),
     /// A target of a `push` monitor says how it is.
@@ -27,6 +27,15 @@ pub enum Request {
     Reload(oneshot::Sender<Result<u64, serde_json::Value>>),
     /// What is known, of a moment ago at the most.
     Status(oneshot::Sender<Arc<Status>>),
+}
+
+/// An admin state that was changed: answers follow it already.
+#[derive(Debug)]
+pub struct Ordered {
+    /// What it came to.
+    pub done: AdminDone,
+    /// Says when it is on disk, or in words why it is not.
+    pub saved: oneshot::Receiver<Result<(), String>>,
 }
 
 /// What is to be explained.

@@ -23,12 +23,14 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
 use crate::config::Role;
 use crate::config::Token;
 use crate::control::Control;
 use crate::control::Intake;
 use crate::control::NoSuchCheck;
+use crate::control::Ordered;
 use crate::control::Request;
 use crate::control::Traffic;
 use crate::control::TrafficSource;
@@ -89,8 +91,10 @@ async fn stand_in(mut requests: mpsc::Receiver<Request>, changes: Arc<Mutex<Vec<
                         Ok(AdminDone { before: AdminState::Auto, settled: at("03:04:35") })
                     }
                 };
+                let (disk, saved) = oneshot::channel();
+                drop(disk.send(Ok(())));
                 changes.lock().unwrap().push(change);
-                drop(reply.send(answer));
+                drop(reply.send(answer.map(|done| Ordered { done, saved })));
             }
             Request::Explain(asked, reply) if asked.name.to_string().starts_with("mute") => {
                 kept.push(reply);

@@ -56,6 +56,8 @@ codes! {
     AddressUnavailable = "address-unavailable";
     /// What is on disk was refused; an older configuration serves.
     ConfigurationRefused = "configuration-refused";
+    /// What is to outlive a restart can't be written.
+    StateNotSaved = "state-not-saved";
 }
 
 /// The list, shared by all that write to it.

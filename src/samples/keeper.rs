@@ -328,6 +328,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::model::NodeProblems;
     use crate::store::Store;
 
     const LINE: &[u8] = br#"{"client":"192.0.2.1","region":"us","rtt_ms":20}"#;
@@ -338,7 +339,7 @@ mod tests {
 
     fn open(folder: &Path, names: &[&str]) -> (Keeper, Tasks) {
         let tasks = Tasks::new();
-        let (store, ..) = Store::open(folder, &tasks);
+        let (store, ..) = Store::open(folder, &NodeProblems::default(), &tasks);
         let shelf = store.shelf("latency.bin", limits::LATENCY_FILE);
         (Keeper::start(sites(names), Some(shelf), &tasks).unwrap(), tasks)
     }

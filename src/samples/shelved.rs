@@ -31,21 +31,11 @@ pub(super) struct Shelved {
     begun: Instant,
     due: Instant,
     is_changed: bool,
-    /// Whether the last write failed; said once.
-    is_failing: bool,
 }
 
 impl Shelved {
     pub(super) fn new(shelf: Shelf, tasks: Tasks, now: Instant) -> Self {
-        Self {
-            shelf,
-            tasks,
-            under_way: None,
-            begun: now,
-            due: now + REST,
-            is_changed: false,
-            is_failing: false,
-        }
+        Self { shelf, tasks, under_way: None, begun: now, due: now + REST, is_changed: false }
     }
 
     /// Takes what was written last. Of what is damaged nothing is taken.
@@ -108,18 +98,9 @@ impl Shelved {
         let took = now.saturating_duration_since(self.begun);
         self.due = now + REST.max(took * TIMES);
         match result {
-            Ok(()) if self.is_failing => {
-                self.is_failing = false;
-                tracing::info!("the round trips are written again");
-            }
             Ok(()) => {}
-            Err(error) => {
-                self.is_changed = true;
-                if !self.is_failing {
-                    self.is_failing = true;
-                    tracing::warn!("failed to write the round trips, trying on: {error}");
-                }
-            }
+            // The shelf has said why.
+            Err(_) => self.is_changed = true,
         }
     }
 }
@@ -132,6 +113,7 @@ fn panicked() -> io::Error {
 mod tests {
     use super::*;
     use crate::latency::SourceId;
+    use crate::model::NodeProblems;
     use crate::samples::Site;
     use crate::samples::keeper::now;
     use crate::store::Store;
@@ -162,7 +144,7 @@ mod tests {
     fn what_changed_is_written_aside_now_and_then() {
         let folder = tempfile::tempdir().unwrap();
         let tasks = Tasks::new();
-        let (store, ..) = Store::open(folder.path(), &tasks);
+        let (store, ..) = Store::open(folder.path(), &NodeProblems::default(), &tasks);
         let begin = now();
         let shelf = store.shelf("latency.bin", 1024 * 1024);
         let mut shelved = Shelved::new(shelf.clone(), tasks.clone(), begin);
@@ -179,7 +161,7 @@ mod tests {
         let mut small = Shelved::new(store.shelf("small.bin", 8), tasks.clone(), begin);
         small.changed();
         assert!(write(&mut small, begin + REST));
-        assert!(small.is_changed && small.is_failing);
+        assert!(small.is_changed);
         small.close(&filled());
         assert!(small.is_changed);
         tasks.cancel();

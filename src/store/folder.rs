@@ -9,6 +9,7 @@ use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -129,10 +130,25 @@ impl Folder {
         replace(&self.ours()?, STATE, text.as_bytes())
     }
 
+    /// Where a file of the folder is.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Whether this node has the lock of the folder that is there now: it may have been taken
+    /// away since, or another been mounted in its place.
+    pub(super) fn is_locked(&self) -> bool {
+        let same = |ours: &File| -> io::Result<bool> {
+            let (ours, there) = (ours.metadata()?, fs::metadata(self.path(LOCK))?);
+            Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino()))
+        };
+        self.lock.as_ref().is_some_and(|ours| same(ours).unwrap_or(false))
+    }
+
     /// Where files may be written, once nobody else does.
     pub(super) fn ours(&mut self) -> io::Result<PathBuf> {
-        if self.lock.is_none() {
-            // The folder may have been taken away, or have been mended, since.
+        if !self.is_locked() {
+            self.lock = None;
             DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
             self.take_lock().map_err(|why| match why {
                 NoLock::Taken => io::Error::other("another node keeps its state there"),

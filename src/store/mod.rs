@@ -4,7 +4,7 @@
 //! ```text
 //!   open ──► folder made, lock taken, state.json read ──► (Store, text, warnings)
 //!
-//!   save(text) ──► the newest text ──► writer thread ──► state.json.new ─fsync─► rename ─fsync─►
+//!   save(text) ──► its number; the newest text ──► writer thread ──► state.json.new ─fsync─► rename ─fsync─►
 //!                  (older ones are      paced; never
 //!                   forgotten)          makes save wait
 //! ```
@@ -16,6 +16,7 @@
 //! - [`Store::save`] touches no file and waits for none.
 //! - One node writes to a folder. A second one reads what is there, says so and writes nothing,
 //!   until the first is gone.
+//! - What is said to be saved is on disk, synced, with the number that was asked for.
 //! - Nothing here keeps a node from answering: each failure is a warning, said once until the
 //!   state is written again.
 //!
@@ -37,9 +38,14 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
 
 pub use shelf::Shelf;
+
+use crate::model::NodeProblems;
+use crate::model::ProblemCode;
 
 use crate::store::folder::Folder;
 use crate::store::writer::Pace;
@@ -58,15 +64,28 @@ impl Store {
     ///
     /// The writer is a thread of `tasks`. When they are told to stop it writes what it was
     /// handed over, and ends.
-    pub fn open(directory: &Path, tasks: &Tasks) -> (Self, Option<String>, Vec<String>) {
-        Self::paced(directory, tasks, Pace::default())
+    pub fn open(
+        directory: &Path,
+        problems: &NodeProblems,
+        tasks: &Tasks,
+    ) -> (Self, Option<String>, Vec<String>) {
+        Self::paced(directory, problems, tasks, Pace::default())
     }
 
-    fn paced(directory: &Path, tasks: &Tasks, pace: Pace) -> (Self, Option<String>, Vec<String>) {
+    fn paced(
+        directory: &Path,
+        problems: &NodeProblems,
+        tasks: &Tasks,
+        pace: Pace,
+    ) -> (Self, Option<String>, Vec<String>) {
         let mut warnings = Vec::new();
         let folder = Folder::open(directory, &mut warnings);
+        if let (false, Some(warning)) = (folder.is_locked(), warnings.last()) {
+            let path = folder.path(folder::STATE).display().to_string();
+            problems.set(ProblemCode::StateNotSaved, &path, warning, Timestamp::now());
+        }
         let text = folder.read(&mut warnings);
-        let shared = Arc::new(Shared::new(folder));
+        let shared = Arc::new(Shared::new(folder, problems.clone()));
         let of_writer = Arc::clone(&shared);
         let started = tasks.thread("state", move |stop| writer::run(&of_writer, stop, &pace));
         if let Err(error) = started {
@@ -75,17 +94,17 @@ impl Store {
         (Self { shared }, text, warnings)
     }
 
-    /// Hands over the newest text; an older one that is not written yet is forgotten. Returns
-    /// at once.
-    pub fn save(&self, text: String) {
-        self.shared.hand_over(text);
+    /// Hands over the newest text; an older one that is not written yet is forgotten, since this
+    /// one holds what it did. Returns at once, with its number.
+    pub fn save(&self, text: String) -> u64 {
+        self.shared.hand_over(text)
     }
 
-    /// Has what was handed over written now, and waits for it; for the end of a node, since it
-    /// blocks. Returns whether it is written. Before the tasks are told to stop: after that
-    /// nobody writes.
-    pub fn settle(&self, deadline: Duration) -> bool {
-        self.shared.settle(deadline)
+    /// Has the text of this number, or a newer one, written now, and says when it is on disk, or
+    /// in words why it is not. Who waits is told by a write that holds that text and by no
+    /// other, or that nobody writes any longer. Returns at once; bounded by who may ask.
+    pub fn saved(&self, number: u64) -> oneshot::Receiver<Result<(), String>> {
+        self.shared.saved(number)
     }
 
     /// Puts a file that could not be read out of the way, where somebody can look at it; at

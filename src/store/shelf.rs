@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::store::folder;
+use crate::store::writer;
 use crate::store::writer::Shared;
 
 /// A file of the folder, which its owner writes when it likes.
@@ -32,8 +33,13 @@ impl Shelf {
     ///
     /// # Errors
     ///
-    /// If there is too much of it, the folder is another node's, or the disk fails.
+    /// If there is too much of it, the folder is another node's, or the disk fails. That is
+    /// logged, once, and one of the node's problems for as long as it lasts.
     pub fn write(&self, octets: &[u8]) -> io::Result<()> {
+        writer::note(&self.shared, self.name, self.try_to_write(octets)).map_err(|(_, error)| error)
+    }
+
+    fn try_to_write(&self, octets: &[u8]) -> io::Result<()> {
         if octets.len() > self.most {
             let most = self.most / (1024 * 1024);
             return Err(io::Error::other(format!("`{}` has more than {most} MiB", self.name)));

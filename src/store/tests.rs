@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::model::NodeProblems;
+use crate::model::ProblemCode;
 use crate::model::limits;
 use crate::store::Store;
 use crate::store::writer::Pace;
@@ -25,11 +27,12 @@ const DEADLINE: Duration = Duration::from_secs(30);
 struct Ground {
     folder: TempDir,
     tasks: Tasks,
+    problems: NodeProblems,
 }
 
 impl Ground {
     fn new() -> Self {
-        Self { folder: TempDir::new().unwrap(), tasks: Tasks::new() }
+        Self { folder: TempDir::new().unwrap(), tasks: Tasks::new(), problems: <_>::default() }
     }
 
     fn directory(&self) -> PathBuf {
@@ -43,7 +46,23 @@ impl Ground {
     }
 
     fn open(&self) -> (Store, Option<String>, Vec<String>) {
-        Store::open(&self.directory(), &self.tasks)
+        self.open_by(&self.tasks)
+    }
+
+    fn open_by(&self, tasks: &Tasks) -> (Store, Option<String>, Vec<String>) {
+        Store::open(&self.directory(), &self.problems, tasks)
+    }
+
+    fn slow(&self) -> Store {
+        let slow = Pace { rest: DEADLINE, most: DEADLINE, ..Pace::default() };
+        Store::paced(&self.directory(), &self.problems, &self.tasks, slow).0
+    }
+
+    /// What is said of files that can't be written.
+    fn said(&self) -> Vec<String> {
+        let all = self.problems.all();
+        assert!(all.iter().all(|problem| problem.code == ProblemCode::StateNotSaved));
+        all.into_iter().map(|problem| format!("{}: {}", problem.subject, problem.message)).collect()
     }
 
     fn broken(&self) -> Vec<String> {
@@ -80,10 +99,10 @@ fn what_was_saved_is_there_again() {
     let (store, text, warnings) = ground.open();
     assert_eq!((text, warnings), (None, vec![]));
     store.save("first".to_owned());
-    assert!(store.settle(DEADLINE));
+    assert!(store.shared.settle(DEADLINE));
     assert_eq!(text_in(&ground.directory()), "first");
     store.save("second".to_owned());
-    assert!(store.settle(DEADLINE));
+    assert!(store.shared.settle(DEADLINE));
     let mode = |name: &str| {
         fs::metadata(ground.directory().join(name)).unwrap().permissions().mode() & 0o777
     };
@@ -100,14 +119,14 @@ fn half_of_a_text_is_never_read() {
     for length in 0..=next.len() {
         ground.left("state.json.new", &next[..length]);
         let part = Tasks::new();
-        let (store, text, warnings) = Store::open(&ground.directory(), &part);
+        let (store, text, warnings) = ground.open_by(&part);
         assert_eq!((text.as_deref(), warnings), (Some("{\"old\": true}"), vec![]), "{length}");
         drop(store);
         end(&part);
     }
     let (store, ..) = ground.open();
     store.save("{}".to_owned());
-    assert!(store.settle(DEADLINE));
+    assert!(store.shared.settle(DEADLINE));
     assert_eq!(text_in(&ground.directory()), "{}");
 }
 
@@ -136,7 +155,7 @@ fn of_what_was_set_aside_the_last_three_are_kept() {
     for n in 0..5 {
         ground.left("state.json", format!("old format {n}").as_bytes());
         let tasks = Tasks::new();
-        let (store, text, warnings) = Store::open(&ground.directory(), &tasks);
+        let (store, text, warnings) = ground.open_by(&tasks);
         assert_eq!((text, warnings), (Some(format!("old format {n}")), vec![]));
         let told = store.set_aside("version 0 is from before");
         let kept = ground.broken();
@@ -167,11 +186,12 @@ fn a_folder_that_can_not_be_is_a_warning() {
     let (store, text, warnings) = ground.open();
     assert_eq!((text, warnings.len()), (None, 1));
     assert!(warnings[0].contains("failed to make the folder"), "{warnings:?}");
+    assert!(ground.said()[0].contains("failed to make the folder"), "{:?}", ground.said());
     store.save("lost".to_owned());
-    assert!(!store.settle(DEADLINE), "it says that it is not written");
+    assert!(!store.shared.settle(DEADLINE), "it says that it is not written");
     // Mended while the node runs, it is taken.
     fs::remove_file(ground.directory()).unwrap();
-    assert!(store.settle(DEADLINE));
+    assert!(store.shared.settle(DEADLINE));
     assert_eq!(text_in(&ground.directory()), "lost");
 }
 
@@ -180,29 +200,75 @@ fn a_second_node_reads_and_writes_nothing_until_the_first_is_gone() {
     let ground = Ground::new();
     let (first, ..) = ground.open();
     first.save("of the first".to_owned());
-    assert!(first.settle(DEADLINE));
+    assert!(first.shared.settle(DEADLINE));
     let others = Tasks::new();
-    let (second, text, warnings) = Store::open(&ground.directory(), &others);
+    let (second, text, warnings) = ground.open_by(&others);
     assert_eq!(text.as_deref(), Some("of the first"));
     assert!(warnings[0].contains("another node keeps its state"), "{warnings:?}");
     second.save("of the second".to_owned());
-    assert!(!second.settle(DEADLINE));
+    assert!(!second.shared.settle(DEADLINE));
     assert!(second.set_aside("why").contains("it isn't ours"));
     assert_eq!(text_in(&ground.directory()), "of the first");
     drop(first);
     end(&ground.tasks);
-    assert!(second.settle(DEADLINE));
+    assert!(second.shared.settle(DEADLINE));
     assert_eq!(text_in(&ground.directory()), "of the second");
     others.cancel();
+}
+
+/// Each is told by a write that holds what it handed over, never by an earlier one that ends.
+#[test]
+fn one_who_waits_is_never_told_for_another() {
+    let ground = Ground::new();
+    let store = ground.slow();
+    store.save("0".to_owned());
+    assert!(store.shared.settle(DEADLINE));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            let (store, directory) = (&store, ground.directory());
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    let number = store.shared.hand_over_counted();
+                    store.saved(number).blocking_recv().unwrap().unwrap();
+                    let on_disk: u64 = text_in(&directory).parse().unwrap();
+                    assert!(on_disk >= number, "{number} was confirmed by {on_disk}");
+                }
+            });
+        }
+    });
+    // While the folder is held nothing is written: who waits for what is on disk is told at
+    // once, who waits for more is not.
+    let (held, written) = (store.shared.folder(), store.shared.hand_over_counted() - 1);
+    let mut later = store.saved(written + 1);
+    store.saved(written).blocking_recv().unwrap().unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(later.try_recv().is_err(), "nothing was written");
+    drop(held);
+    later.blocking_recv().unwrap().unwrap();
+}
+
+#[test]
+fn a_folder_that_was_taken_away_is_made_again() {
+    let ground = Ground::new();
+    let (store, ..) = ground.open();
+    store.save("first".to_owned());
+    assert!(store.shared.settle(DEADLINE));
+    fs::remove_dir_all(ground.directory()).unwrap();
+    // Where another folder is mounted in its place there is none of its locks.
+    fs::create_dir(ground.directory()).unwrap();
+    store.save("second".to_owned());
+    assert!(store.shared.settle(DEADLINE));
+    assert_eq!(text_in(&ground.directory()), "second");
+    let (_, _, warnings) = ground.open_by(&Tasks::new());
+    assert!(warnings[0].contains("another node"), "its lock is taken too: {warnings:?}");
 }
 
 #[test]
 fn of_many_texts_the_newest_is_written_and_few_are() {
     let ground = Ground::new();
-    let slow = Pace { rest: DEADLINE, most: DEADLINE, ..Pace::default() };
-    let (store, ..) = Store::paced(&ground.directory(), &ground.tasks, slow);
+    let store = ground.slow();
     store.save("at once".to_owned());
-    assert!(store.settle(DEADLINE));
+    assert!(store.shared.settle(DEADLINE));
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let store = &store;
@@ -216,23 +282,22 @@ fn of_many_texts_the_newest_is_written_and_few_are() {
     // It rests, so nothing of it was written yet.
     assert_eq!(text_in(&ground.directory()), "at once");
     store.save("newest".to_owned());
-    assert!(store.settle(DEADLINE));
+    assert!(store.shared.settle(DEADLINE));
     assert_eq!(text_in(&ground.directory()), "newest");
 }
 
 #[tokio::test]
 async fn what_was_handed_over_is_written_when_the_node_stops() {
     let ground = Ground::new();
-    let slow = Pace { rest: DEADLINE, most: DEADLINE, ..Pace::default() };
-    let (store, ..) = Store::paced(&ground.directory(), &ground.tasks, slow);
+    let store = ground.slow();
     store.save("first".to_owned());
-    assert!(store.settle(DEADLINE));
+    assert!(store.shared.settle(DEADLINE));
     store.save("last".to_owned());
     assert_eq!(ground.tasks.stop(DEADLINE).await, Stopped::Clean);
     assert_eq!(text_in(&ground.directory()), "last");
     // After that nobody writes, and nobody waits for it.
     store.save("too late".to_owned());
-    assert!(!store.settle(DEADLINE));
+    assert!(!store.shared.settle(DEADLINE));
 }
 
 #[test]
@@ -243,15 +308,18 @@ fn a_full_disk_leaves_the_text_before_and_is_written_to_when_it_is_not_full() {
     };
     let (store, ..) = ground.open();
     store.save("small".to_owned());
-    assert!(store.settle(DEADLINE));
+    assert!(store.shared.settle(DEADLINE));
     let large = "x".repeat(256 * 1024);
-    store.save(large.clone());
-    assert!(!store.settle(DEADLINE), "it does not fit");
+    let saved = store.saved(store.save(large.clone()));
+    let why = saved.blocking_recv().unwrap().unwrap_err();
+    assert!(why.contains("No space left") && why.contains("state.json"), "{why}");
+    assert!(ground.said()[0].contains("No space left"), "{:?}", ground.said());
     assert_eq!(text_in(&disk.0), "small");
     // With more room it is written, without being handed over again.
     assert!(Disk::command("mount", &["-o", "remount,size=2m", disk.0.to_str().unwrap()]));
-    assert!(store.settle(DEADLINE));
+    assert!(store.shared.settle(DEADLINE));
     assert_eq!(text_in(&disk.0), large);
+    assert_eq!(ground.said(), [""; 0]);
     drop(store);
     end(&ground.tasks);
 }
@@ -291,7 +359,11 @@ fn a_shelf_is_whole_bounded_and_nobody_elses() {
     assert_eq!((octets, warnings.len()), (None, 1), "{warnings:?}");
     assert!(ground.broken()[0].starts_with("pairs.bin.broken-"), "{:?}", ground.broken());
     let other = Tasks::new();
-    let (second, ..) = Store::open(&ground.directory(), &other);
+    let (second, ..) = ground.open_by(&other);
     assert!(second.shelf("pairs.bin", 4).write(b"x").is_err(), "the first node has the lock");
+    let said = ground.said();
+    assert!(said.iter().any(|said| said.contains("pairs.bin: failed to write")), "{said:?}");
+    shelf.write(b"y").unwrap();
+    assert!(!ground.said().iter().any(|said| said.contains("pairs.bin")));
     end(&other);
 }

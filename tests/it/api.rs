@@ -11,6 +11,7 @@ use meridian::config;
 use meridian::control::Control;
 use meridian::control::Intake;
 use meridian::control::NoSuchCheck;
+use meridian::control::Ordered;
 use meridian::control::Request;
 use meridian::control::Traffic;
 use meridian::control::TrafficSource;
@@ -29,6 +30,7 @@ use tempfile::TempDir;
 use tokio::runtime::Builder;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
 use crate::program;
 use crate::program::Run;
@@ -126,7 +128,12 @@ async fn answer(mut asked: mpsc::Receiver<Request>) {
                         Ok(AdminDone { before: AdminState::Auto, settled })
                     }
                 };
-                drop(reply.send(answer));
+                let (disk, saved) = oneshot::channel();
+                drop(disk.send(match change.target.to_string().as_str() {
+                    "full" => Err("failed to write `state.json`: no space left".into()),
+                    _ => Ok(()),
+                }));
+                drop(reply.send(answer.map(|done| Ordered { done, saved })));
             }
             Request::Explain(asked, reply) => {
                 let json = json!({
@@ -223,6 +230,7 @@ fn commands_talk_to_the_node_of_their_configuration() {
         ("drain-ends", "drain eu-west --for 2hours"),
         ("undrain", "undrain www/eu-west/2001:db8::1"),
         ("force", "force down www/eu-west"),
+        ("drain-full", "drain full"),
         ("reload", "reload"),
         ("explain-live", "explain www.test --live --client 192.0.2.1"),
         ("explain-live-if", "explain www.test --live --down us-east"),

@@ -51,22 +51,19 @@ use crate::store::Store;
 /// How old a status may be.
 const STATUS_AGE: SignedDuration = SignedDuration::from_millis(250);
 
-/// The least time between two saves.
-const LEAST_PAUSE: SignedDuration = SignedDuration::from_millis(100);
-
 /// Notices that whoever reads them may be behind by; past that they are told how many they
 /// missed.
 const NOTICES: usize = 1024;
 
 pub(super) struct Helm {
-    engine: Engine,
+    pub(super) engine: Engine,
     clock: Clock,
     /// The last time that was told.
     last: Timestamp,
     pub(super) publisher: Publisher,
     pub(super) snapshot: Snapshot,
     notices: broadcast::Sender<Arc<Notice>>,
-    store: Arc<Store>,
+    pub(super) store: Store,
     link: Link,
     session: Session,
     keeper: Keeper,
@@ -89,9 +86,9 @@ pub(super) struct Helm {
     /// What is wrong with the node itself.
     problems: NodeProblems,
     /// Since when something is not saved.
-    unsaved: Option<Timestamp>,
+    pub(super) unsaved: Option<Timestamp>,
     /// When the next save may be.
-    save_due: Option<Timestamp>,
+    pub(super) save_due: Option<Timestamp>,
 }
 
 impl Helm {
@@ -124,7 +121,7 @@ impl Helm {
             publisher,
             snapshot,
             notices,
-            store: Arc::new(store),
+            store,
             link,
             session: Session::default(),
             keeper,
@@ -199,13 +196,6 @@ impl Helm {
                 Arc::clone(self.status.insert(Arc::new(status)))
             }
         }
-    }
-
-    /// Has all that is known saved at once; returns where it is kept, to wait for it.
-    pub(super) fn save(&mut self) -> Arc<Store> {
-        self.unsaved = None;
-        self.store.save(self.engine.saved().text());
-        Arc::clone(&self.store)
     }
 
     /// Takes outcomes of probes; what they change is published by one swap.
@@ -322,7 +312,7 @@ impl Helm {
         });
     }
 
-    fn now(&mut self) -> Timestamp {
+    pub(super) fn now(&mut self) -> Timestamp {
         let now = self.clock.now();
         if now < self.last {
             self.engine.set_back(now);
@@ -356,18 +346,6 @@ impl Helm {
             self.unsaved = self.unsaved.or(Some(now));
         }
         self.save_if_due(now);
-    }
-
-    /// Saves at once, unless it was just done: the text of all that is known takes a while to
-    /// make.
-    fn save_if_due(&mut self, now: Timestamp) {
-        if self.unsaved.is_some() && self.save_due.is_none_or(|due| due <= now) {
-            let begin = self.now();
-            self.store.save(self.engine.saved().text());
-            let took = self.now().duration_since(begin);
-            self.unsaved = None;
-            self.save_due = now.checked_add((took * 20).max(LEAST_PAUSE)).ok();
-        }
     }
 }
 

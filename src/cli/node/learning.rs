@@ -9,6 +9,8 @@
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -62,7 +64,7 @@ pub(super) struct Learning {
     heard: Option<u64>,
     /// Whether the last lesson failed; said once.
     is_failing: bool,
-    is_unwritten: bool,
+    is_unwritten: Arc<AtomicBool>,
     /// Orders that arrive of another node.
     parcels: Parcels,
     /// What was wrong with them last.
@@ -107,7 +109,7 @@ impl Learning {
             rest: None,
             heard: None,
             is_failing: false,
-            is_unwritten: false,
+            is_unwritten: Arc::default(),
             parcels: Parcels::default(),
             complaint: None,
             told: BTreeMap::new(),
@@ -300,18 +302,21 @@ impl Learning {
         self.published = Arc::new(published);
         self.explore();
         self.keeper.note(self.published.sizes(), took);
-        self.is_unwritten |= is_other;
+        self.is_unwritten.fetch_or(is_other, Ordering::Relaxed);
         is_other
     }
 
     /// Writes what is not on disk yet, for a thread to call before maps are compiled by it: so
     /// what was answered once is answered after a restart.
-    pub(super) fn writing(&mut self) -> impl FnOnce() + Send + use<> {
-        let is_unwritten = std::mem::take(&mut self.is_unwritten);
+    pub(super) fn writing(&self) -> impl FnOnce() + Send + use<> {
         let (shelf, published) = (self.shelf.clone(), Arc::clone(&self.published));
+        let is_unwritten = Arc::clone(&self.is_unwritten);
         move || {
-            if is_unwritten && let Err(error) = shelf.write(&published.encode()) {
-                tracing::warn!("failed to write the orders by round trips: {error}");
+            // What fails is said by the shelf, and tried again with the next maps.
+            if is_unwritten.swap(false, Ordering::Relaxed)
+                && shelf.write(&published.encode()).is_err()
+            {
+                is_unwritten.store(true, Ordering::Relaxed);
             }
         }
     }

@@ -179,11 +179,8 @@ impl Node {
         let shelf = self.shares.shelf.clone();
         let mut held = (*self.helm.shares).clone();
         held.at = now;
-        let write = move || {
-            if let Err(error) = shelf.write(&held.encode()) {
-                tracing::warn!("failed to write the shares of regions: {error}");
-            }
-        };
+        // What fails is said by the shelf, and comes again in a minute.
+        let write = move || drop(shelf.write(&held.encode()));
         if let Err(error) = server::in_background(&self.tasks, "shares", write) {
             tracing::warn!("{}", chain(&error));
         }

@@ -20,6 +20,7 @@ mod office;
 mod prepared;
 mod reloading;
 mod requests;
+mod saving;
 mod start;
 mod targets;
 
@@ -161,7 +162,7 @@ impl Node {
         tracing::info!("stopping");
         self.notify.stopping();
         // Written when the store's thread is told to stop.
-        drop(self.helm.save());
+        self.helm.save();
         if let Stopped::Late(left) = self.tasks.stop(STOP_DEADLINE).await {
             tracing::warn!(?left, "did not end in time");
         }

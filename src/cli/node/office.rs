@@ -23,6 +23,7 @@ use crate::control::token;
 use crate::engine::Saved;
 use crate::meters::Meters;
 use crate::meters::Readings;
+use crate::model::NodeProblems;
 use crate::model::Region;
 use crate::model::limits;
 use crate::reporter::Batch;
@@ -50,8 +51,12 @@ pub(super) struct Office {
 
 /// Opens the state directory and reads what was saved. What can't be read is set aside; nothing
 /// of it keeps a node from answering.
-pub(super) fn open_store(folder: &Path, tasks: &Tasks) -> (Store, Option<Saved>) {
-    let (store, text, warnings) = Store::open(folder, tasks);
+pub(super) fn open_store(
+    folder: &Path,
+    problems: &NodeProblems,
+    tasks: &Tasks,
+) -> (Store, Option<Saved>) {
+    let (store, text, warnings) = Store::open(folder, problems, tasks);
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let saved = text.and_then(|text| match Saved::read(&text) {
         Ok(saved) => Some(saved),

@@ -1,7 +1,6 @@
 //! What the API asks of a node.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -11,20 +10,17 @@ use crate::cli::node::Node;
 use crate::control;
 use crate::control::Heartbeat;
 use crate::control::NoSuchCheck;
+use crate::control::Ordered;
 use crate::control::Request;
 use crate::engine::AdminChange;
-use crate::engine::AdminDone;
 use crate::engine::AdminRefusal;
 use crate::server;
-
-/// How long an order of an operator may take to be saved.
-const SAVE_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Node {
     pub(super) fn answer(&mut self, request: Request) {
         // Whoever asked may have gone; then nobody is told.
         match request {
-            Request::Admin(change, reply) => self.change(change, reply),
+            Request::Admin(change, reply) => drop(reply.send(self.change(change))),
             Request::Status(reply) => drop(reply.send(self.helm.status())),
             Request::Reload(reply) => self.reload(Some(reply)),
             Request::Heartbeat(heartbeat, reply) => {
@@ -37,25 +33,10 @@ impl Node {
         }
     }
 
-    /// Changes an admin state. It is confirmed once it is on disk, or after a while if it can't
-    /// be put there, which the store warns of: answers have followed already.
-    fn change(
-        &mut self,
-        change: AdminChange,
-        reply: oneshot::Sender<Result<AdminDone, AdminRefusal>>,
-    ) {
-        let done = match self.helm.change(change) {
-            Ok(done) => done,
-            Err(refusal) => return drop(reply.send(Err(refusal))),
-        };
-        let store = self.helm.save();
-        let confirm = move || {
-            store.settle(SAVE_PATIENCE);
-            drop(reply.send(Ok(done)));
-        };
-        if let Err(error) = server::in_background(&self.tasks, "save", confirm) {
-            tracing::warn!("{}", chain(&error));
-        }
+    /// Changes an admin state. Answers follow at once; it is confirmed when it is on disk.
+    fn change(&mut self, change: AdminChange) -> Result<Ordered, AdminRefusal> {
+        let done = self.helm.change(change)?;
+        Ok(Ordered { done, saved: self.helm.saved() })
     }
 
     /// Explains on a thread of its own: databases are read again.

@@ -109,7 +109,8 @@ impl Node {
         let Prepared { plan, server, control, hooks, measure, state, .. } = prepared;
         let Prepared { cluster, latency, published, recipe, seen, .. } = prepared;
         let folder = state::folder(state.as_deref(), path);
-        let (store, saved) = open_store(&folder, &tasks);
+        let problems = NodeProblems::default();
+        let (store, saved) = open_store(&folder, &problems, &tasks);
         let learnable = Learnable { measure, latency, published };
         let RoundTrips { keeper, measured, mut learning } =
             RoundTrips::start(&plan, learnable, &store, &tasks)?;
@@ -123,7 +124,6 @@ impl Node {
         let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
         let handed = hand_over(&plan, &cluster);
         let spilling = (spill.clone(), before);
-        let problems = NodeProblems::default();
         let store = (store, problems.clone());
         let mut helm = Helm::new(plan, saved, store, link, keeper.clone(), spilling, handed);
         if !cluster.servers.is_empty() {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::geo::Atlas;
 use crate::geo::Nets;
+use crate::model::NodeProblems;
 use crate::samples::Site;
 use crate::store::Store;
 
@@ -16,7 +17,7 @@ struct Ground {
 impl Ground {
     fn new() -> Self {
         let (folder, tasks) = (tempfile::tempdir().unwrap(), Tasks::new());
-        let (store, ..) = Store::open(folder.path(), &tasks);
+        let (store, ..) = Store::open(folder.path(), &NodeProblems::default(), &tasks);
         let sites = vec![Site { name: "us".to_owned(), location: None }];
         let keeper = Keeper::start(sites, None, &tasks).unwrap();
         let shelf = store.shelf("orders.bin", limits::LATENCY_ORDERS_FILE);
