@@ -75,11 +75,19 @@ pub const PROBES_IN_FLIGHT: usize = 4096;
 /// Programs that probes run at a time; past that one waits. Each is a process.
 pub const PROBE_PROGRAMS: usize = 64;
 
-/// Octets of an answer that a probe reads; the rest is left unread, and never matters.
+/// Octets of an answer that a probe judges; the rest never matters.
 pub const PROBE_BODY: usize = 64 * 1024;
+
+/// Octets of the rest of an answer that a probe reads and forgets, so that its target can end
+/// in order; past that the connection is cut.
+pub const PROBE_REST: usize = 1024 * 1024;
 
 /// Octets of the head of an HTTP answer to a probe; more is a failure. Hyper takes no less.
 pub const PROBE_HEAD: usize = 64 * 1024;
+
+/// Header lines of an HTTP answer to a probe; more is a failure. Any server needs fewer, and the
+/// places for them take 256 KiB while a head is read.
+pub const PROBE_HEADERS: usize = 4096;
 
 /// Rules in one policy; more is an error.
 pub const RULES: usize = 10_000;

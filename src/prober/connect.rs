@@ -1,28 +1,44 @@
 //! Finding the addresses of a target, and connecting to them if that is allowed.
 
 use std::cell::Cell;
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::model::ProbeHost;
 use crate::prober::allowed::Allowed;
 use crate::prober::failure::Fault;
 
-/// What a probe is doing, for the words of a timeout.
+/// What a probe is doing, for the words of a timeout, and what it came to if that is known before
+/// it ends.
 #[derive(Debug, Default)]
-pub(super) struct Stage(Cell<&'static str>);
+pub(super) struct Stage {
+    doing: Cell<&'static str>,
+    decided: RefCell<Option<(Result<(), Fault>, Instant)>>,
+}
 
 impl Stage {
     /// Begins something.
     pub(super) fn begin(&self, doing: &'static str) {
-        self.0.set(doing);
+        self.doing.set(doing);
     }
 
     /// What was begun last.
     pub(super) fn doing(&self) -> &'static str {
-        self.0.get()
+        self.doing.get()
+    }
+
+    /// The result is this, now: what the probe does from here on only ends it in order.
+    pub(super) fn decide(&self, result: Result<(), Fault>) {
+        self.decided.replace(Some((result, Instant::now())));
+    }
+
+    /// The result and its time, if it was known before the end.
+    pub(super) fn decided(&self) -> Option<(Result<(), Fault>, Instant)> {
+        self.decided.take()
     }
 }
 

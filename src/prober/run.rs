@@ -285,6 +285,7 @@ async fn one(target: Target) -> Ended {
         Ok(result) => result,
         Err(_) => Err(failure::late(timeout, stage.doing())),
     };
-    let (outcome, took) = (failure::outcome(result), begin.elapsed());
+    let (result, end) = stage.decided().unwrap_or_else(|| (result, Instant::now()));
+    let (outcome, took) = (failure::outcome(result), end - begin);
     Ended { report: Report { check: key, outcome, took, certificate_ends }, was_exec }
 }

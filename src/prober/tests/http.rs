@@ -129,9 +129,135 @@ async fn old_and_early_answers_are_understood() {
         let found = told(answer, false, wants("ready"), LONG).await;
         assert_eq!(found, Outcome::Success, "{}", String::from_utf8_lossy(answer));
     }
-    let odd = b"HTTP/1.1 200 OK\r\nX-Odd: a\x01b\r\n\r\nready";
-    let odd = told(odd, false, wants("ready"), LONG).await;
-    assert!(failure(&odd).contains("no HTTP"), "{odd:?}");
+}
+
+#[tokio::test]
+async fn heads_are_taken_as_browsers_take_them() {
+    let many: String = (0..1000).map(|n| format!("X-Debug-{n}: v\r\n")).collect();
+    let many = format!("HTTP/1.1 200 OK\r\n{many}\r\nready");
+    for answer in [
+        &b"HTTP/1.1 200 OK\r\nContent-Security-Policy: a;\r\n  b\r\n\tc\r\n\r\nready"[..],
+        b"HTTP/1.1 200 OK\r\nServer : Old/1.0\r\nContent-Length\t: 5\r\n\r\nready",
+        b"HTTP/1.1 200 OK\r\nX Powered By: x\r\n\r\nready",
+        b"HTTP/1.1 200 OK\r\nX-Odd: a\x01b\r\n\r\nready",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n: no name\r\nX(y)[z]: v\r\n\xc3\xa9: v\r\n\r\nready",
+        b"HTTP/1.1 200 OK\nX-Bare: line feeds\n\nready",
+        many.as_bytes(),
+    ] {
+        let found = told(answer, false, wants("ready"), LONG).await;
+        assert_eq!(found, Outcome::Success, "{}", String::from_utf8_lossy(answer));
+    }
+}
+
+#[tokio::test]
+async fn a_target_can_end_in_order_though_nobody_wants_its_body() {
+    let body = vec![b'y'; 900 * 1024];
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    for probe in
+        [get(), wants("yyy"), wants("z"), HttpProbe { expect_status: vec![204..=204], ..get() }]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read(&mut [0; 4096]).await?;
+            stream.write_all(head.as_bytes()).await?;
+            stream.write_all(&body).await?;
+            stream.read(&mut [0; 1]).await
+        };
+        // Whatever is judged: no reset, no broken pipe, and the end of the other side.
+        let (_, served) = tokio::join!(report(Probe::Http(probe), at, LONG), serve);
+        assert_eq!(served.ok(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_an_end_costs_no_time_once_it_is_judged() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    let slow = async |probe| {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read(&mut [0; 4096]).await.unwrap();
+            stream.write_all(head).await.unwrap();
+            stream.write_all(b"data: ready\n\n").await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            report = report(Probe::Http(probe), at, Duration::from_millis(800)) => report,
+            () = serve => unreachable!(),
+        }
+    };
+    for probe in [get(), wants("ready")] {
+        let report = slow(probe).await;
+        assert_eq!(report.outcome, Outcome::Success);
+        assert!(report.took < Duration::from_millis(500), "{:?}", report.took);
+    }
+    let found = slow(wants("other")).await.outcome;
+    assert_eq!(failure(&found), "no answer within 800 ms while reading the body");
+}
+
+#[tokio::test]
+async fn a_body_may_end_without_the_farewell_of_tls() {
+    let own = Own::new("localhost", 2090);
+    for (head, expected) in [
+        ("HTTP/1.1 200 OK\r\n\r\n", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", false),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n", false),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let acceptor = own.acceptor(b"http/1.1", None);
+        let serve = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            stream.read(&mut [0; 4096]).await.unwrap();
+            stream.write_all(format!("{head}ready").as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            // The connection ends, and TLS does not.
+            stream.get_mut().0.shutdown().await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        let pattern = BodyMatch::Matches("^ready$".to_owned());
+        let tls = Some(own.options());
+        let probe = Probe::Http(HttpProbe { tls, expect_body: Some(pattern), ..get() });
+        let found = tokio::select! {
+            report = report(probe, at, LONG) => report.outcome,
+            () = serve => unreachable!(),
+        };
+        assert_eq!(found == Outcome::Success, expected, "{head} {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn json_has_one_kind_of_number_and_may_have_a_mark_before_it() {
+    let json = |expected: serde_json::Value| HttpProbe {
+        expect_json: vec![("/a".to_owned(), expected)],
+        ..get()
+    };
+    for (body, expected, fits) in [
+        (r#"{"a":100}"#, "100.0", true),
+        (r#"{"a":100.0}"#, "100", true),
+        (r#"{"a":1e2}"#, "100", true),
+        (r#"{"a":-0.0}"#, "0", true),
+        (r#"{"a":100.5}"#, "100", false),
+        (r#"{"a":"100"}"#, "100", false),
+        (r#"{"a":[1.0,{"b":2}]}"#, r#"[1,{"b":2.0}]"#, true),
+        (r#"{"a":[1.0]}"#, "[1,2]", false),
+        (r#"{"a":9007199254740993}"#, "9007199254740992", false),
+        ("\u{feff}{\"a\":true}", "true", true),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let expected = serde_json::from_str(expected).unwrap();
+        let found = told(answer.as_bytes(), false, json(expected), LONG).await;
+        assert_eq!(found == Outcome::Success, fits, "{body} {found:?}");
+    }
+    let long = format!("{{\"x\":\"{}\",\"a\":1}}", "a".repeat(70_000));
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{long}", long.len());
+    let found = told(answer.as_bytes(), false, json(1.into()), LONG).await;
+    assert!(failure(&found).ends_with("the body is longer than the 64 KiB that are read"));
 }
 
 #[tokio::test]
@@ -145,7 +271,8 @@ async fn a_body_is_read_so_far_and_no_further() {
     let fits = told(&sized(limits::PROBE_BODY), false, wants("z"), LONG).await;
     assert_eq!(fits, Outcome::Success);
     let over = told(&sized(limits::PROBE_BODY + 1), false, wants("z"), LONG).await;
-    assert!(failure(&over).contains("expected \"z\" in it"), "{over:?}");
+    let expected = "expected \"z\" in it; the body is longer than the 64 KiB that are read";
+    assert!(failure(&over).ends_with(expected), "{over:?}");
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunks = served(head, b"5\r\nyyyyy\r\n", wants("z"), LONG).await;
     assert!(failure(&chunks).contains("expected \"z\" in it"), "{chunks:?}");

@@ -49,7 +49,10 @@ async fn a_banner_is_waited_for() {
 
 /// What a handshake comes to with a target whose certificate is for `name` and ends then.
 async fn handshake(name: &str, ends: i32, verify: bool, is_trusted: bool) -> Report {
-    let own = Own::new(name, ends);
+    handshake_of(Own::new(name, ends), verify, is_trusted).await
+}
+
+async fn handshake_of(own: Own, verify: bool, is_trusted: bool) -> Report {
     let acceptor = own.acceptor(b"", None);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -81,6 +84,31 @@ async fn certificates_are_judged_and_their_end_is_told() {
     let unknown = handshake("localhost", 2090, true, false).await;
     assert_eq!(failure(&unknown.outcome), "certificate is of an unknown authority");
     assert_eq!(handshake("other.example", 2020, false, false).await.outcome, Outcome::Success);
+}
+
+#[tokio::test]
+async fn an_own_certificate_is_trusted_where_it_is_named_and_explained_where_not() {
+    let authority = || Own::of_authority("localhost", 2090);
+    let odd = || Own::critical("localhost", 2090);
+    for own in [authority(), odd(), Own::version_1()] {
+        assert_eq!(handshake_of(own, true, true).await.outcome, Outcome::Success);
+    }
+    for own in [authority(), odd(), Own::version_1()] {
+        assert_eq!(handshake_of(own, false, false).await.outcome, Outcome::Success);
+    }
+    for (own, expected) in [
+        (authority(), "an authority's (CA:TRUE)"),
+        (odd(), "a critical extension that is not known"),
+        (Own::version_1(), "X.509 version 1"),
+    ] {
+        let found = handshake_of(own, true, false).await.outcome;
+        assert!(failure(&found).contains(expected), "{found:?}");
+        assert!(failure(&found).contains("`authorities`"), "{found:?}");
+    }
+    let expired = handshake_of(Own::of_authority("localhost", 2020), true, true).await.outcome;
+    assert_eq!(failure(&expired), "certificate expired 2020-01-01T00:00:00Z");
+    let other = handshake_of(Own::of_authority("other.example", 2090), true, true).await.outcome;
+    assert_eq!(failure(&other), "certificate is for another name");
 }
 
 #[tokio::test]
