@@ -8,12 +8,17 @@ use std::sync::Arc;
 
 use crate::model::Monitor;
 use crate::model::MonitorId;
+use crate::model::Name;
 use crate::model::Probe;
 use crate::model::ProbeAt;
 use crate::model::ProbeHost;
 use crate::model::Region;
 use crate::model::Service;
 use crate::model::Target;
+
+/// What stands for the `*` of a wildcard in the name that probes present: unlikely to be a name of
+/// its own, and seen in logs for what it is.
+const WILDCARD_LABEL: &str = "meridian-probe";
 
 /// A check by its position in [`Checks`].
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -83,7 +88,8 @@ pub struct Check {
     /// Where the probe goes.
     pub at: ProbeAt,
     /// The name to present where the monitor names none (Host, SNI, `:authority`): the
-    /// service's. Without its last dot; `None` where nothing is presented.
+    /// service's, or of one of wildcards alone that of some host below. Without its last dot;
+    /// `None` where nothing is presented.
     pub name: Option<String>,
 }
 
@@ -131,12 +137,7 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn service(&mut self, service: &Service) -> Vec<Vec<Box<[CheckId]>>> {
-        let name = service.owners.first().map(|owner| {
-            // A wildcard is no host: whatever stands for it is.
-            let text = owner.to_string();
-            let text = text.strip_prefix("*.").unwrap_or(&text);
-            text.trim_end_matches('.').to_owned()
-        });
+        let name = presented(&service.owners);
         let monitors = service.monitors.as_ref().map_or(&[][..], |monitors| &monitors.of);
         let endpoints = |pool: &crate::model::Pool| {
             pool.endpoints
@@ -187,6 +188,18 @@ impl Maker<'_> {
             |other: &Monitor| Monitor { name: monitor.name.clone(), ..other.clone() } == *monitor;
         (0..).zip(self.monitors).find(|(_, other)| alike(other)).map_or(id, |(at, _)| MonitorId(at))
     }
+}
+
+/// The name that a service is asked for: its first that is one of a host. A wildcard is none, and
+/// no certificate of it is for what is above it: some host stands for those that it matches.
+fn presented(owners: &[Name]) -> Option<String> {
+    let host = owners.iter().find(|owner| !owner.is_wildcard());
+    let text = host.or(owners.first())?.to_string();
+    let text = text.trim_end_matches('.');
+    let Some(parent) = text.strip_prefix("*.") else { return Some(text.to_owned()) };
+    let name = format!("{WILDCARD_LABEL}.{parent}");
+    // A name may have no room for the label.
+    Some(if name.parse::<Name>().is_ok() { name } else { parent.to_owned() })
 }
 
 /// The same place in the one way of saying it, so that what is probed alike is one check:

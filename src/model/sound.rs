@@ -5,6 +5,7 @@
 //! built with later, so that what is sound can be sent.
 
 use std::fmt::Debug;
+use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -138,10 +139,30 @@ pub fn is_path(text: &str) -> bool {
     text.starts_with('/') && text.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'#')
 }
 
-/// Whether it may stand in a Host header: a name or address, and perhaps a port.
+/// Whether it may stand in a Host header: a name or address, and perhaps a port. An IPv6 address
+/// may be without its brackets: the probe puts them around it.
 pub fn is_host(text: &str) -> bool {
-    let is_of_host = |octet: u8| octet.is_ascii_alphanumeric() || b".-_:[]".contains(&octet);
-    !text.is_empty() && text.len() <= limits::NAME && text.bytes().all(is_of_host)
+    let is_of_name = |octet: u8| octet.is_ascii_alphanumeric() || b".-_".contains(&octet);
+    let is_name = |host: &str| {
+        !host.is_empty() && host.len() <= limits::NAME && host.bytes().all(is_of_name)
+    };
+    let is_port = |port: &str| {
+        let is_number = port.bytes().all(|octet| octet.is_ascii_digit());
+        is_number && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return true;
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else { return false };
+        let port = port.strip_prefix(':');
+        let is_whole = rest.ends_with(']') || port.is_some_and(is_port);
+        return address.parse::<Ipv6Addr>().is_ok() && is_whole;
+    }
+    match text.split_once(':') {
+        Some((host, port)) => is_name(host) && is_port(port),
+        None => is_name(text),
+    }
 }
 
 /// Whether it is the name of one host in its one spelling: lower case, without the last dot.
@@ -225,6 +246,19 @@ mod tests {
         assert_eq!(flaw(|m| m.fall = 101), "its fall can't be 101");
         let late = flaw(|m| m.timeout = Duration::from_secs(11));
         assert_eq!(late, "its timeout is longer than its interval");
+    }
+
+    #[test]
+    fn a_host_may_be_an_address_and_have_a_port() {
+        for text in ["a.example", "a_b:80", "192.0.2.1:65535", "2001:db8::1", "[::1]", "[::1]:80"] {
+            assert!(is_host(text), "{text}");
+        }
+        for text in [
+            "", "a.example:99999", "a.example:0", "a.example:", "a:b", "a:+1", ":80", "[::1", "[::1]x",
+            "[::1]:", "[a.example]", "a b", "a/b", "[::1]:99999", "a:1:2",
+        ] {
+            assert!(!is_host(text), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A monitor ready to probe: what can be made beforehand is.
 
 use std::net::IpAddr;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -238,7 +239,9 @@ fn defaults() -> TlsOptions {
 /// The name that is presented: the monitor's, the service's, or that of the place itself.
 fn presented(of_monitor: Option<&str>, check: &Check, port: u16) -> String {
     if let Some(name) = of_monitor.or(check.name.as_deref()) {
-        return name.to_owned();
+        // RFC 3986, 3.2.2: an IPv6 address stands in brackets.
+        let address = name.parse::<Ipv6Addr>();
+        return address.map_or_else(|_| name.to_owned(), |address| format!("[{address}]"));
     }
     match &check.at.host {
         ProbeHost::Address(IpAddr::V6(address)) => format!("[{address}]:{port}"),

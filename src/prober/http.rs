@@ -6,6 +6,8 @@
 //! left to say is then read and forgotten, so far, and the connection closed in order: a target
 //! that is cut off in the middle of its answer would log that with each probe.
 
+mod head;
+
 use std::io;
 use std::pin::Pin;
 use std::pin::pin;
@@ -30,6 +32,7 @@ use crate::prober::connect::Stage;
 use crate::prober::expect::Expected;
 use crate::prober::expect::Read;
 use crate::prober::failure::Fault;
+use crate::prober::http::head::Orderly;
 use crate::prober::redirects;
 use crate::prober::redirects::Moved;
 
@@ -71,7 +74,7 @@ where
         .allow_obsolete_multiline_headers_in_responses(true)
         .allow_spaces_after_header_name_in_responses(true)
         .ignore_invalid_headers_in_responses(true)
-        .handshake(TokioIo::new(stream))
+        .handshake(TokioIo::new(Orderly::new(stream)))
         .await
         .map_err(|error| fault(&error, stage))?;
     let mut body = None;

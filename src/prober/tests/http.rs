@@ -142,6 +142,8 @@ async fn heads_are_taken_as_browsers_take_them() {
         b"HTTP/1.1 200 OK\r\nX-Odd: a\x01b\r\n\r\nready",
         b"HTTP/1.1 200 OK\r\nno colon\r\n: no name\r\nX(y)[z]: v\r\n\xc3\xa9: v\r\n\r\nready",
         b"HTTP/1.1 200 OK\nX-Bare: line feeds\n\nready",
+        b"http/1.1  200 O\x01K\r\nContent-Length: +5\r\n\r\nready",
+        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nready\r\n0\r\n\r\n",
         many.as_bytes(),
     ] {
         let found = told(answer, false, wants("ready"), LONG).await;

@@ -1,4 +1,4 @@
-//! Whose certificates are taken: anyone's, or those that the authorities of a monitor vouch for.
+//! Whose certificates are taken: those that the authorities of a monitor vouch for.
 //!
 //! A certificate that is itself in the file of authorities is trusted as it is: whatever its
 //! version and extensions are, only its time, its name and its key count. That is what an
@@ -27,30 +27,10 @@ use rustls::pki_types::UnixTime;
 use webpki::RawPublicKeyEntity;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
+use x509_parser::public_key::PublicKey;
 
-/// Signatures that are offered beside those that can be verified, where none is: ECDSA with
-/// P-521 and with Brainpool curves, Ed448, RSA-PSS keys, ML-DSA, and what old servers sign with.
-/// Without them such a server would end the handshake, having nothing to sign with.
-const UNVERIFIED: [SignatureScheme; 18] = [
-    SignatureScheme::ECDSA_NISTP521_SHA512,
-    SignatureScheme::ED448,
-    SignatureScheme::Unknown(0x0809),
-    SignatureScheme::Unknown(0x080a),
-    SignatureScheme::Unknown(0x080b),
-    SignatureScheme::Unknown(0x081a),
-    SignatureScheme::Unknown(0x081b),
-    SignatureScheme::Unknown(0x081c),
-    SignatureScheme::ML_DSA_44,
-    SignatureScheme::ML_DSA_65,
-    SignatureScheme::ML_DSA_87,
-    SignatureScheme::RSA_PKCS1_SHA512,
-    SignatureScheme::Unknown(0x0303),
-    SignatureScheme::Unknown(0x0301),
-    SignatureScheme::ECDSA_SHA1_Legacy,
-    SignatureScheme::RSA_PKCS1_SHA1,
-    SignatureScheme::Unknown(0x0101),
-    SignatureScheme::Unknown(0x0202),
-];
+/// The fewest bits of an RSA key that `ring` verifies.
+const RSA_BITS: usize = 2048;
 
 /// Authorities: to build paths to, and as they are.
 #[derive(Clone, Debug)]
@@ -96,8 +76,18 @@ impl Trusting {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let key = parsed(certificate)?.tbs_certificate.subject_pki.raw.to_vec();
-        let key = SubjectPublicKeyInfoDer::from(key);
+        let certificate = parsed(certificate)?;
+        let key = certificate.public_key();
+        if let Ok(PublicKey::RSA(rsa)) = key.parsed()
+            && rsa.key_size() < RSA_BITS
+        {
+            let bits = rsa.key_size();
+            return Err(Error::General(format!(
+                "certificate has an RSA key of {bits} bits, too short to be verified; take one of \
+                 {RSA_BITS}, or set `verify = false`"
+            )));
+        }
+        let key = SubjectPublicKeyInfoDer::from(key.raw);
         let key = RawPublicKeyEntity::try_from(&key).map_err(|_| CertificateError::BadEncoding)?;
         let found = self.known.mapping.iter().find(|(scheme, _)| *scheme == signature.scheme);
         let (_, algorithms) = found.ok_or(CertificateError::BadSignature)?;
@@ -216,50 +206,6 @@ fn matches(presented: &str, name: &str) -> bool {
         (Some(parent), Some((_, rest))) => parent.eq_ignore_ascii_case(rest),
         (Some(_), None) => false,
         (None, _) => presented.eq_ignore_ascii_case(name),
-    }
-}
-
-/// Takes any certificate: `verify = false`. Nor is it asked who signed the handshake, since the
-/// key could be anyone's too: that takes keys and certificates that can't even be read here.
-#[derive(Debug)]
-pub(super) struct Anyone(pub(super) WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let mut all = self.0.supported_schemes();
-        let further = UNVERIFIED.into_iter().filter(|scheme| !all.contains(scheme));
-        let further: Vec<_> = further.collect();
-        all.extend(further);
-        all
     }
 }
 

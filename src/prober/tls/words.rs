@@ -7,15 +7,15 @@ use rustls::Error;
 use rustls::InvalidMessage;
 use rustls::OtherError;
 use rustls::PeerIncompatible;
+use rustls::PeerMisbehaved;
 use rustls::pki_types::UnixTime;
 
 /// What probes offer, for whoever must change a server.
-const OFFERED: &str = "probes offer TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305, and TLS \
-                       1.3: no CBC, no static RSA, no finite-field Diffie-Hellman";
+const OFFERED: &str = "probes offer TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20; no \
+                       CBC, no static RSA, no DHE";
 
 /// The keys that can be verified.
-const VERIFIED: &str = "with `verify`, only certificates with RSA keys of 2048 bits or more, \
-                        ECDSA P-256, P-384 and Ed25519 are taken";
+const VERIFIED: &str = "with `verify`, keys of RSA, ECDSA P-256 and P-384, Ed25519";
 
 /// What to do with a certificate that can't be verified.
 const TRUST: &str = "name this very certificate in `authorities`, or set `verify = false`";
@@ -37,12 +37,18 @@ pub(super) fn of(error: &Error, verifies: bool) -> String {
         Error::NoApplicationProtocol => {
             "TLS: the target does not speak the protocol of the monitor (ALPN)".to_owned()
         }
+        // The one of those that rustls has no name for.
+        Error::PeerMisbehaved(PeerMisbehaved::SignedKxWithWrongAlgorithm) => {
+            "TLS: the target signs with an RSA-PSS key, which takes TLS 1.3 here".to_owned()
+        }
         Error::PeerMisbehaved(why) => {
             format!("TLS: the target breaks the protocol: {}", spelt(&format!("{why:?}")))
         }
         Error::InvalidMessage(why) => {
             format!("TLS: a message of the target can't be read: {}", spelt(&format!("{why:?}")))
         }
+        // Our own words.
+        Error::General(why) => format!("TLS: {why}"),
         other => format!("TLS: {other}"),
     }
 }
@@ -192,6 +198,7 @@ mod tests {
             let found = of(&error, true);
             assert!(found.contains(expected), "{found}");
             assert!(!found.contains("Error") && !found.contains('"'), "{found}");
+            assert!(found.len() < 300, "longer than what is kept of an outcome: {found}");
         }
     }
 

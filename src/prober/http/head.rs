@@ -1,0 +1,232 @@
+//! Heads of answers as they come, for a reader that is strict about them.
+//!
+//! hyper skips what is no header if it is told so, and is strict about the first line and about
+//! lengths. curl and browsers are not: `http/1.1 200`, two blanks before the status, control
+//! characters behind it, `Content-Length: +5`, chunks in an answer of HTTP/1.0. A probe asks
+//! whether clients get an answer, so a head is put in order before hyper reads it. What can't be
+//! put in order is left as it came, and hyper says what is wrong with it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+
+use crate::model::limits;
+
+/// A connection whose answers have heads in order.
+#[derive(Debug)]
+pub(super) struct Orderly<S> {
+    stream: S,
+    /// What came of a head that has not ended.
+    head: Vec<u8>,
+    /// What is to be given on, and how much of it was.
+    ready: Vec<u8>,
+    given: usize,
+    /// Whether the last head is behind us.
+    is_past: bool,
+}
+
+impl<S> Orderly<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, head: Vec::new(), ready: Vec::new(), given: 0, is_past: false }
+    }
+
+    /// Takes heads out of what came, as long as there are whole ones.
+    fn take_heads(&mut self) {
+        while !self.is_past {
+            let Some(length) = head_length(&self.head) else {
+                if self.head.len() > limits::PROBE_HEAD || !may_be_head(&self.head) {
+                    self.give_up();
+                }
+                return;
+            };
+            let rest = self.head.split_off(length);
+            let head = std::mem::replace(&mut self.head, rest);
+            let Some((head, is_interim)) = in_order(&head) else {
+                self.ready.extend(head);
+                return self.give_up();
+            };
+            self.ready.extend(head);
+            if !is_interim {
+                self.give_up();
+            }
+        }
+    }
+
+    /// All that comes from here on is given on as it is.
+    fn give_up(&mut self) {
+        self.ready.append(&mut self.head);
+        self.is_past = true;
+    }
+}
+
+/// Octets up to the empty line, this included.
+fn head_length(octets: &[u8]) -> Option<usize> {
+    let mut start = 0;
+    loop {
+        let line = octets.get(start..)?;
+        let end = line.iter().position(|octet| *octet == b'\n')?;
+        let is_empty = matches!(line.get(..end), Some(b"" | b"\r"));
+        // Empty lines before the first are none of the head (RFC 9112, 2.2).
+        let is_before = octets.get(..start)?.iter().all(|octet| b"\r\n".contains(octet));
+        start += end + 1;
+        if is_empty && !is_before {
+            return Some(start);
+        }
+    }
+}
+
+/// Whether this may be the beginning of an answer of HTTP.
+fn may_be_head(octets: &[u8]) -> bool {
+    let mut octets = octets.iter().skip_while(|octet| b"\r\n".contains(octet));
+    b"HTTP/".iter().all(|expected| octets.next().is_none_or(|c| c.eq_ignore_ascii_case(expected)))
+}
+
+/// A head that hyper reads, and whether another follows; `None` if the first line is no
+/// version and status of HTTP.
+fn in_order(head: &[u8]) -> Option<(Vec<u8>, bool)> {
+    let start = head.iter().position(|octet| !b"\r\n".contains(octet))?;
+    let mut lines = head.get(start..)?.split_inclusive(|octet| *octet == b'\n');
+    let first = lines.next()?;
+    let mut words = first.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (version, status) = (words.next()?, words.next()?);
+    let major = version.get(..5).filter(|name| name.eq_ignore_ascii_case(b"HTTP/"));
+    major.and_then(|_| version.get(5)).filter(|major| matches!(major, b'1'..=b'3'))?;
+    let is_status = matches!(status, [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9']);
+    if !is_status {
+        return None;
+    }
+    let mut ordered = b"HTTP/1.1 ".to_vec();
+    ordered.extend(status);
+    ordered.extend(b"\r\n");
+    for line in lines {
+        let colon = line.iter().position(|octet| *octet == b':').unwrap_or(line.len());
+        let (name, value) = line.split_at(colon);
+        match name.trim_ascii().eq_ignore_ascii_case(b"content-length") {
+            true => {
+                ordered.extend(b"Content-Length: ");
+                let value = value.trim_ascii_start();
+                let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii_start();
+                ordered.extend(value.strip_prefix(b"+").unwrap_or(value));
+            }
+            false => ordered.extend(line),
+        }
+    }
+    // After 101 another protocol begins.
+    Some((ordered, status.starts_with(b"1") && status != b"101"))
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Orderly<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(left) = this.ready.get(this.given..).filter(|left| !left.is_empty()) {
+                let n = left.len().min(buffer.remaining());
+                buffer.put_slice(left.get(..n).unwrap_or_default());
+                this.given += n;
+                if this.given == this.ready.len() {
+                    (this.ready, this.given) = (Vec::new(), 0);
+                }
+                return Poll::Ready(Ok(()));
+            }
+            if this.is_past {
+                return Pin::new(&mut this.stream).poll_read(cx, buffer);
+            }
+            let mut octets = [0; 4096];
+            let mut came = ReadBuf::new(&mut octets);
+            ready!(Pin::new(&mut this.stream).poll_read(cx, &mut came))?;
+            match came.filled() {
+                [] => this.give_up(),
+                came => {
+                    this.head.extend_from_slice(came);
+                    this.take_heads();
+                }
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Orderly<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, octets)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// What is given on of what comes in pieces of so many octets.
+    async fn given(came: &[u8], piece: usize) -> String {
+        let (mut target, stream) = tokio::io::duplex(1 << 20);
+        let send = async {
+            for octets in came.chunks(piece) {
+                target.write_all(octets).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            drop(target);
+        };
+        let mut found = Vec::new();
+        let mut orderly = Orderly::new(stream);
+        let (_, read) = tokio::join!(send, orderly.read_to_end(&mut found));
+        read.unwrap();
+        String::from_utf8_lossy(&found).into_owned()
+    }
+
+    #[tokio::test]
+    async fn heads_are_put_in_order_and_nothing_else() {
+        for (came, expected) in [
+            ("http/1.1 200 OK\r\nA: b\r\n\r\nhttp/1.0", "HTTP/1.1 200\r\nA: b\r\n\r\nhttp/1.0"),
+            ("HTTP/1.0  404\tno\x01\n\nbody", "HTTP/1.1 404\r\n\nbody"),
+            ("\r\nHTTP/2 200\r\n\r\n", "HTTP/1.1 200\r\n\r\n"),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length : +5\r\n\r\nready",
+                "HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nready",
+            ),
+            (
+                "HTTP/1.1 103 Early\r\n\r\nhttp/1.1 200 OK\r\n\r\nx",
+                "HTTP/1.1 103\r\n\r\nHTTP/1.1 200\r\n\r\nx",
+            ),
+            ("HTTP/1.1 101 Away\r\n\r\nhttp/1.1 2\n\n", "HTTP/1.1 101\r\n\r\nhttp/1.1 2\n\n"),
+            ("SSH-2.0-x\r\n\r\n", "SSH-2.0-x\r\n\r\n"),
+            ("HTTP/x 200\r\n\r\n", "HTTP/x 200\r\n\r\n"),
+            ("HTTP/1.1 2000\r\n\r\n", "HTTP/1.1 2000\r\n\r\n"),
+            ("HTTP/1.1 200 OK\r\nA: b", "HTTP/1.1 200 OK\r\nA: b"),
+            ("", ""),
+        ] {
+            for piece in [1, 3, 4096] {
+                assert_eq!(given(came.as_bytes(), piece).await, expected, "{came:?} {piece}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_without_an_end_is_not_collected() {
+        let endless = [&b"HTTP/1.1 200 OK\r\nA: "[..], &vec![b'a'; 3 * limits::PROBE_HEAD]].concat();
+        assert_eq!(given(&endless, 4096).await.len(), endless.len());
+    }
+}
