@@ -194,7 +194,7 @@ impl Maker<'_> {
 /// no certificate of it is for what is above it: some host stands for those that it matches.
 fn presented(owners: &[Name]) -> Option<String> {
     let host = owners.iter().find(|owner| !owner.is_wildcard());
-    let text = host.or(owners.first())?.to_string();
+    let text = host.or_else(|| owners.first())?.to_string();
     let text = text.trim_end_matches('.');
     let Some(parent) = text.strip_prefix("*.") else { return Some(text.to_owned()) };
     let name = format!("{WILDCARD_LABEL}.{parent}");

@@ -143,9 +143,8 @@ pub fn is_path(text: &str) -> bool {
 /// may be without its brackets: the probe puts them around it.
 pub fn is_host(text: &str) -> bool {
     let is_of_name = |octet: u8| octet.is_ascii_alphanumeric() || b".-_".contains(&octet);
-    let is_name = |host: &str| {
-        !host.is_empty() && host.len() <= limits::NAME && host.bytes().all(is_of_name)
-    };
+    let is_name =
+        |host: &str| !host.is_empty() && host.len() <= limits::NAME && host.bytes().all(is_of_name);
     let is_port = |port: &str| {
         let is_number = port.bytes().all(|octet| octet.is_ascii_digit());
         is_number && port.parse::<u16>().is_ok_and(|port| port > 0)
@@ -254,8 +253,21 @@ mod tests {
             assert!(is_host(text), "{text}");
         }
         for text in [
-            "", "a.example:99999", "a.example:0", "a.example:", "a:b", "a:+1", ":80", "[::1", "[::1]x",
-            "[::1]:", "[a.example]", "a b", "a/b", "[::1]:99999", "a:1:2",
+            "",
+            "a.example:99999",
+            "a.example:0",
+            "a.example:",
+            "a:b",
+            "a:+1",
+            ":80",
+            "[::1",
+            "[::1]x",
+            "[::1]:",
+            "[a.example]",
+            "a b",
+            "a/b",
+            "[::1]:99999",
+            "a:1:2",
         ] {
             assert!(!is_host(text), "{text}");
         }

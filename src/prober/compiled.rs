@@ -26,6 +26,7 @@ use crate::prober::grpc;
 use crate::prober::http;
 use crate::prober::http::Ask;
 use crate::prober::icmp;
+use crate::prober::records::Wanted;
 use crate::prober::redirects::Endpoint;
 use crate::prober::redirects::Hop;
 use crate::prober::redirects::Moved;
@@ -39,6 +40,7 @@ pub(super) struct Compiled {
     pub(super) monitor: Monitor,
     tls: Option<ClientTls>,
     expected: Option<Expected>,
+    wanted: Option<Wanted>,
     /// Why it can't probe at all, which is ours to mend.
     broken: Option<String>,
     /// Where it may go.
@@ -72,8 +74,15 @@ impl Compiled {
                 broken = Some("the regular expression is none".to_owned());
             }
         }
+        let mut wanted = None;
+        if let Probe::Dns(probe) = &monitor.probe {
+            match Wanted::new(probe) {
+                Ok(found) => wanted = Some(found),
+                Err(why) => broken = Some(why),
+            }
+        }
         let allowed = Arc::clone(allowed);
-        Self { monitor: monitor.clone(), tls, expected, broken, allowed }
+        Self { monitor: monitor.clone(), tls, expected, wanted, broken, allowed }
     }
 
     /// Whether it runs a program.
@@ -143,7 +152,10 @@ impl Compiled {
                 Ok(())
             }
             Probe::Icmp => icmp::probe(&found, stage).await,
-            Probe::Dns(probe) => dns::probe(probe, &found, port, stage).await,
+            Probe::Dns(probe) => {
+                let Some(wanted) = &self.wanted else { return Ok(()) };
+                dns::probe((probe, wanted), &found, port, stage).await
+            }
             Probe::Grpc(probe) => {
                 let authority = presented(probe.host.as_deref(), check, port);
                 let stream = found.connect(port, stage).await?;

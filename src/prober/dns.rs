@@ -15,10 +15,11 @@ use crate::model::limits;
 use crate::prober::connect::Found;
 use crate::prober::connect::Stage;
 use crate::prober::failure::Fault;
+use crate::prober::records::Wanted;
 
 /// Asks once, and waits for the response to that very query.
 pub(super) async fn probe(
-    probe: &DnsProbe,
+    (probe, wanted): (&DnsProbe, &Wanted),
     found: &Found,
     port: u16,
     stage: &Stage,
@@ -47,7 +48,7 @@ pub(super) async fn probe(
             response.map_err(|error| Fault::target(format!("no DNS response: {error}")))?;
         let is_response = response.metadata.message_type == MessageType::Response;
         if is_response && response.queries == query.queries {
-            return judge(probe, &response);
+            return wanted.judge(&response);
         }
     }
 }
@@ -55,32 +56,10 @@ pub(super) async fn probe(
 fn query(probe: &DnsProbe) -> Result<Message, String> {
     let mut message = Message::new(fastrand::u16(..), MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = true;
-    let name = Name::from_ascii(probe.name.to_string()).map_err(|error| error.to_string())?;
+    // Any octets may be in a label, not only those of hosts.
+    let name = Name::from_labels(probe.name.labels()).map_err(|error| error.to_string())?;
     let mut query = Query::query(name, RecordType::from(probe.rtype.0));
     query.name.set_fqdn(true);
     message.add_query(query);
     Ok(message)
-}
-
-fn judge(probe: &DnsProbe, response: &Message) -> Result<(), Fault> {
-    let code = u16::from(response.metadata.response_code);
-    if code != probe.expect_rcode {
-        let found = response.metadata.response_code;
-        let expected = probe.expect_rcode;
-        return Err(Fault::target(format!("code {code} ({found}), expected {expected}")));
-    }
-    if probe.expect_answer.is_empty() {
-        return Ok(());
-    }
-    let found: Vec<String> =
-        response.answers.iter().map(|record| record.data.to_string()).collect();
-    let same = |expected: &String, found: &String| {
-        let [expected, found] = [expected, found].map(|t| t.trim().trim_end_matches('.'));
-        expected.eq_ignore_ascii_case(found)
-    };
-    if found.iter().any(|found| probe.expect_answer.iter().any(|wanted| same(wanted, found))) {
-        return Ok(());
-    }
-    let shown = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
-    Err(Fault::target(format!("answer {shown}, expected {}", probe.expect_answer.join(" or "))))
 }

@@ -44,6 +44,7 @@ mod gauge;
 mod grpc;
 mod http;
 mod icmp;
+mod records;
 mod redirects;
 mod run;
 mod schedule;

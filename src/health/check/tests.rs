@@ -64,6 +64,21 @@ fn monitors_that_do_the_same_share_a_check_but_heartbeats_and_programs_do_not() 
 }
 
 #[test]
+fn a_wildcard_is_asked_for_a_name_that_its_certificate_can_be_for() {
+    let presented = |owners: &[&str]| {
+        let owners: Vec<Name> = owners.iter().map(|owner| owner.parse().unwrap()).collect();
+        presented(&owners)
+    };
+    assert_eq!(presented(&["*.example.com."]).unwrap(), "meridian-probe.example.com");
+    assert_eq!(presented(&["*.example.com.", "example.com."]).unwrap(), "example.com");
+    assert_eq!(presented(&["www.example.com."]).unwrap(), "www.example.com");
+    let long = [&"a".repeat(60), ".", &"b".repeat(60), ".", &"c".repeat(60), ".", &"d".repeat(60)];
+    let long = long.map(|part| part as &str).concat();
+    assert_eq!(presented(&[&format!("*.{long}.")]).unwrap(), long);
+    assert_eq!(presented(&[]), None);
+}
+
+#[test]
 fn a_place_said_in_another_way_is_the_same_check() {
     let monitors = [monitor("web", http("/up")), monitor("ping", Probe::Icmp)];
     let mut maker = maker(&monitors);

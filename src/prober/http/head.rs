@@ -24,6 +24,8 @@ pub(super) struct Orderly<S> {
     stream: S,
     /// What came of a head that has not ended.
     head: Vec<u8>,
+    /// Octets of it in whole lines, none of which ends it.
+    n_seen: usize,
     /// What is to be given on, and how much of it was.
     ready: Vec<u8>,
     given: usize,
@@ -33,18 +35,19 @@ pub(super) struct Orderly<S> {
 
 impl<S> Orderly<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, head: Vec::new(), ready: Vec::new(), given: 0, is_past: false }
+        Self { stream, head: Vec::new(), n_seen: 0, ready: Vec::new(), given: 0, is_past: false }
     }
 
     /// Takes heads out of what came, as long as there are whole ones.
     fn take_heads(&mut self) {
         while !self.is_past {
-            let Some(length) = head_length(&self.head) else {
+            let Some(length) = head_length(&self.head, &mut self.n_seen) else {
                 if self.head.len() > limits::PROBE_HEAD || !may_be_head(&self.head) {
                     self.give_up();
                 }
                 return;
             };
+            self.n_seen = 0;
             let rest = self.head.split_off(length);
             let head = std::mem::replace(&mut self.head, rest);
             let Some((head, is_interim)) = in_order(&head) else {
@@ -65,18 +68,18 @@ impl<S> Orderly<S> {
     }
 }
 
-/// Octets up to the empty line, this included.
-fn head_length(octets: &[u8]) -> Option<usize> {
-    let mut start = 0;
+/// Octets up to the empty line, this included; `n_seen` of them are known to be before it.
+fn head_length(octets: &[u8], n_seen: &mut usize) -> Option<usize> {
     loop {
-        let line = octets.get(start..)?;
+        let line = octets.get(*n_seen..)?;
         let end = line.iter().position(|octet| *octet == b'\n')?;
         let is_empty = matches!(line.get(..end), Some(b"" | b"\r"));
-        // Empty lines before the first are none of the head (RFC 9112, 2.2).
-        let is_before = octets.get(..start)?.iter().all(|octet| b"\r\n".contains(octet));
-        start += end + 1;
-        if is_empty && !is_before {
-            return Some(start);
+        // Empty lines before the first are none of the head (RFC 9112, 2.2): the line before
+        // would end in something.
+        let is_first = octets.get(..*n_seen)?.trim_ascii().is_empty();
+        *n_seen += end + 1;
+        if is_empty && !is_first {
+            return Some(*n_seen);
         }
     }
 }
@@ -226,7 +229,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_head_without_an_end_is_not_collected() {
-        let endless = [&b"HTTP/1.1 200 OK\r\nA: "[..], &vec![b'a'; 3 * limits::PROBE_HEAD]].concat();
+        let endless =
+            [&b"HTTP/1.1 200 OK\r\nA: "[..], &vec![b'a'; 3 * limits::PROBE_HEAD]].concat();
         assert_eq!(given(&endless, 4096).await.len(), endless.len());
     }
 }

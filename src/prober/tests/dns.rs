@@ -70,3 +70,86 @@ async fn a_record_of_the_answer_must_be_one_that_is_expected() {
     assert_eq!(right, Outcome::Success);
     assert_eq!(failure(&wrong), "answer 192.0.2.7, expected 192.0.2.1");
 }
+
+/// What a probe comes to whose target answers with one record of that type and these octets, in
+/// which the name of the question stands at 12.
+async fn answered(answer: (RecordType, &[u8]), rtype: RecordType, expected: &str) -> Outcome {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let at = socket.local_addr().unwrap();
+    let serve = async {
+        let mut octets = [0; 512];
+        loop {
+            let (_, peer) = socket.recv_from(&mut octets).await.unwrap();
+            // The header without the other sections, the question, the record.
+            let question = 12 + octets[12..].iter().position(|octet| *octet == 0).unwrap() + 5;
+            let mut response = octets[..question].to_vec();
+            response[2] |= 0x80;
+            response[6..12].copy_from_slice(&[0, 1, 0, 0, 0, 0]);
+            response.extend([0xc0, 12]);
+            response.extend(answer.0.0.to_be_bytes());
+            response.extend([0, 1, 0, 0, 0, 60]);
+            response.extend(u16::try_from(answer.1.len()).unwrap().to_be_bytes());
+            response.extend(answer.1);
+            socket.send_to(&response, peer).await.unwrap();
+        }
+    };
+    let name = r"a\032b.Example".parse().unwrap();
+    let expect_answer = vec![expected.to_owned()];
+    let probe = Probe::Dns(DnsProbe { port: 53, name, rtype, expect_rcode: 0, expect_answer });
+    tokio::select! { found = outcome(probe, at) => found, () = serve => unreachable!() }
+}
+
+#[tokio::test]
+async fn what_is_expected_is_compared_as_record_data() {
+    for (rtype, octets, expected) in [
+        (
+            RecordType::AAAA,
+            &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..],
+            "2001:0DB8:0:0::1",
+        ),
+        (RecordType::MX, b"\0\x0a\x04Mail\xc0\x0c", r"10 mail.A\032B.example."),
+        (
+            RecordType::SOA,
+            b"\x01a\xc0\x0c\x01b\xc0\x10\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0\x05",
+            r"a.a\032b.example. b.example. 1 2 3 4 5",
+        ),
+        (RecordType::TXT, b"\x0bv=spf1 -all", r#""v=spf1 -all""#),
+        (RecordType::TXT, b"\x0bv=spf1 -all", "v=spf1 -all"),
+        (RecordType::TXT, b"\x03one\x03two", r#""one" "two""#),
+        (RecordType::TXT, b"\x03a;b", "a;b"),
+        (RecordType::HINFO, b"\x02PC\x05Linux", r#""PC" "Linux""#),
+        (RecordType::DS, b"\xec\x45\x05\x01\x2b\xb1", "60485 5 1 2bb1"),
+        (RecordType::TLSA, b"\x03\x01\x01\xd2\xab\xde", "3 1 1 D2AB DE"),
+        (
+            RecordType::HTTPS,
+            b"\0\x01\0\0\x01\0\x06\x02h2\x02h3\0\x04\0\x04\xc0\0\x02\x01",
+            r#"1 . alpn="h2,h3" ipv4hint=192.0.2.1"#,
+        ),
+        (RecordType(65_280), b"\x0a\0\0\x01", r"\# 4 0A00 0001"),
+        (RecordType::A, b"\xc0\0\x02\x01", r"\# 4 C0000201"),
+        (RecordType::CAA, b"\0\x05issueca.example", r#"0 issue "ca.example""#),
+    ] {
+        let found = answered((rtype, octets), rtype, expected).await;
+        assert_eq!(found, Outcome::Success, "{rtype} {expected}");
+    }
+    for (rtype, octets, expected, told) in [
+        (RecordType::TXT, &b"\x03onetwo"[..4], r#""One""#, r#"answer "one", expected "One""#),
+        (
+            RecordType::TXT,
+            b"\x06onetwo",
+            r#""one" "two""#,
+            r#"answer "onetwo", expected "one" "two""#,
+        ),
+        (
+            RecordType::DS,
+            b"\xec\x45\x05\x01\x2b",
+            "60485 5 1 2c",
+            r"answer \# 5 EC4505012B, expected 60485 5 1 2c",
+        ),
+    ] {
+        let found = answered((rtype, octets), rtype, expected).await;
+        assert_eq!(failure(&found), told);
+    }
+    let alias = answered((RecordType::CNAME, b"\xc0\x0c"), RecordType::A, "192.0.2.1").await;
+    assert_eq!(failure(&alias), "no A in the answer, but CNAME, expected 192.0.2.1");
+}

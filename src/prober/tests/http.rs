@@ -162,7 +162,7 @@ async fn a_target_can_end_in_order_though_nobody_wants_its_body() {
         let at = listener.local_addr().unwrap();
         let serve = async {
             let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read(&mut [0; 4096]).await?;
+            let _ = stream.read(&mut [0; 4096]).await?;
             stream.write_all(head.as_bytes()).await?;
             stream.write_all(&body).await?;
             stream.read(&mut [0; 1]).await
@@ -181,7 +181,8 @@ async fn a_body_without_an_end_costs_no_time_once_it_is_judged() {
         let at = listener.local_addr().unwrap();
         let serve = async {
             let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read(&mut [0; 4096]).await.unwrap();
+            let n = stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(n > 0, "there was a request");
             stream.write_all(head).await.unwrap();
             stream.write_all(b"data: ready\n\n").await.unwrap();
             std::future::pending::<()>().await;
@@ -215,7 +216,8 @@ async fn a_body_may_end_without_the_farewell_of_tls() {
         let serve = async {
             let (stream, _) = listener.accept().await.unwrap();
             let mut stream = acceptor.accept(stream).await.unwrap();
-            stream.read(&mut [0; 4096]).await.unwrap();
+            let n = stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(n > 0, "there was a request");
             stream.write_all(format!("{head}ready").as_bytes()).await.unwrap();
             stream.flush().await.unwrap();
             // The connection ends, and TLS does not.
