@@ -19,6 +19,7 @@ use crate::model::Diagnostic;
 use crate::model::Sources;
 use crate::model::limits;
 use crate::zone;
+use crate::zone::Record;
 
 /// What was read.
 pub(super) struct Gathered {
@@ -45,6 +46,7 @@ pub(super) fn gather(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagno
 
 fn zones(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Vec<Zone> {
     let mut zones: Vec<Zone> = Vec::new();
+    let mut size = 0;
     for written in &raw.zones {
         let apex = &written.apex;
         if let Some(first) = zones.iter().find(|zone| zone.apex.value == apex.value) {
@@ -65,6 +67,13 @@ fn zones(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Ve
                     let (read, wrong) = zone::read(&file.value, &apex.value, sources);
                     records = read;
                     problems.extend(wrong);
+                    // Each zone is within the limit: told where all together leave it.
+                    let before = size;
+                    size += records.iter().map(Record::size).sum::<usize>();
+                    if before <= limits::ZONE_DATA && size > limits::ZONE_DATA {
+                        let what = "octets of records in all zones";
+                        problems.push(reader::too_many(file.span, what, size, limits::ZONE_DATA));
+                    }
                 }
             }
         }

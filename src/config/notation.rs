@@ -52,7 +52,7 @@ pub(super) fn domain(text: &str) -> Result<Name, Fault> {
         Fault::new(codes::DOMAIN_NAME, "a domain name such as \"www.example.com\"")
             .found(format!("{text:?}: {why}"))
     };
-    if text.contains("://") || text.contains('/') {
+    if text.contains("://") || (text.contains('/') && !is_classless(text)) {
         return Err(fault("that is a URL").help("write the host name alone"));
     }
     if text.chars().any(char::is_whitespace) {
@@ -62,6 +62,16 @@ pub(super) fn domain(text: &str) -> Result<Name, Fault> {
         return Err(fault("characters beyond ASCII").help("write the A-label: `xn--…`"));
     }
     text.parse().map_err(|why: NameError| fault(&why.to_string()))
+}
+
+/// Whether a name with a slash is one of RFC 2317, 4, as `0/25.2.0.192.in-addr.arpa`.
+fn is_classless(text: &str) -> bool {
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_digit());
+    let range = |label: &str| label.split_once('/').is_some_and(|(a, b)| number(a) && number(b));
+    let mut labels = text.trim_end_matches('.').split('.').rev();
+    // `192.0.2.0/25` is a prefix, and no name ends so.
+    labels.next().is_some_and(|top| !top.contains('/'))
+        && labels.filter(|label| label.contains('/')).all(range)
 }
 
 /// Reads the operator's name for a region, a service, a policy, a monitor or a tag.
@@ -268,6 +278,20 @@ mod tests {
         assert!(help(target("192.0.2.0/24")).contains("\"192.0.2.0\""));
         for text in ["192.0.2.300", "2001:db8::g", "", "0.0.0.0", "ff02::1", "*.example", "."] {
             assert!(target(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rfc2317_4_names_may_have_a_slash_and_urls_are_told() {
+        for text in
+            ["0/25.2.0.192.in-addr.arpa", "5.0/25.2.0.192.in-addr.arpa.", "128/26.rev.example"]
+        {
+            assert_eq!(domain(text).unwrap(), text.parse().unwrap());
+        }
+        for text in
+            ["https://example.com", "example.com/25", "192.0.2.0/25", "a/b.example", "/25.example"]
+        {
+            assert_eq!(help(domain(text)), "write the host name alone", "{text}");
         }
     }
 

@@ -170,7 +170,8 @@ fn once<T>(root: &Section<'_>, slot: &mut Option<At<T>>, found: At<T>, name: &st
 /// Reads `[zone."APEX"]`.
 fn zone(mut section: Section<'_>) -> Option<Zone> {
     let At { value: text, span } = section.name.clone();
-    let example = format!("\"zones/{}.zone\"", text.trim_end_matches('.'));
+    // A name of RFC 2317 has a slash, which no file name has.
+    let example = format!("\"zones/{}.zone\"", text.trim_end_matches('.').replace('/', "-"));
     let file = section.required("file", &example).and_then(|value| value.path());
     let apex = match notation::domain(&text) {
         Ok(apex) => Some(At { value: apex, span }),

@@ -142,6 +142,17 @@ pub const INCLUDE_DEPTH: usize = 8;
 /// files that include the next one a hundred times each would be read 10¹⁶ times.
 pub const INCLUDES: usize = 10_000;
 
+/// Records that the `$GENERATE` lines of one zone may make, over all; more is an error. A line of
+/// forty octets could ask for 2³¹ of them. Fifteen ranges of 65,536 addresses fit.
+pub const GENERATED: u32 = 1_000_000;
+
+/// Octets of a file of a zone; more is an error. Some twenty million records fit.
+pub const ZONE_FILE: usize = 1024 * 1024 * 1024;
+
+/// Octets of owners and record data in the zones of a configuration, over all; more is an
+/// error: the compiled zones count octets in 31 bits, and names between others take room too.
+pub const ZONE_DATA: usize = 1024 * 1024 * 1024;
+
 /// Octets of a configuration file or file of networks; more is an error. A million
 /// prefixes fit.
 pub const CONFIG_FILE: usize = 64 * 1024 * 1024;
@@ -151,6 +162,9 @@ pub const POPULATION_FILE: usize = 64 * 1024;
 
 /// Problems reported from one file; the rest is counted.
 pub const DIAGNOSTICS_PER_FILE: usize = 100;
+
+/// Problems reported from all files of one zone; the rest is counted. It may include 10,000 files.
+pub const DIAGNOSTICS_PER_ZONE: usize = 1000;
 
 /// Open TCP connections per node; past that the oldest idle one is closed, or the new one.
 pub const TCP_CONNECTIONS: usize = 4096;

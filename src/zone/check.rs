@@ -11,20 +11,51 @@ use crate::model::Name;
 use crate::model::RecordType;
 use crate::model::Span;
 use crate::model::Ttl;
+use crate::model::limits;
 use crate::zone::data;
 use crate::zone::flaw;
 use crate::zone::flaw::Problems;
 use crate::zone::record::Record;
 
+/// What reading a zone came across, so that nothing is reported a second time for what follows
+/// from it.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// An entry that may have been any record was not read.
+    pub(super) anything: bool,
+    /// An `$ORIGIN` was not read: names behind it may be others.
+    pub(super) origin: bool,
+    /// A SOA record was not read.
+    pub(super) soa: bool,
+    /// An NS record was not read.
+    pub(super) ns: bool,
+    /// Owners of records that were not read.
+    pub(super) owners: HashSet<Name>,
+    /// Names that lack the dot at their end, as they are without it.
+    pub(super) dotless: HashSet<Name>,
+    /// The SOA record of another zone, which was left out.
+    pub(super) other: Option<(Name, Span)>,
+}
+
 /// Checks the records of one zone, and drops or mends those that need no word.
 ///
 /// `start` is where a record that is missing would stand.
-pub(super) fn check(apex: &Name, start: Span, records: &mut Vec<Record>, problems: &mut Problems) {
+pub(super) fn check(
+    apex: &Name,
+    start: Span,
+    reading: &Reading,
+    records: &mut Vec<Record>,
+    problems: &mut Problems,
+) {
     let tree = Tree::new(apex, records);
-    tree.apex_records(start, problems);
-    tree.aliases(problems);
-    tree.below_dnames(problems);
-    tree.targets(problems);
+    tree.apex_records(start, reading, problems);
+    if !reading.origin {
+        tree.aliases(problems);
+        tree.below_dnames(problems);
+    }
+    tree.targets(reading, problems);
+    tree.signatures(problems);
+    tree.sizes(problems);
     let Mending { duplicates, ttls } = tree.mend(problems);
     for (position, ttl) in ttls {
         if let Some(record) = records.get_mut(position) {
@@ -108,13 +139,11 @@ impl<'r> Tree<'r> {
         })
     }
 
-    fn apex_records(&self, start: Span, problems: &mut Problems) {
+    fn apex_records(&self, start: Span, reading: &Reading, problems: &mut Problems) {
         let apex = self.apex;
         match self.rrset(apex.as_wire(), RecordType::SOA) {
-            [] => problems.push(
-                Diagnostic::error(flaw::SOA, start, format!("zone `{apex}` has no SOA record"))
-                    .help("add `@ SOA ns1 hostmaster 1 2h 1h 2w 5m`"),
-            ),
+            [] if reading.anything || reading.soa => {}
+            [] => problems.push(self.no_soa(start, reading)),
             [_] => {}
             [(_, first), rest @ ..] => {
                 for (_, record) in rest.iter().filter(|(_, r)| r.rdata != first.rdata) {
@@ -124,6 +153,31 @@ impl<'r> Tree<'r> {
                 }
             }
         }
+        self.misplaced(problems);
+        // The file of another zone is told of by its SOA record.
+        let explained = reading.anything || reading.ns || reading.other.is_some();
+        if !explained && !self.has(apex.as_wire(), RecordType::NS) {
+            let message = format!("zone `{apex}` has no NS record at its apex");
+            problems.push(Diagnostic::error(flaw::NS, start, message).help("add `@ NS ns1`"));
+        }
+    }
+
+    fn no_soa(&self, start: Span, reading: &Reading) -> Diagnostic {
+        let message = format!("zone `{}` has no SOA record", self.apex);
+        match &reading.other {
+            Some((other, at)) => Diagnostic::error(flaw::SOA, start, message)
+                .label(*at, format!("the SOA record of `{other}`"))
+                .help(format!(
+                    "is this the file of zone `{other}`? correct the zone's name or its file"
+                )),
+            None => Diagnostic::error(flaw::SOA, start, message)
+                .help("add `@ SOA ns1 hostmaster 1 2h 1h 2w 5m`"),
+        }
+    }
+
+    /// Records that have no meaning where they are.
+    fn misplaced(&self, problems: &mut Problems) {
+        let apex = self.apex;
         for (_, record) in &self.sorted {
             if record.rtype == RecordType::SOA && record.owner != *apex {
                 let message = format!("SOA at `{}`, below the apex `{apex}`", record.owner);
@@ -140,10 +194,6 @@ impl<'r> Tree<'r> {
                         .help("write it for each name (RFC 4592, 4.2 and 4.4)"),
                 );
             }
-        }
-        if !self.has(apex.as_wire(), RecordType::NS) {
-            let message = format!("zone `{apex}` has no NS record at its apex");
-            problems.push(Diagnostic::error(flaw::NS, start, message).help("add `@ NS ns1`"));
         }
     }
 
@@ -204,7 +254,7 @@ impl<'r> Tree<'r> {
     }
 
     /// NS, MX and SRV that lead to names in this zone.
-    fn targets(&self, problems: &mut Problems) {
+    fn targets(&self, reading: &Reading, problems: &mut Problems) {
         let apex = self.apex.as_wire();
         for (_, record) in &self.sorted {
             let wanted = [RecordType::NS, RecordType::MX, RecordType::SRV];
@@ -225,11 +275,78 @@ impl<'r> Tree<'r> {
             } else if record.rtype == RecordType::NS
                 && !self.has_address(&target)
                 && !self.is_synthesized(&target)
+                && !reading.anything
+                && !reading.owners.contains(&shown)
+                && !reading.dotless.contains(&shown)
             {
-                let message = format!("name server `{shown}` has no address in this zone");
+                problems.push(self.no_address(record.span, &shown));
+            }
+        }
+    }
+
+    fn no_address(&self, at: Span, server: &Name) -> Diagnostic {
+        let message = format!("name server `{server}` has no address in this zone");
+        let labels = server.n_labels() - self.apex.n_labels();
+        let glue = Diagnostic::warning(flaw::GLUE, at, message);
+        // `ns.example.net` without its dot is below the apex too.
+        let written = server.labels().take(labels).map(<[u8]>::escape_ascii);
+        let written: Vec<String> = written.map(|label| label.to_string()).collect();
+        glue.help(match written.len() {
+            0 | 1 => format!("add `{server} A` or `{server} AAAA`"),
+            _ => format!(
+                "add `{server} A` or `{server} AAAA`; or end the name with a dot, if `{}.` is meant",
+                written.join(".")
+            ),
+        })
+    }
+
+    /// A zone that was signed is served, but not as one that is.
+    fn signatures(&self, problems: &mut Problems) {
+        let signs = |rtype| {
+            matches!(
+                rtype,
+                RecordType::DNSKEY
+                    | RecordType::NSEC
+                    | RecordType::NSEC3
+                    | RecordType::NSEC3PARAM
+                    | RecordType::RRSIG
+            )
+        };
+        let signs = self.sorted.iter().filter(|(_, record)| signs(record.rtype));
+        let Some((_, first)) = signs.min_by_key(|(position, _)| position) else { return };
+        let message = format!(
+            "zone `{}` is signed, and is served without signatures: this version does not sign",
+            self.apex
+        );
+        problems.push(
+            Diagnostic::warning(flaw::SIGNED, first.span, message)
+                .label(first.span, format!("{} here", first.rtype))
+                .help("remove the DS record from the zone above first, or resolvers that validate refuse all answers; then use the file that was not signed"),
+        );
+    }
+
+    /// RFC 1035, 4.2.2: a message counts its octets in 16 bits, over TCP too.
+    fn sizes(&self, problems: &mut Problems) {
+        // Header, and OPT (RFC 6891, 6.1.2).
+        const AROUND: usize = 12 + 11;
+        // A pointer to the owner, type, class, TTL and length.
+        const PER_RECORD: usize = 12;
+        for rrset in self.rrsets() {
+            let [(_, first), ..] = rrset else { continue };
+            let question = first.owner.as_wire().len() + 4;
+            let records: usize = rrset.iter().map(|(_, r)| PER_RECORD + least_size(r)).sum();
+            let size = AROUND + question + records;
+            if size > limits::MESSAGE {
+                let (owner, rtype) = (&first.owner, first.rtype);
+                let message = format!(
+                    "the {} records `{owner}` {rtype} take {size} octets; a message holds {}",
+                    rrset.len(),
+                    limits::MESSAGE
+                );
                 problems.push(
-                    Diagnostic::warning(flaw::GLUE, record.span, message)
-                        .help(format!("add `{shown} A` or `{shown} AAAA`")),
+                    Diagnostic::error(flaw::SIZE, first.span, message)
+                        .label(first.span, "the first of them")
+                        .help("spread them over several names"),
                 );
             }
         }
@@ -276,6 +393,23 @@ impl<'r> Tree<'r> {
         }
         mending
     }
+}
+
+/// Octets that the data of a record take at least: the types whose names may be compressed
+/// (RFC 3597, 4) may share all but the first label of each.
+fn least_size(record: &Record) -> usize {
+    let compressed = [
+        RecordType::CNAME,
+        RecordType::MB,
+        RecordType::MG,
+        RecordType::MINFO,
+        RecordType::MR,
+        RecordType::MX,
+        RecordType::NS,
+        RecordType::PTR,
+        RecordType::SOA,
+    ];
+    if compressed.contains(&record.rtype) { 4.min(record.rdata.len()) } else { record.rdata.len() }
 }
 
 /// The wire form of the name above; `None` for the root.

@@ -4,12 +4,44 @@
 
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
+use std::ops::Range;
 
 use crate::model::Name;
 use crate::model::RecordType;
 use crate::zone::flaw;
 use crate::zone::flaw::Flaw;
 use crate::zone::splitter::Token;
+
+/// The tokens of a record's data that are left, and what they are read for.
+#[derive(Debug)]
+pub(super) struct Rest<'t, 'a> {
+    pub(super) rtype: RecordType,
+    pub(super) tokens: &'t [Token<'a>],
+    /// Where a missing token would stand.
+    pub(super) end: Range<usize>,
+    pub(super) origin: &'t Name,
+}
+
+impl<'t, 'a> Rest<'t, 'a> {
+    /// Takes the next token.
+    ///
+    /// # Errors
+    ///
+    /// At the end of the data: there is no `what`.
+    pub(super) fn take(&mut self, what: &str) -> Result<&'t Token<'a>, Flaw> {
+        let (token, rest) = self.tokens.split_first().ok_or_else(|| {
+            let message = format!("{} without {what}", self.rtype);
+            Flaw::new(flaw::RDATA, self.end.clone(), message)
+        })?;
+        self.tokens = rest;
+        Ok(token)
+    }
+
+    /// Takes all tokens that are left.
+    pub(super) fn take_all(&mut self) -> &'t [Token<'a>] {
+        std::mem::take(&mut self.tokens)
+    }
+}
 
 /// An error at a token: what was expected, what was found.
 pub(super) fn expected(token: &Token<'_>, what: &str) -> Flaw {
@@ -164,7 +196,7 @@ pub(super) fn octets(token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), Flaw> {
 }
 
 /// Appends what `write` appends, behind one octet with its length.
-fn with_length(
+pub(super) fn with_length(
     token: &Token<'_>,
     out: &mut Vec<u8>,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), Flaw>,
@@ -199,152 +231,11 @@ pub(super) fn tag(token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), Flaw> {
     string(token, out)
 }
 
-fn nibble(octet: u8) -> Option<u8> {
-    char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
-fn hex_octets<'a>(
-    token: &Token<'_>,
-    digits: &'a [u8],
-    out: &mut Vec<u8>,
-) -> Result<&'a [u8], Flaw> {
-    let (pairs, rest) = digits.as_chunks::<2>();
-    for [high, low] in pairs {
-        let (Some(high), Some(low)) = (nibble(*high), nibble(*low)) else {
-            return Err(expected(token, "hex digits"));
-        };
-        out.push(high << 4 | low);
-    }
-    Ok(rest)
-}
-
-/// Hex over any number of tokens; an octet may be cut by a blank (RFC 3597, 5).
-pub(super) fn hex(tokens: &[Token<'_>], out: &mut Vec<u8>) -> Result<(), Flaw> {
-    let mut carried: Option<u8> = None;
-    for token in tokens {
-        let mut digits = token.text.as_bytes();
-        if let Some(high) = carried.take() {
-            let Some((low, tail)) = digits.split_first() else {
-                carried = Some(high);
-                continue;
-            };
-            hex_octets(token, &[high, *low], out)?;
-            digits = tail;
-        }
-        carried = hex_octets(token, digits, out)?.first().copied();
-    }
-    match (carried, tokens.last()) {
-        (Some(_), Some(last)) => Err(expected(last, "an even number of hex digits")),
-        _ => Ok(()),
-    }
-}
-
-/// RFC 5155, 3.3: hex, or `-` for no salt.
-pub(super) fn salt(token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), Flaw> {
-    with_length(token, out, |out| match token.text {
-        "-" => Ok(()),
-        _ => hex(std::slice::from_ref(token), out),
-    })
-}
-
-pub(super) fn eui(token: &Token<'_>, n_octets: usize, out: &mut Vec<u8>) -> Result<(), Flaw> {
-    let start = out.len();
-    for part in token.text.split('-') {
-        let ([high, low], true) = (part.as_bytes(), part.len() == 2) else {
-            return Err(expected(token, "pairs of hex digits with hyphens between"));
-        };
-        hex_octets(token, &[*high, *low], out)?;
-    }
-    if out.len() - start == n_octets {
-        Ok(())
-    } else {
-        Err(expected(token, &format!("{n_octets} pairs of hex digits with hyphens between")))
-    }
-}
-
-/// Appends the octets of digits of `bits` bits each; `None` at a digit that is none.
-fn unpack(digits: impl Iterator<Item = Option<u32>>, bits: u32, out: &mut Vec<u8>) -> Option<u32> {
-    let (mut held, mut n_held, mut n_digits) = (0_u32, 0_u32, 0_u32);
-    for digit in digits {
-        held = held << bits | digit?;
-        n_held += bits;
-        n_digits += 1;
-        if n_held >= 8 {
-            n_held -= 8;
-            out.push(u8::try_from(held >> n_held).ok()?);
-            held &= (1 << n_held) - 1;
-        }
-    }
-    // What is left over is less than a digit and zero, or the text was cut.
-    (held == 0 && n_held < bits).then_some(n_digits)
-}
-
-/// Base64 over any number of tokens (RFC 4648, 4).
-pub(super) fn base64(tokens: &[Token<'_>], out: &mut Vec<u8>) -> Result<(), Flaw> {
-    let Some(first) = tokens.first() else { return Ok(()) };
-    let text: String = tokens.iter().map(|token| token.text).collect();
-    let digits = text.trim_end_matches('=');
-    let values = digits.bytes().map(|octet| match octet {
-        b'A'..=b'Z' => Some(u32::from(octet - b'A')),
-        b'a'..=b'z' => Some(u32::from(octet - b'a') + 26),
-        b'0'..=b'9' => Some(u32::from(octet - b'0') + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    });
-    let padded = text.len().is_multiple_of(4) && text.len() - digits.len() <= 2;
-    match unpack(values, 6, out) {
-        Some(_) if padded => Ok(()),
-        _ => Err(expected(first, "base64, padded with `=`")),
-    }
-}
-
-/// RFC 5155, 3.3: base32hex without padding.
-pub(super) fn base32(token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), Flaw> {
-    let values = token.text.bytes().map(|octet| match octet.to_ascii_uppercase() {
-        upper @ b'A'..=b'V' => Some(u32::from(upper - b'A') + 10),
-        digit @ b'0'..=b'9' => Some(u32::from(digit - b'0')),
-        _ => None,
-    });
-    with_length(token, out, |out| match unpack(values, 5, out) {
-        Some(1..) => Ok(()),
-        _ => Err(expected(token, "base32hex without padding")),
-    })
-}
-
-/// A DNSSEC algorithm by number or by the mnemonic of the IANA registry.
-pub(super) fn algorithm(token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), Flaw> {
-    const MNEMONICS: &[(&str, u8)] = &[
-        ("DELETE", 0),
-        ("RSAMD5", 1),
-        ("DH", 2),
-        ("DSA", 3),
-        ("RSASHA1", 5),
-        ("DSA-NSEC3-SHA1", 6),
-        ("RSASHA1-NSEC3-SHA1", 7),
-        ("NSEC3RSASHA1", 7),
-        ("RSASHA256", 8),
-        ("RSASHA512", 10),
-        ("ECC-GOST", 12),
-        ("ECDSAP256SHA256", 13),
-        ("ECDSAP384SHA384", 14),
-        ("ED25519", 15),
-        ("ED448", 16),
-        ("INDIRECT", 252),
-        ("PRIVATEDNS", 253),
-        ("PRIVATEOID", 254),
-    ];
-    let named = MNEMONICS.iter().find(|(text, _)| text.eq_ignore_ascii_case(token.text));
-    let code = match named {
-        Some((_, code)) => u32::from(*code),
-        None => number(token, "the algorithm by name", u32::from(u8::MAX))?,
-    };
-    out.extend(code.to_be_bytes().into_iter().skip(3));
-    Ok(())
-}
-
-fn parse_type(token: &Token<'_>) -> Result<RecordType, Flaw> {
-    token.text.parse().map_err(|()| expected(token, "a record type"))
+/// A type by its mnemonic, as `TYPE65280`, or by its bare number, as BIND takes it too.
+pub(super) fn parse_type(token: &Token<'_>) -> Result<RecordType, Flaw> {
+    let number = || decimal(token.text).and_then(|number| u16::try_from(number).ok());
+    let parsed = token.text.parse().ok().or_else(|| number().map(RecordType));
+    parsed.ok_or_else(|| expected(token, "a record type"))
 }
 
 pub(super) fn record_type(token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), Flaw> {

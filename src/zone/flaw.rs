@@ -29,6 +29,7 @@ codes! {
     CLASS = "zone-class": "Another class than IN.";
     CNAME = "zone-cname": "A CNAME beside other data, or two of them.";
     DIRECTIVE = "zone-directive": "A directive that does not exist or lacks its argument.";
+    DOT = "zone-dot": "A name that ends in the zone's name, without a dot at its end.";
     DNAME = "zone-dname": "A DNAME with data below it, or two of them.";
     FILE = "zone-file": "A file that can't be read.";
     GLUE = "zone-glue": "A name server of the zone or of a delegation without an address.";
@@ -36,12 +37,14 @@ codes! {
     MORE = "zone-more": "More problems than are shown.";
     NS = "zone-ns": "No NS at the apex.";
     OWNER = "zone-owner": "An owner that is no name, or none at all.";
-    OUTSIDE = "zone-outside": "An owner outside the zone.";
+    OUTSIDE = "zone-outside": "An owner outside the zone; its records are left out.";
     RDATA = "zone-rdata": "Record data that do not fit the type.";
+    SIGNED = "zone-signed": "A zone that is signed, and is served without signatures.";
+    SIZE = "zone-size": "More records, or a larger RRset, than can be served.";
     SOA = "zone-soa": "No SOA at the apex, several, or one elsewhere.";
     SYNTAX = "zone-syntax": "Parentheses or quotes that do not match.";
     TARGET = "zone-target": "NS, MX or SRV that lead to a CNAME.";
-    TTL = "zone-ttl": "No TTL, or too long a one.";
+    TTL = "zone-ttl": "No TTL before any `$TTL`, or too long a one.";
     TTL_MIXED = "zone-ttl-mixed": "TTLs that differ in one RRset.";
     TYPE = "zone-type": "A type that does not exist or can't stand in a zone.";
     WILDCARD = "zone-wildcard": "A type that has no meaning at a wildcard.";
@@ -67,7 +70,8 @@ impl Flaw {
     }
 }
 
-/// The problems found so far; at most [`limits::DIAGNOSTICS_PER_FILE`] a file are kept.
+/// The problems found so far, as many as are shown: of one file at most
+/// [`limits::DIAGNOSTICS_PER_FILE`] errors and as many warnings.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     kept: Vec<Diagnostic>,
@@ -77,7 +81,9 @@ pub(super) struct Problems {
 /// What one file has so far.
 #[derive(Debug, Default)]
 struct Tally {
-    found: usize,
+    n_errors: usize,
+    n_warnings: usize,
+    n_hidden: usize,
     /// The first problem that was not kept.
     beyond: Option<Span>,
     /// Whether an error is among those.
@@ -86,8 +92,16 @@ struct Tally {
 
 impl Problems {
     pub(super) fn flaw(&mut self, source: SourceId, flaw: Flaw) {
+        self.report(Severity::Error, source, flaw);
+    }
+
+    pub(super) fn warning(&mut self, source: SourceId, flaw: Flaw) {
+        self.report(Severity::Warning, source, flaw);
+    }
+
+    fn report(&mut self, severity: Severity, source: SourceId, flaw: Flaw) {
         let span = Span { source, start: flaw.at.start, end: flaw.at.end };
-        let mut diagnostic = Diagnostic::error(flaw.code, span, flaw.message);
+        let mut diagnostic = Diagnostic::new(flaw.code, severity, flaw.message).label(span, "");
         diagnostic.help = flaw.help;
         self.push(diagnostic);
     }
@@ -95,10 +109,17 @@ impl Problems {
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
         let locus = diagnostic.labels.first().map(|label| label.span);
         let tally = self.files.entry(locus.map(|span| span.source)).or_default();
-        tally.found += 1;
-        if tally.found <= limits::DIAGNOSTICS_PER_FILE {
+        let of_severity = match diagnostic.severity {
+            Severity::Error => &mut tally.n_errors,
+            Severity::Warning => &mut tally.n_warnings,
+        };
+        *of_severity += 1;
+        if *of_severity <= limits::DIAGNOSTICS_PER_FILE
+            && self.kept.len() < limits::DIAGNOSTICS_PER_ZONE
+        {
             self.kept.push(diagnostic);
         } else {
+            tally.n_hidden += 1;
             tally.beyond = tally.beyond.or(locus);
             tally.error_beyond |= diagnostic.severity == Severity::Error;
         }
@@ -109,9 +130,8 @@ impl Problems {
         self.kept.sort_by_key(|d| d.labels.first().map(|l| (l.span.source, l.span.start)));
         for tally in self.files.into_values() {
             let Some(span) = tally.beyond else { continue };
-            let hidden = tally.found - limits::DIAGNOSTICS_PER_FILE;
             let severity = if tally.error_beyond { Severity::Error } else { Severity::Warning };
-            let message = format!("{hidden} more problems in this file are not shown");
+            let message = format!("{} more problems in this file are not shown", tally.n_hidden);
             let more = Diagnostic::new(MORE, severity, message).label(span, "the first of them");
             self.kept.push(more.help("fix the ones above first"));
         }

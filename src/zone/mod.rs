@@ -29,20 +29,27 @@
 //! [`data_from_text`].
 #![forbid(unsafe_code)]
 
-mod by_hickory;
+mod binding;
 mod check;
 mod compile;
 mod data;
+mod encoding;
 mod field;
 mod flaw;
+mod generate;
+mod head;
 mod layout;
 mod location;
 mod lookup;
+mod mnemonic;
+mod rare;
 mod rdata;
 mod reader;
 mod record;
+mod rules;
 mod splitter;
 mod table;
+mod text;
 mod zones;
 
 #[cfg(test)]

@@ -1,48 +1,53 @@
 //! Record data from text to wire form.
 //!
 //! ```text
-//!   tokens ── \# ? ──► octets in hex, checked against the layout    RFC 3597, 5
-//!     │
-//!     ├─ a layout?  ─► field by field, each with its own message    layout, field
-//!     └─ else       ─► hickory's reader and encoder                 by_hickory
+//!   tokens ── \# ? ──► octets in hex ──► fit the layout? ─┐        RFC 3597, 5
+//!     │                                                   ├─► rules
+//!     └─ the layout of the type ──► field by field ───────┘
 //! ```
 //!
-//! What hickory reads well is left to it: SVCB, HTTPS, TLSA, SMIMEA, SSHFP, CERT, OPENPGPKEY,
-//! CSYNC. Ours are the types that it lacks, those that hold character strings (it reads `\DDD`
-//! as another octet, keeps `\` in front of others outside quotes, and drops what follows the
-//! last field), and the few that are most of every zone.
-//!
+//! Every type is read here and by its RFC; no library's text form stands between. What must
+//! hold beyond the layout is asked of the octets, so that both ways are held to the same.
 //! Names are written uncompressed and with their case kept.
 
 use std::ops::Range;
 
 use crate::model::Name;
 use crate::model::RecordType;
-use crate::zone::by_hickory;
+use crate::zone::binding;
+use crate::zone::encoding;
 use crate::zone::field;
+use crate::zone::field::Rest;
 use crate::zone::flaw;
 use crate::zone::flaw::Flaw;
 use crate::zone::layout;
 use crate::zone::layout::Field;
 use crate::zone::layout::Kind;
 use crate::zone::location;
+use crate::zone::mnemonic;
+use crate::zone::rare;
+use crate::zone::rules;
 use crate::zone::splitter::Token;
 
 /// Appends the wire form of the data of one record of type `rtype` to `out`.
 ///
-/// `end` is where a missing token would stand.
+/// `end` is where a missing token would stand. Returns what may surprise, if anything does.
 ///
 /// # Errors
 ///
-/// [`flaw::RDATA`] at the token that is wrong.
+/// [`flaw::RDATA`] at the token that is wrong, or at all of the data.
 pub(super) fn write(
     rtype: RecordType,
     tokens: &[Token<'_>],
     end: Range<usize>,
     origin: &Name,
     out: &mut Vec<u8>,
-) -> Result<(), Flaw> {
+) -> Result<Option<Flaw>, Flaw> {
     let start = out.len();
+    let whole = match (tokens.first(), tokens.last()) {
+        (Some(first), Some(last)) => first.start..last.end,
+        _ => end.clone(),
+    };
     let layout = layout::of(rtype);
     match tokens.split_first() {
         Some((mark, rest)) if !mark.quoted && mark.text == r"\#" => {
@@ -56,18 +61,28 @@ pub(super) fn write(
                     .help(format!("expected {}", layout::describe(layout))));
             }
         }
-        _ => match layout {
-            Some(layout) => fields(rtype, layout, tokens, end.clone(), origin, out)?,
-            None if rtype == RecordType::LOC => location::write(tokens, end.clone(), out)?,
-            None => by_hickory::write(rtype, tokens, end.clone(), origin, out)?,
-        },
+        _ => {
+            let Some(layout) = layout else {
+                let message = format!("the text form of {rtype} is not known here");
+                return Err(Flaw::new(flaw::RDATA, whole, message)
+                    .help(r"write the octets as RFC 3597 has it: `\# 4 0A000001`"));
+            };
+            fields(layout, Rest { rtype, tokens, end: end.clone(), origin }, out)?;
+        }
     }
-    let length = out.len() - start;
-    if length > usize::from(u16::MAX) {
-        let message = format!("{length} octets of data; a record holds at most 65535");
-        return Err(Flaw::new(flaw::RDATA, end, message));
+    let octets = out.get(start..).unwrap_or_default();
+    if octets.len() > usize::from(u16::MAX) {
+        let message = format!("{} octets of data; a record holds at most 65535", octets.len());
+        return Err(Flaw::new(flaw::RDATA, end, message).help("write several records"));
     }
-    Ok(())
+    let warning = rules::check(rtype, octets).map_err(|wrong| {
+        Flaw::new(flaw::RDATA, whole.clone(), format!("{rtype}: {wrong}"))
+            .help("correct the data; clients drop such a record")
+    })?;
+    Ok(warning.map(|what| {
+        Flaw::new(flaw::RDATA, whole, format!("{rtype}: {what}"))
+            .help("correct the data, or leave it if it is meant")
+    }))
 }
 
 /// RFC 3597, 5: `\# length hex…`.
@@ -78,7 +93,7 @@ fn generic(tokens: &[Token<'_>], mark: Range<usize>, out: &mut Vec<u8>) -> Resul
     };
     let wanted = field::number(length, "the number of octets", u32::from(u16::MAX))?;
     let start = out.len();
-    field::hex(hex, out)?;
+    encoding::hex(hex, out)?;
     let found = out.len() - start;
     if u32::try_from(found) != Ok(wanted) {
         let message = format!(r"`\#` announces {wanted} octets, {found} follow");
@@ -88,29 +103,18 @@ fn generic(tokens: &[Token<'_>], mark: Range<usize>, out: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-fn fields(
-    rtype: RecordType,
-    layout: &[Field],
-    tokens: &[Token<'_>],
-    end: Range<usize>,
-    origin: &Name,
-    out: &mut Vec<u8>,
-) -> Result<(), Flaw> {
-    let mut rest = tokens;
+fn fields(layout: &[Field], mut rest: Rest<'_, '_>, out: &mut Vec<u8>) -> Result<(), Flaw> {
+    let rtype = rest.rtype;
     for Field(kind, what) in layout {
-        let Some((token, tail)) = rest.split_first() else {
-            // RFC 5155, 7.1: an empty non-terminal has no types.
-            if *kind == Kind::Types {
-                continue;
-            }
-            let message = format!("{rtype} without {what}");
-            return Err(Flaw::new(flaw::RDATA, end, message)
-                .help(format!("write {rtype} as: {}", layout::describe(layout))));
-        };
-        one(Field(*kind, what), token, rest, origin, out)?;
-        rest = if kind.takes_the_rest() { &[] } else { tail };
+        if rest.tokens.is_empty() && kind.is_optional() {
+            continue;
+        }
+        one(Field(*kind, what), &mut rest, out).map_err(|flaw| match flaw.help {
+            Some(_) => flaw,
+            None => flaw.help(format!("write {rtype} as: {}", layout::describe(layout))),
+        })?;
     }
-    match rest.first() {
+    match rest.tokens.first() {
         Some(extra) => {
             let message = format!("`{}` is more than {rtype} holds", extra.text);
             Err(Flaw::new(flaw::RDATA, extra.at(), message)
@@ -120,36 +124,80 @@ fn fields(
     }
 }
 
-/// Writes one field; `rest` is the token and all behind it, for the fields that take those.
-fn one(
-    Field(kind, what): Field,
-    token: &Token<'_>,
-    rest: &[Token<'_>],
-    origin: &Name,
-    out: &mut Vec<u8>,
-) -> Result<(), Flaw> {
+/// Writes one field, which has a token at least.
+fn one(Field(kind, what): Field, rest: &mut Rest<'_, '_>, out: &mut Vec<u8>) -> Result<(), Flaw> {
+    match kind {
+        Kind::A6 => return rare::a6(rest, out),
+        Kind::Gateway => return rare::gateway(rest, out),
+        Kind::Hip => return rare::hip(rest, out),
+        Kind::Relay => return rare::relay(rest, out),
+        Kind::Services => return rare::services(rest, out),
+        _ => {}
+    }
+    if kind.takes_the_rest() {
+        if rest.tokens.is_empty() {
+            rest.take(what)?;
+        }
+        let end = rest.end.clone();
+        return all(kind, rest.take_all(), end, out);
+    }
+    let token = rest.take(what)?;
     match kind {
         Kind::A => field::address4(token, out),
         Kind::Aaaa => field::address6(token, out),
-        Kind::Algorithm => field::algorithm(token, out),
-        Kind::Base32 => field::base32(token, out),
-        Kind::Base64 => field::base64(rest, out),
-        Kind::Eui(n_octets) => field::eui(token, n_octets, out),
-        Kind::Hex => field::hex(rest, out),
-        Kind::Name => field::name(token, origin, out),
+        Kind::Atma => encoding::atma(token, out),
+        Kind::Base32 => encoding::base32(token, out),
+        Kind::Eui(n_octets) => encoding::eui(token, n_octets, out),
+        Kind::KeyFlags => mnemonic::key_flags(token).map(|n| out.extend(n.to_be_bytes())),
+        Kind::MaybeText | Kind::Text => field::string(token, out),
+        Kind::Name => field::name(token, rest.origin, out),
+        Kind::Named8(words) => words
+            .number(token, u16::from(u8::MAX))
+            .map(|n| out.extend(n.to_be_bytes().into_iter().skip(1))),
+        Kind::Named16(words) => words.number(token, u16::MAX).map(|n| out.extend(n.to_be_bytes())),
+        Kind::Nsap => encoding::nsap(token, out),
         Kind::Octets => field::octets(token, out),
-        Kind::Salt => field::salt(token, out),
+        Kind::Salt => encoding::salt(token, out),
         Kind::Seconds => field::seconds(token, what, out),
         Kind::Stamp => field::stamp(token, what, out),
         Kind::Tag => field::tag(token, out),
-        Kind::Text => field::string(token, out),
-        Kind::Texts => rest.iter().try_for_each(|token| field::string(token, out)),
-        Kind::Type => field::record_type(token, out),
-        Kind::Types => field::types(rest, out),
+        Kind::Type => field::parse_type(token).map(|t| out.extend(t.0.to_be_bytes())),
         Kind::U8 => field::number(token, what, u32::from(u8::MAX))
             .map(|n| out.extend(n.to_be_bytes().into_iter().skip(3))),
         Kind::U16 => field::number(token, what, u32::from(u16::MAX))
             .map(|n| out.extend(n.to_be_bytes().into_iter().skip(2))),
         Kind::U32 => field::number(token, what, u32::MAX).map(|n| out.extend(n.to_be_bytes())),
+        Kind::U64 => encoding::groups(token, out),
+        // All that take the rest were read above.
+        Kind::A6
+        | Kind::Base64
+        | Kind::Base64OrDash
+        | Kind::Gateway
+        | Kind::Hex
+        | Kind::Hip
+        | Kind::Location
+        | Kind::MaybeBase64
+        | Kind::NxtTypes
+        | Kind::Parameters
+        | Kind::Prefixes
+        | Kind::Relay
+        | Kind::Services
+        | Kind::Texts
+        | Kind::Types => Ok(()),
+    }
+}
+
+/// Writes a field that takes all the tokens there are, one at least.
+fn all(kind: Kind, tokens: &[Token<'_>], end: Range<usize>, out: &mut Vec<u8>) -> Result<(), Flaw> {
+    match (kind, tokens) {
+        (Kind::Base64OrDash, [dash]) if dash.text == "-" => Ok(()),
+        (Kind::Base64 | Kind::Base64OrDash | Kind::MaybeBase64, _) => encoding::base64(tokens, out),
+        (Kind::Hex, _) => encoding::hex(tokens, out),
+        (Kind::Location, _) => location::write(tokens, end, out),
+        (Kind::NxtTypes, _) => rare::nxt_types(tokens, out),
+        (Kind::Parameters, _) => binding::write(tokens, out),
+        (Kind::Prefixes, _) => rare::prefixes(tokens, out),
+        (Kind::Texts, _) => tokens.iter().try_for_each(|token| field::string(token, out)),
+        _ => field::types(tokens, out),
     }
 }

@@ -2,16 +2,17 @@
 //!
 //! ```text
 //!   file ─► splitter ─► entry ─► directive: $ORIGIN, $TTL, $INCLUDE ─► the next file
-//!                         │
-//!                         └────► owner, TTL, class, type ─► rdata ─► Record
-//!                                                                      │
-//!                              check: SOA, NS, CNAME, DNAME, glue … ◄──┘
+//!                         │                 $GENERATE ─► many entries ─┐
+//!                         └────► owner ─► head: TTL, class, type ─► rdata ─► Record
+//!                                                                              │
+//!                              check: SOA, NS, CNAME, DNAME, glue … ◄──────────┘
 //! ```
 //!
 //! # Invariants
 //!
 //! - Records that are returned are of class IN, within the zone, and their data fit their type.
 //! - An entry with a mistake yields no record, and reading goes on at the next.
+//! - A mistake is reported once: what follows from it alone is not.
 //! - No file outside the folder of the zone's file is opened, links followed.
 //!
 //! # Start with
@@ -19,6 +20,7 @@
 //! [`read`], then [`Reader::entry`].
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,14 +36,20 @@ use crate::model::Span;
 use crate::model::Ttl;
 use crate::model::limits;
 use crate::zone::check;
+use crate::zone::check::Reading;
 use crate::zone::field;
 use crate::zone::flaw;
 use crate::zone::flaw::Flaw;
 use crate::zone::flaw::Problems;
+use crate::zone::generate;
+use crate::zone::head;
+use crate::zone::head::Head;
+use crate::zone::layout;
 use crate::zone::rdata;
 use crate::zone::record::Record;
 use crate::zone::splitter::Splitter;
 use crate::zone::splitter::Token;
+use crate::zone::text;
 
 /// Reads the zone `apex` from a file and from what that includes.
 ///
@@ -49,7 +57,7 @@ use crate::zone::splitter::Token;
 /// that the diagnostics can be shown. A file that can't be read is a diagnostic without a
 /// label: the caller knows where it was named.
 pub fn read(path: &Path, apex: &Name, sources: &mut Sources) -> (Vec<Record>, Vec<Diagnostic>) {
-    let text = path.canonicalize().and_then(|real| Ok((load(&real)?, real)));
+    let text = path.canonicalize().and_then(|real| Ok((text::load(&real)?, real)));
     let (text, real) = match text {
         Ok(found) => found,
         Err(error) => {
@@ -63,7 +71,7 @@ pub fn read(path: &Path, apex: &Name, sources: &mut Sources) -> (Vec<Record>, Ve
     let mut reader = Reader::new(apex, sources, folder);
     let source = reader.sources.add(path, Arc::clone(&text));
     reader.open.push(real);
-    reader.file(source, &text, &mut Scope { origin: apex.clone(), owner: None });
+    reader.file(source, &text, &mut Scope { origin: apex.clone(), owner: Owner::Missing });
     reader.finish(source)
 }
 
@@ -72,33 +80,26 @@ pub fn read_text(text: &str, apex: &Name, sources: &mut Sources) -> (Vec<Record>
     let text: Arc<str> = text.into();
     let mut reader = Reader::new(apex, sources, None);
     let source = reader.sources.add(format!("{apex}zone"), Arc::clone(&text));
-    reader.file(source, &text, &mut Scope { origin: apex.clone(), owner: None });
+    reader.file(source, &text, &mut Scope { origin: apex.clone(), owner: Owner::Missing });
     reader.finish(source)
-}
-
-/// Reads a regular file of UTF-8; a pipe would make the load wait.
-fn load(path: &Path) -> io::Result<Arc<str>> {
-    if !path.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    let octets = std::fs::read(path)?;
-    match String::from_utf8(octets) {
-        Ok(text) => Ok(text.into()),
-        Err(error) => {
-            let valid = error.utf8_error().valid_up_to();
-            let before = error.as_bytes().get(..valid).unwrap_or_default();
-            let line = before.iter().filter(|octet| **octet == b'\n').count() + 1;
-            let what = format!("line {line} is not UTF-8; write other octets as `\\233`");
-            Err(io::Error::new(io::ErrorKind::InvalidData, what))
-        }
-    }
 }
 
 /// What an entry takes from those before it, within one file.
 #[derive(Clone)]
 struct Scope {
     origin: Name,
-    owner: Option<Name>,
+    owner: Owner,
+}
+
+/// The owner of the entry before, which one without an owner shares.
+#[derive(Clone)]
+enum Owner {
+    /// A name in the zone.
+    Here(Name),
+    /// There is no entry before.
+    Missing,
+    /// One that was reported: its records are left out.
+    Skipped,
 }
 
 struct Reader<'s> {
@@ -109,11 +110,17 @@ struct Reader<'s> {
     /// The files being read, the innermost last.
     open: Vec<PathBuf>,
     n_included: usize,
+    n_generated: u32,
     /// `$TTL` (RFC 2308, 4); it holds across files.
     default_ttl: Option<Ttl>,
     /// The last TTL that a record had (RFC 1035, 5.1).
     last_ttl: Option<Ttl>,
+    /// Positions of the records that have no TTL at all.
+    without_ttl: Vec<usize>,
     records: Vec<Record>,
+    /// Octets of owners and data of the records.
+    size: usize,
+    reading: Reading,
     problems: Problems,
     /// Scratch for one record's data.
     rdata: Vec<u8>,
@@ -127,17 +134,22 @@ impl<'s> Reader<'s> {
             folder,
             open: Vec::new(),
             n_included: 0,
+            n_generated: 0,
             default_ttl: None,
             last_ttl: None,
+            without_ttl: Vec::new(),
             records: Vec::new(),
+            size: 0,
+            reading: Reading::default(),
             problems: Problems::default(),
             rdata: Vec::new(),
         }
     }
 
     fn finish(mut self, source: SourceId) -> (Vec<Record>, Vec<Diagnostic>) {
+        self.ttls_of_soa();
         let start = Span { source, start: 0, end: 0 };
-        check::check(self.apex, start, &mut self.records, &mut self.problems);
+        check::check(self.apex, start, &self.reading, &mut self.records, &mut self.problems);
         (self.records, self.problems.finish())
     }
 
@@ -147,8 +159,29 @@ impl<'s> Reader<'s> {
         while let Some(entry) = splitter.next_entry(&mut tokens) {
             let read = entry.and_then(|blank| self.entry(source, blank, &tokens, scope));
             if let Err(flaw) = read {
+                self.unread(&flaw, &tokens, scope);
+                let full = flaw.code == flaw::SIZE;
                 self.problems.flaw(source, flaw);
+                if full {
+                    return;
+                }
             }
+        }
+    }
+
+    /// Notes what an entry that could not be read may have held.
+    fn unread(&mut self, flaw: &Flaw, tokens: &[Token<'_>], scope: &Scope) {
+        let reading = &mut self.reading;
+        let local = [flaw::CLASS, flaw::RDATA, flaw::TTL, flaw::TYPE].contains(&flaw.code);
+        match &scope.owner {
+            Owner::Here(owner) if local && !tokens.first().is_some_and(is_directive) => {
+                let has = |rtype: &str| tokens.iter().any(|t| t.text.eq_ignore_ascii_case(rtype));
+                reading.soa |= has("SOA");
+                reading.ns |= has("NS");
+                reading.owners.insert(owner.clone());
+            }
+            // It may have been anything.
+            _ => reading.anything = true,
         }
     }
 
@@ -160,51 +193,131 @@ impl<'s> Reader<'s> {
         scope: &mut Scope,
     ) -> Result<(), Flaw> {
         let Some((first, rest)) = tokens.split_first() else { return Ok(()) };
-        if first.text.starts_with('$') && !first.quoted {
+        if is_directive(first) {
             return self.directive(source, first, rest, scope);
         }
         let rest = if blank { tokens } else { rest };
         if !blank {
             // What follows must not fall to the owner before this one.
-            scope.owner = None;
+            scope.owner = Owner::Skipped;
             let owner = Name::parse(first.text, Some(&scope.origin)).map_err(|error| {
                 let message = format!("`{}` is no owner: it has {error}", first.text);
                 Flaw::new(flaw::OWNER, first.at(), message)
+                    .help("begin the line with a name, or with a blank for the owner before")
             })?;
-            scope.owner = Some(owner);
+            if !owner.is_within(self.apex) {
+                self.outside(source, first, owner, rest);
+                return Ok(());
+            }
+            self.dot(source, first, &scope.origin);
+            scope.owner = Owner::Here(owner);
         }
-        let Some(owner) = &scope.owner else {
-            let flaw = Flaw::new(flaw::OWNER, first.at(), "a record without an owner");
-            return Err(flaw.help("begin the line with the owner; `@` is the origin"));
+        let owner = match &scope.owner {
+            Owner::Here(owner) => owner.clone(),
+            Owner::Skipped => return Ok(()),
+            Owner::Missing => {
+                let flaw = Flaw::new(flaw::OWNER, first.at(), "a record without an owner");
+                return Err(flaw.help("begin the line with the owner; `@` is the origin"));
+            }
         };
-        if !owner.is_within(self.apex) {
-            let message = format!("`{owner}` is outside the zone `{}`", self.apex);
-            return Err(Flaw::new(flaw::OUTSIDE, first.at(), message)
-                .help("end absolute names, and only those, with a dot"));
-        }
-        let owner = owner.clone();
         let head = Head::read(first, rest)?;
-        let ttl = self.ttl(&head, first)?;
-        self.rdata.clear();
-        let end = head.type_at.end..head.type_at.end;
-        let end = head.rdata.last().map_or(end, |last| last.end..last.end);
-        rdata::write(head.rtype, head.rdata, end, &scope.origin, &mut self.rdata)?;
+        for position in layout::names(head.rtype) {
+            if let Some(name) = head.rdata.get(position).filter(|name| !name.text.starts_with('\\'))
+            {
+                self.dot(source, name, &scope.origin);
+            }
+        }
         let span = Span { source, start: first.start, end: head.type_at.end };
+        self.record(owner, &head, &scope.origin, span)
+    }
+
+    /// Reads the data of a record and keeps it.
+    fn record(
+        &mut self,
+        owner: Name,
+        head: &Head<'_, '_>,
+        origin: &Name,
+        span: Span,
+    ) -> Result<(), Flaw> {
+        self.rdata.clear();
+        let warning = rdata::write(head.rtype, head.rdata, head.end(), origin, &mut self.rdata)?;
+        if let Some(warning) = warning {
+            self.problems.warning(span.source, warning);
+        }
         let rdata = self.rdata.as_slice().into();
-        self.records.push(Record { owner, rtype: head.rtype, ttl, rdata, span });
+        let mut record = Record { owner, rtype: head.rtype, ttl: Ttl::MAX, rdata, span };
+        self.size += record.size();
+        if self.size > limits::ZONE_DATA {
+            let most = limits::ZONE_DATA / (1024 * 1024);
+            let message = format!("the records of the zone are more than {most} MiB");
+            return Err(Flaw::new(flaw::SIZE, span.start..span.end, message)
+                .help("delegate a part of the zone to other servers"));
+        }
+        // RFC 2308, 4: the record's own TTL, else `$TTL`, else that of the record before it.
+        self.last_ttl = head.ttl.or(self.last_ttl);
+        let ttl = head.ttl.or(self.default_ttl).or(self.last_ttl);
+        match ttl {
+            Some(ttl) => record.ttl = ttl,
+            None => self.without_ttl.push(self.records.len()),
+        }
+        self.records.push(record);
         Ok(())
     }
 
-    /// RFC 2308, 4: the record's own TTL, else `$TTL`, else that of the record before it.
-    fn ttl(&mut self, head: &Head<'_, '_>, first: &Token<'_>) -> Result<Ttl, Flaw> {
-        if head.ttl.is_some() {
-            self.last_ttl = head.ttl;
+    /// Gives the records in front of any TTL that of the SOA's MINIMUM, as BIND does: files of
+    /// before RFC 2308 mean that by it.
+    fn ttls_of_soa(&mut self) {
+        let Some(&first) = self.without_ttl.first() else { return };
+        let soa = self.records.iter().find(|record| record.rtype == RecordType::SOA);
+        let minimum = soa.and_then(|soa| soa.rdata.last_chunk::<4>());
+        // Without a SOA record the zone is not served, and that is what is reported.
+        let Some(minimum) = minimum.map(|octets| u32::from_be_bytes(*octets)) else { return };
+        let ttl = Ttl::from_secs(minimum).unwrap_or(Ttl::MAX);
+        for position in &self.without_ttl {
+            if let Some(record) = self.records.get_mut(*position) {
+                record.ttl = ttl;
+            }
         }
-        head.ttl.or(self.default_ttl).or(self.last_ttl).ok_or_else(|| {
-            let at = first.start..head.type_at.end;
-            Flaw::new(flaw::TTL, at, "a record without a TTL, before any `$TTL`")
-                .help("put a line such as `$TTL 1h` at the top of the file")
-        })
+        let Some(record) = self.records.get(first) else { return };
+        let message = format!(
+            "no TTL, before any `$TTL`: the last number of the SOA, {} seconds, is used",
+            ttl.secs()
+        );
+        self.problems.push(
+            Diagnostic::warning(flaw::TTL, record.span, message)
+                .help("put a line such as `$TTL 1h` at the top of the file"),
+        );
+    }
+
+    /// Reports an owner that is not in the zone; the records that it begins are left out.
+    fn outside(&mut self, source: SourceId, first: &Token<'_>, owner: Name, rest: &[Token<'_>]) {
+        let message = format!("`{owner}` is outside the zone `{}`: it is left out", self.apex);
+        let flaw = Flaw::new(flaw::OUTSIDE, first.at(), message);
+        let help = "end absolute names, and only those, with a dot; or remove the record";
+        self.problems.warning(source, flaw.help(help));
+        let is_soa = rest.iter().any(|token| token.text.eq_ignore_ascii_case("SOA"));
+        if is_soa && self.reading.other.is_none() {
+            self.reading.other = Some((owner, Span { source, start: first.start, end: first.end }));
+        }
+    }
+
+    /// Warns of a name that is meant to be absolute, as it ends in the zone's own name.
+    fn dot(&mut self, source: SourceId, token: &Token<'_>, origin: &Name) {
+        // A single label, as in zone `test`, may well be a host of that name.
+        if token.text.ends_with('.') || self.apex.n_labels() < 2 {
+            return;
+        }
+        let meant = Name::parse(token.text, None).is_ok_and(|name| name.is_within(self.apex));
+        let Some(name) = Name::parse(token.text, Some(origin)).ok().filter(|_| meant) else {
+            return;
+        };
+        if !self.reading.dotless.insert(name) {
+            return;
+        }
+        let message =
+            format!("`{}` has no dot at its end: `{origin}` is appended to it", token.text);
+        let flaw = Flaw::new(flaw::DOT, token.at(), message);
+        self.problems.warning(source, flaw.help(format!("write `{}.`", token.text)));
     }
 
     fn directive(
@@ -220,13 +333,17 @@ impl<'s> Reader<'s> {
             Err(Flaw::new(flaw::DIRECTIVE, first.at(), message))
         };
         if is("$ORIGIN") {
+            self.reading.origin = true;
             let [name] = arguments else { return wrong("`$ORIGIN` and one name") };
-            scope.origin = origin(name, &scope.origin)?;
+            let changed = origin(name, &scope.origin)?;
+            self.dot(source, name, &scope.origin);
+            scope.origin = changed;
+            self.reading.origin = false;
             return Ok(());
         }
         if is("$TTL") {
             let [time] = arguments else { return wrong("`$TTL` and one time") };
-            self.default_ttl = Some(ttl(time)?);
+            self.default_ttl = Some(head::ttl(time)?);
             return Ok(());
         }
         if is("$INCLUDE") {
@@ -239,13 +356,96 @@ impl<'s> Reader<'s> {
                 _ => wrong("`$INCLUDE`, one file and, if it differs, the origin"),
             };
         }
+        if is("$GENERATE") {
+            return match arguments {
+                [range, owner, rest @ ..] if !rest.is_empty() => {
+                    self.generate(source, range, owner, rest, scope)
+                }
+                _ => wrong("`$GENERATE`, a range, an owner, a type and data"),
+            };
+        }
         let message = format!("`{}` is no directive that is known here", first.text);
         let flaw = Flaw::new(flaw::DIRECTIVE, first.at(), message);
-        Err(flaw.help(if is("$GENERATE") {
-            "write the records out"
-        } else {
-            "use `$ORIGIN`, `$TTL` or `$INCLUDE`"
-        }))
+        Err(flaw.help("use `$ORIGIN`, `$TTL`, `$INCLUDE` or `$GENERATE`"))
+    }
+
+    /// One record for each number of a range.
+    fn generate(
+        &mut self,
+        source: SourceId,
+        range: &Token<'_>,
+        owner: &Token<'_>,
+        rest: &[Token<'_>],
+        scope: &mut Scope,
+    ) -> Result<(), Flaw> {
+        scope.owner = Owner::Skipped;
+        let numbers = generate::Range::read(range)?;
+        self.n_generated = self.n_generated.saturating_add(numbers.count());
+        if self.n_generated > limits::GENERATED {
+            let message = format!("`$GENERATE` would make more than {} records", limits::GENERATED);
+            return Err(Flaw::new(flaw::DIRECTIVE, range.at(), message)
+                .help("use a wildcard, or a narrower range"));
+        }
+        let head = Head::read(owner, rest)?;
+        let span = Span { source, start: owner.start, end: head.type_at.end };
+        let mut reported = false;
+        for number in numbers.numbers() {
+            let name = generate::expand(owner, number)?;
+            let name = Name::parse(&name, Some(&scope.origin)).map_err(|error| {
+                let message = format!("`{name}` is no owner: it has {error}");
+                Flaw::new(flaw::OWNER, owner.at(), message).help("correct what is generated")
+            })?;
+            if !name.is_within(self.apex) {
+                if !reported {
+                    self.outside(source, owner, name, &[]);
+                }
+                reported = true;
+                continue;
+            }
+            self.generated(name, number, &head, &scope.origin, span)?;
+        }
+        Ok(())
+    }
+
+    fn generated(
+        &mut self,
+        owner: Name,
+        number: u32,
+        head: &Head<'_, '_>,
+        origin: &Name,
+        span: Span,
+    ) -> Result<(), Flaw> {
+        let texts = head.rdata.iter().map(|token| generate::expand(token, number));
+        let mut texts = texts.collect::<Result<Vec<String>, Flaw>>()?;
+        let mut tokens = Vec::new();
+        let at: Range<usize> = match head.rdata {
+            [first, .., last] => first.start..last.end,
+            [only] => only.at(),
+            [] => head.end(),
+        };
+        match texts.as_mut_slice() {
+            // One token holds all of the data, in quotes if those are several fields; strings
+            // in it have quotes of their own.
+            [text] => {
+                if head.rdata.iter().any(|only| only.quoted) {
+                    *text = text.replace("\\\"", "\"");
+                }
+                let entry = Splitter::new(text).next_entry(&mut tokens);
+                entry.transpose().map_err(|flaw| Flaw { at: at.clone(), ..flaw })?;
+            }
+            texts => {
+                tokens.extend(texts.iter().zip(head.rdata).map(|(text, t)| Token { text, ..*t }));
+            }
+        }
+        for token in &mut tokens {
+            (token.start, token.end) = (at.start, at.end);
+        }
+        let type_at = head.type_at.clone();
+        let head = Head { ttl: head.ttl, rtype: head.rtype, type_at, rdata: &tokens };
+        self.record(owner, &head, origin, span).map_err(|flaw| {
+            let message = format!("with {number} for `$`: {}", flaw.message);
+            Flaw { message, at, ..flaw }
+        })
     }
 
     /// Reads another file in its place (RFC 1035, 5.1); origin and owner here stay as they are.
@@ -282,7 +482,7 @@ impl<'s> Reader<'s> {
             let message = format!("more than {} files in one zone", limits::INCLUDES);
             return Err(refuse(flaw::INCLUDE, message));
         }
-        let text = load(&real).map_err(unreadable)?;
+        let text = text::load(&real).map_err(unreadable)?;
         let shown = self.sources.path(source).parent().map(|parent| parent.join(&*name));
         let included = self.sources.add(shown.unwrap_or_else(|| real.clone()), Arc::clone(&text));
         self.n_included += 1;
@@ -293,113 +493,13 @@ impl<'s> Reader<'s> {
     }
 }
 
+fn is_directive(token: &Token<'_>) -> bool {
+    token.text.starts_with('$') && !token.quoted
+}
+
 fn origin(name: &Token<'_>, origin: &Name) -> Result<Name, Flaw> {
     Name::parse(name.text, Some(origin)).map_err(|error| {
         let message = format!("`{}` is no origin: it has {error}", name.text);
         Flaw::new(flaw::DIRECTIVE, name.at(), message)
     })
-}
-
-fn ttl(token: &Token<'_>) -> Result<Ttl, Flaw> {
-    field::duration(token.text).and_then(Ttl::from_secs).ok_or_else(|| {
-        let message =
-            format!("expected a TTL from 0 to 2147483647 seconds, found `{}`", token.text);
-        Flaw::new(flaw::TTL, token.at(), message).help("write seconds, or units as in `1h30m`")
-    })
-}
-
-/// What stands between the owner and the data.
-struct Head<'t, 'a> {
-    ttl: Option<Ttl>,
-    rtype: RecordType,
-    type_at: std::ops::Range<usize>,
-    rdata: &'t [Token<'a>],
-}
-
-impl<'t, 'a> Head<'t, 'a> {
-    /// RFC 1035, 5.1: TTL and class in either order, both may be missing, then the type.
-    fn read(first: &Token<'a>, tokens: &'t [Token<'a>]) -> Result<Self, Flaw> {
-        let mut time = None;
-        let mut class = false;
-        let mut rest = tokens;
-        while let Some((token, rdata)) = rest.split_first() {
-            if time.is_none() && token.text.starts_with(|c: char| c.is_ascii_digit()) {
-                time = Some(ttl(token)?);
-            } else if !class && let Some(number) = class_number(token.text) {
-                if number != 1 {
-                    let message = format!("class `{}`; a zone is served in IN only", token.text);
-                    return Err(Flaw::new(flaw::CLASS, token.at(), message).help("write IN"));
-                }
-                class = true;
-            } else {
-                let rtype = record_type(token)?;
-                return Ok(Self { ttl: time, rtype, type_at: token.at(), rdata });
-            }
-            rest = rdata;
-        }
-        let last = tokens.last().unwrap_or(first);
-        let flaw = Flaw::new(flaw::TYPE, last.end..last.end, "a record without a type");
-        Err(flaw.help("write owner, TTL, class, type and data: `www 300 IN A 192.0.2.1`"))
-    }
-}
-
-/// The number of a class mnemonic (RFC 1035, 3.2.4) or of `CLASS32` (RFC 3597, 5).
-fn class_number(text: &str) -> Option<u16> {
-    const MNEMONICS: [(&str, u16); 4] = [("IN", 1), ("CS", 2), ("CH", 3), ("HS", 4)];
-    let named = MNEMONICS.iter().find(|(mnemonic, _)| mnemonic.eq_ignore_ascii_case(text));
-    named.map(|(_, number)| *number).or_else(|| {
-        let prefix = text.get(..5).filter(|prefix| prefix.eq_ignore_ascii_case("CLASS"))?;
-        text.get(prefix.len()..)?.parse().ok()
-    })
-}
-
-fn record_type(token: &Token<'_>) -> Result<RecordType, Flaw> {
-    let Ok(rtype) = token.text.parse::<RecordType>() else {
-        let message = format!("`{}` is no record type that is known here", token.text);
-        let flaw = Flaw::new(flaw::TYPE, token.at(), message);
-        return Err(flaw.help(match similar_type(token.text) {
-            Some(similar) => format!("did you mean `{similar}`?"),
-            None => r"write a newer type as RFC 3597 has it: `TYPE65280 \# 4 0A000001`".into(),
-        }));
-    };
-    if rtype.is_meta() {
-        let message = format!("{rtype} can be asked for, but never stands in a zone");
-        return Err(Flaw::new(flaw::TYPE, token.at(), message).help("remove the record"));
-    }
-    Ok(rtype)
-}
-
-/// The mnemonic that is closest to `text`, at most two edits away and fewer than its length.
-fn similar_type(text: &str) -> Option<RecordType> {
-    let text = text.to_ascii_uppercase();
-    let most = 2.min(text.len().saturating_sub(1));
-    (1..=u16::MAX)
-        .take_while(|code| *code < 300)
-        .map(RecordType)
-        .filter(|rtype| !rtype.is_meta())
-        .map(|rtype| (edits(&text, &rtype.to_string()), rtype))
-        .filter(|(distance, _)| *distance <= most)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, rtype)| rtype)
-}
-
-/// The edit distance of two short texts; long ones are far from all.
-fn edits(a: &str, b: &str) -> usize {
-    if a.len().abs_diff(b.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (y, above) in b.bytes().zip(row.iter().skip(1)) {
-            let value = (diagonal + usize::from(x != y)).min(left + 1).min(above + 1);
-            diagonal = *above;
-            left = value;
-            next.push(value);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(usize::MAX)
 }

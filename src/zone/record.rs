@@ -21,6 +21,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// Octets of owner and data, which [`crate::model::limits::ZONE_DATA`] bounds.
+    pub fn size(&self) -> usize {
+        self.owner.as_wire().len() + self.rdata.len()
+    }
+
     /// The name that the data lead to, in wire form with the case of the file; `None` for types
     /// without one that a server looks up (RFC 1034, 3.6 and 4.3.2; RFC 2782; RFC 6672).
     pub fn target(&self) -> Option<&[u8]> {

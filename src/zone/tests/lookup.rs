@@ -35,7 +35,7 @@ old DNAME new
 sub NS ns1.sub
 sub NS ns2.side
 sub NS ns.elsewhere.example.
-sub DS 1 5 1 AABB
+sub DS 1 5 99 AABB
 ns1.sub A 192.0.2.53
 side NS ns2.side
 ns2.side AAAA 2001:db8::53
@@ -298,7 +298,7 @@ $TTL 1h
 @ NS ns1
 ns1 A 192.0.2.1
 child NS ns.child
-child DS 1 5 1 AABB
+child DS 1 5 99 AABB
 ns.child A 192.0.2.99
 unsigned NS ns1
 cut NS ns1
@@ -326,7 +326,7 @@ ns A 192.0.2.2
         check(
             &zones,
             &[
-                ("child.example.com.", T::DS, r"answer 3600 DS \x00\x01\x05\x01\xaa\xbb"),
+                ("child.example.com.", T::DS, r"answer 3600 DS \x00\x01\x05c\xaa\xbb"),
                 ("child.example.com.", T::A, "nodata child.example.com."),
                 ("ns.child.example.com.", T::A, r"answer 3600 A \xc0\x00\x02\x02"),
                 ("ns.child.example.com.", T::DS, "nodata child.example.com."),

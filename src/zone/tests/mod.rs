@@ -1,8 +1,11 @@
 //! The room as a whole: text in, lookups out.
 
+mod data;
+mod generated;
 mod load;
 mod lookup;
 mod master;
+mod once;
 mod oracle;
 
 use crate::model::Diagnostic;

@@ -108,7 +108,7 @@ proptest! {
             let owner = text(path);
             let data = match *rtype {
                 RecordType::TXT => format!("\"{owner}\""),
-                RecordType::DS => "1 8 2 AA".into(),
+                RecordType::DS => "1 8 99 AA".into(),
                 _ => format!("to.{owner}"),
             };
             writeln!(master, "{owner} {rtype} {data}").unwrap();
