@@ -31,8 +31,8 @@ pub(super) struct Reading {
     pub(super) ns: bool,
     /// Owners of records that were not read.
     pub(super) owners: HashSet<Name>,
-    /// Names that lack the dot at their end, as they are without it.
-    pub(super) dotless: HashSet<Name>,
+    /// Names that were reported to be meant otherwise.
+    pub(super) explained: HashSet<Name>,
     /// The SOA record of another zone, which was left out.
     pub(super) other: Option<(Name, Span)>,
 }
@@ -277,7 +277,7 @@ impl<'r> Tree<'r> {
                 && !self.is_synthesized(&target)
                 && !reading.anything
                 && !reading.owners.contains(&shown)
-                && !reading.dotless.contains(&shown)
+                && !reading.explained.contains(&shown)
             {
                 problems.push(self.no_address(record.span, &shown));
             }

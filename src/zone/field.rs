@@ -37,6 +37,18 @@ impl<'t, 'a> Rest<'t, 'a> {
         Ok(token)
     }
 
+    /// Takes all tokens that are left, one at least.
+    ///
+    /// # Errors
+    ///
+    /// At the end of the data: there is no `what`.
+    pub(super) fn take_some(&mut self, what: &str) -> Result<&'t [Token<'a>], Flaw> {
+        let all = self.tokens;
+        self.take(what)?;
+        self.tokens = &[];
+        Ok(all)
+    }
+
     /// Takes all tokens that are left.
     pub(super) fn take_all(&mut self) -> &'t [Token<'a>] {
         std::mem::take(&mut self.tokens)
@@ -236,11 +248,6 @@ pub(super) fn parse_type(token: &Token<'_>) -> Result<RecordType, Flaw> {
     let number = || decimal(token.text).and_then(|number| u16::try_from(number).ok());
     let parsed = token.text.parse().ok().or_else(|| number().map(RecordType));
     parsed.ok_or_else(|| expected(token, "a record type"))
-}
-
-pub(super) fn record_type(token: &Token<'_>, out: &mut Vec<u8>) -> Result<(), Flaw> {
-    out.extend(parse_type(token)?.0.to_be_bytes());
-    Ok(())
 }
 
 /// RFC 4034, 4.1.2: for each block of 256 types that occurs, its bits up to the last one set.

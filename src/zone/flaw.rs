@@ -43,7 +43,7 @@ codes! {
     SIZE = "zone-size": "More records, or a larger RRset, than can be served.";
     SOA = "zone-soa": "No SOA at the apex, several, or one elsewhere.";
     SYNTAX = "zone-syntax": "Parentheses or quotes that do not match.";
-    TARGET = "zone-target": "NS, MX or SRV that lead to a CNAME.";
+    TARGET = "zone-target": "NS, MX or SRV that lead to a CNAME, or an address where a name belongs.";
     TTL = "zone-ttl": "No TTL before any `$TTL`, or too long a one.";
     TTL_MIXED = "zone-ttl-mixed": "TTLs that differ in one RRset.";
     TYPE = "zone-type": "A type that does not exist or can't stand in a zone.";

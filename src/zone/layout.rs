@@ -92,28 +92,6 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Whether it takes all tokens and octets that are left.
-    pub(super) const fn takes_the_rest(self) -> bool {
-        matches!(
-            self,
-            Self::A6
-                | Self::Base64
-                | Self::Base64OrDash
-                | Self::Gateway
-                | Self::Hex
-                | Self::Hip
-                | Self::Location
-                | Self::MaybeBase64
-                | Self::NxtTypes
-                | Self::Parameters
-                | Self::Prefixes
-                | Self::Relay
-                | Self::Services
-                | Self::Texts
-                | Self::Types
-        )
-    }
-
     /// Whether it may be left out.
     pub(super) const fn is_optional(self) -> bool {
         matches!(
@@ -393,9 +371,11 @@ fn skip(kind: Kind, octets: &[u8]) -> Option<&[u8]> {
             }
             return Some(rest);
         }
-        Kind::A6 | Kind::Gateway | Kind::Hip | Kind::Prefixes | Kind::Relay => {
-            return rare::fits(kind, octets).then_some(&[]);
-        }
+        Kind::A6 => return rare::fits_a6(octets).map(|()| &[][..]),
+        Kind::Hip => return rare::fits_hip(octets).map(|()| &[][..]),
+        Kind::Prefixes => return rare::fits_prefixes(octets).map(|()| &[][..]),
+        Kind::Gateway => return rare::fits_gateway(octets).then_some(&[]),
+        Kind::Relay => return rare::fits_relay(octets).then_some(&[]),
     };
     octets.get(fixed..)
 }

@@ -33,6 +33,7 @@ mod binding;
 mod check;
 mod compile;
 mod data;
+mod directive;
 mod encoding;
 mod field;
 mod flaw;

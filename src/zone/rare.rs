@@ -1,6 +1,6 @@
 //! Fields that are written in a way of their own, for types that few zones have.
 //!
-//! Each has a reader of its text, and [`fits`] holds octets against the same shape.
+//! Each has a reader of its text, and a function that holds octets against the same shape.
 
 use std::net::IpAddr;
 
@@ -10,29 +10,19 @@ use crate::zone::field::Rest;
 use crate::zone::field::expected;
 use crate::zone::flaw::Flaw;
 use crate::zone::layout;
-use crate::zone::layout::Kind;
 use crate::zone::mnemonic;
 use crate::zone::splitter::Token;
 
-/// Whether octets are the wire form of one of the kinds that this module reads.
-pub(super) fn fits(kind: Kind, octets: &[u8]) -> bool {
-    match kind {
-        Kind::A6 => fits_a6(octets).is_some(),
-        // RFC 4025, 2.4: type, algorithm, gateway, and a key unless the algorithm is 0.
-        Kind::Gateway => match octets {
-            [gateway, algorithm, rest @ ..] => {
-                skip_host(*gateway, rest).is_some_and(|key| *algorithm == 0 || !key.is_empty())
-            }
-            _ => false,
-        },
-        Kind::Hip => fits_hip(octets).is_some(),
-        Kind::Prefixes => fits_prefixes(octets).is_some(),
-        Kind::Relay => match octets {
-            [relay, rest @ ..] => skip_host(relay & 0x7f, rest).is_some_and(<[u8]>::is_empty),
-            [] => false,
-        },
-        _ => false,
-    }
+/// RFC 4025, 2: type, algorithm, gateway, and a key unless the algorithm is 0.
+pub(super) fn fits_gateway(octets: &[u8]) -> bool {
+    let [kind, algorithm, rest @ ..] = octets else { return false };
+    skip_host(*kind, rest).is_some_and(|key| *algorithm == 0 || !key.is_empty())
+}
+
+/// RFC 8777, 4.1: discovery bit and type in one octet, and the relay.
+pub(super) fn fits_relay(octets: &[u8]) -> bool {
+    let [kind, rest @ ..] = octets else { return false };
+    skip_host(kind & 0x7f, rest).is_some_and(<[u8]>::is_empty)
 }
 
 /// The octets behind a gateway or relay of a type; `None` if it does not stand there.
@@ -105,7 +95,8 @@ pub(super) fn hip(rest: &mut Rest<'_, '_>, out: &mut Vec<u8>) -> Result<(), Flaw
     rest.take_all().iter().try_for_each(|server| field::name(server, rest.origin, out))
 }
 
-fn fits_hip(octets: &[u8]) -> Option<()> {
+/// Whether octets are an identity, its key and its servers; `None` if not.
+pub(super) fn fits_hip(octets: &[u8]) -> Option<()> {
     let [n_identity, _, high, low, rest @ ..] = octets else { return None };
     let n_key = usize::from(u16::from_be_bytes([*high, *low]));
     let mut rest = rest.get(usize::from(*n_identity) + n_key..)?;
@@ -134,7 +125,8 @@ pub(super) fn a6(rest: &mut Rest<'_, '_>, out: &mut Vec<u8>) -> Result<(), Flaw>
     Ok(())
 }
 
-fn fits_a6(octets: &[u8]) -> Option<()> {
+/// Whether octets are a prefix of an address; `None` if not.
+pub(super) fn fits_a6(octets: &[u8]) -> Option<()> {
     let (length, rest) = octets.split_first()?;
     let suffix = usize::from(128_u8.checked_sub(*length)?).div_ceil(8);
     let (suffix, rest) = rest.split_at_checked(suffix)?;
@@ -174,7 +166,8 @@ pub(super) fn prefixes(tokens: &[Token<'_>], out: &mut Vec<u8>) -> Result<(), Fl
     })
 }
 
-fn fits_prefixes(octets: &[u8]) -> Option<()> {
+/// Whether octets are prefixes; `None` if not.
+pub(super) fn fits_prefixes(octets: &[u8]) -> Option<()> {
     let mut rest = octets;
     while let [high, low, length, kept, tail @ ..] = rest {
         let (address, tail) = tail.split_at_checked(usize::from(kept & 0x7f))?;

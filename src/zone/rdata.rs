@@ -124,80 +124,56 @@ fn fields(layout: &[Field], mut rest: Rest<'_, '_>, out: &mut Vec<u8>) -> Result
     }
 }
 
-/// Writes one field, which has a token at least.
+/// Writes one field: from the next token, or from all that are left, one at least.
 fn one(Field(kind, what): Field, rest: &mut Rest<'_, '_>, out: &mut Vec<u8>) -> Result<(), Flaw> {
+    let end = rest.end.clone();
     match kind {
-        Kind::A6 => return rare::a6(rest, out),
-        Kind::Gateway => return rare::gateway(rest, out),
-        Kind::Hip => return rare::hip(rest, out),
-        Kind::Relay => return rare::relay(rest, out),
-        Kind::Services => return rare::services(rest, out),
-        _ => {}
-    }
-    if kind.takes_the_rest() {
-        if rest.tokens.is_empty() {
-            rest.take(what)?;
+        Kind::A => field::address4(rest.take(what)?, out),
+        Kind::A6 => rare::a6(rest, out),
+        Kind::Aaaa => field::address6(rest.take(what)?, out),
+        Kind::Atma => encoding::atma(rest.take(what)?, out),
+        Kind::Base32 => encoding::base32(rest.take(what)?, out),
+        Kind::Base64 | Kind::MaybeBase64 => encoding::base64(rest.take_some(what)?, out),
+        Kind::Base64OrDash => match rest.take_some(what)? {
+            [dash] if dash.text == "-" => Ok(()),
+            tokens => encoding::base64(tokens, out),
+        },
+        Kind::Eui(n_octets) => encoding::eui(rest.take(what)?, n_octets, out),
+        Kind::Gateway => rare::gateway(rest, out),
+        Kind::Hex => encoding::hex(rest.take_some(what)?, out),
+        Kind::Hip => rare::hip(rest, out),
+        Kind::KeyFlags => mnemonic::key_flags(rest.take(what)?).map(|n| put(u32::from(n), 2, out)),
+        Kind::Location => location::write(rest.take_some(what)?, end, out),
+        Kind::MaybeText | Kind::Text => field::string(rest.take(what)?, out),
+        Kind::Name => field::name(rest.take(what)?, rest.origin, out),
+        Kind::Named8(words) => {
+            words.number(rest.take(what)?, 255).map(|n| put(u32::from(n), 1, out))
         }
-        let end = rest.end.clone();
-        return all(kind, rest.take_all(), end, out);
-    }
-    let token = rest.take(what)?;
-    match kind {
-        Kind::A => field::address4(token, out),
-        Kind::Aaaa => field::address6(token, out),
-        Kind::Atma => encoding::atma(token, out),
-        Kind::Base32 => encoding::base32(token, out),
-        Kind::Eui(n_octets) => encoding::eui(token, n_octets, out),
-        Kind::KeyFlags => mnemonic::key_flags(token).map(|n| out.extend(n.to_be_bytes())),
-        Kind::MaybeText | Kind::Text => field::string(token, out),
-        Kind::Name => field::name(token, rest.origin, out),
-        Kind::Named8(words) => words
-            .number(token, u16::from(u8::MAX))
-            .map(|n| out.extend(n.to_be_bytes().into_iter().skip(1))),
-        Kind::Named16(words) => words.number(token, u16::MAX).map(|n| out.extend(n.to_be_bytes())),
-        Kind::Nsap => encoding::nsap(token, out),
-        Kind::Octets => field::octets(token, out),
-        Kind::Salt => encoding::salt(token, out),
-        Kind::Seconds => field::seconds(token, what, out),
-        Kind::Stamp => field::stamp(token, what, out),
-        Kind::Tag => field::tag(token, out),
-        Kind::Type => field::parse_type(token).map(|t| out.extend(t.0.to_be_bytes())),
-        Kind::U8 => field::number(token, what, u32::from(u8::MAX))
-            .map(|n| out.extend(n.to_be_bytes().into_iter().skip(3))),
-        Kind::U16 => field::number(token, what, u32::from(u16::MAX))
-            .map(|n| out.extend(n.to_be_bytes().into_iter().skip(2))),
-        Kind::U32 => field::number(token, what, u32::MAX).map(|n| out.extend(n.to_be_bytes())),
-        Kind::U64 => encoding::groups(token, out),
-        // All that take the rest were read above.
-        Kind::A6
-        | Kind::Base64
-        | Kind::Base64OrDash
-        | Kind::Gateway
-        | Kind::Hex
-        | Kind::Hip
-        | Kind::Location
-        | Kind::MaybeBase64
-        | Kind::NxtTypes
-        | Kind::Parameters
-        | Kind::Prefixes
-        | Kind::Relay
-        | Kind::Services
-        | Kind::Texts
-        | Kind::Types => Ok(()),
+        Kind::Named16(words) => {
+            words.number(rest.take(what)?, u16::MAX).map(|n| put(u32::from(n), 2, out))
+        }
+        Kind::Nsap => encoding::nsap(rest.take(what)?, out),
+        Kind::NxtTypes => rare::nxt_types(rest.take_all(), out),
+        Kind::Octets => field::octets(rest.take(what)?, out),
+        Kind::Parameters => binding::write(rest.take_all(), out),
+        Kind::Prefixes => rare::prefixes(rest.take_all(), out),
+        Kind::Relay => rare::relay(rest, out),
+        Kind::Salt => encoding::salt(rest.take(what)?, out),
+        Kind::Seconds => field::seconds(rest.take(what)?, what, out),
+        Kind::Services => rare::services(rest, out),
+        Kind::Stamp => field::stamp(rest.take(what)?, what, out),
+        Kind::Tag => field::tag(rest.take(what)?, out),
+        Kind::Texts => rest.take_some(what)?.iter().try_for_each(|token| field::string(token, out)),
+        Kind::Type => field::parse_type(rest.take(what)?).map(|t| put(u32::from(t.0), 2, out)),
+        Kind::Types => field::types(rest.take_all(), out),
+        Kind::U8 => field::number(rest.take(what)?, what, 255).map(|n| put(n, 1, out)),
+        Kind::U16 => field::number(rest.take(what)?, what, 65_535).map(|n| put(n, 2, out)),
+        Kind::U32 => field::number(rest.take(what)?, what, u32::MAX).map(|n| put(n, 4, out)),
+        Kind::U64 => encoding::groups(rest.take(what)?, out),
     }
 }
 
-/// Writes a field that takes all the tokens there are, one at least.
-fn all(kind: Kind, tokens: &[Token<'_>], end: Range<usize>, out: &mut Vec<u8>) -> Result<(), Flaw> {
-    match (kind, tokens) {
-        (Kind::Base64OrDash, [dash]) if dash.text == "-" => Ok(()),
-        (Kind::Base64 | Kind::Base64OrDash | Kind::MaybeBase64, _) => encoding::base64(tokens, out),
-        (Kind::Hex, _) => encoding::hex(tokens, out),
-        (Kind::Location, _) => location::write(tokens, end, out),
-        (Kind::NxtTypes, _) => rare::nxt_types(tokens, out),
-        (Kind::Parameters, _) => binding::write(tokens, out),
-        (Kind::Prefixes, _) => rare::prefixes(tokens, out),
-        (Kind::Texts, _) => tokens.iter().try_for_each(|token| field::string(token, out)),
-        _ => field::types(tokens, out),
-    }
+/// Appends the last `size` octets of a number, which is no larger.
+fn put(number: u32, size: usize, out: &mut Vec<u8>) {
+    out.extend(number.to_be_bytes().into_iter().skip(size_of::<u32>() - size));
 }

@@ -19,13 +19,11 @@
 //!
 //! [`read`], then [`Reader::entry`].
 
-use std::io;
-use std::ops::Range;
+use std::net::IpAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::model::Code;
 use crate::model::Diagnostic;
 use crate::model::Name;
 use crate::model::RecordType;
@@ -37,12 +35,9 @@ use crate::model::Ttl;
 use crate::model::limits;
 use crate::zone::check;
 use crate::zone::check::Reading;
-use crate::zone::field;
 use crate::zone::flaw;
 use crate::zone::flaw::Flaw;
 use crate::zone::flaw::Problems;
-use crate::zone::generate;
-use crate::zone::head;
 use crate::zone::head::Head;
 use crate::zone::layout;
 use crate::zone::rdata;
@@ -86,14 +81,14 @@ pub fn read_text(text: &str, apex: &Name, sources: &mut Sources) -> (Vec<Record>
 
 /// What an entry takes from those before it, within one file.
 #[derive(Clone)]
-struct Scope {
-    origin: Name,
-    owner: Owner,
+pub(super) struct Scope {
+    pub(super) origin: Name,
+    pub(super) owner: Owner,
 }
 
 /// The owner of the entry before, which one without an owner shares.
 #[derive(Clone)]
-enum Owner {
+pub(super) enum Owner {
     /// A name in the zone.
     Here(Name),
     /// There is no entry before.
@@ -102,17 +97,18 @@ enum Owner {
     Skipped,
 }
 
-struct Reader<'s> {
-    apex: &'s Name,
-    sources: &'s mut Sources,
+/// One reading of a zone.
+pub(super) struct Reader<'s> {
+    pub(super) apex: &'s Name,
+    pub(super) sources: &'s mut Sources,
     /// The zone's folder, links resolved; `None` if nothing may be included.
-    folder: Option<PathBuf>,
+    pub(super) folder: Option<PathBuf>,
     /// The files being read, the innermost last.
-    open: Vec<PathBuf>,
-    n_included: usize,
-    n_generated: u32,
+    pub(super) open: Vec<PathBuf>,
+    pub(super) n_included: usize,
+    pub(super) n_generated: u32,
     /// `$TTL` (RFC 2308, 4); it holds across files.
-    default_ttl: Option<Ttl>,
+    pub(super) default_ttl: Option<Ttl>,
     /// The last TTL that a record had (RFC 1035, 5.1).
     last_ttl: Option<Ttl>,
     /// Positions of the records that have no TTL at all.
@@ -120,7 +116,7 @@ struct Reader<'s> {
     records: Vec<Record>,
     /// Octets of owners and data of the records.
     size: usize,
-    reading: Reading,
+    pub(super) reading: Reading,
     problems: Problems,
     /// Scratch for one record's data.
     rdata: Vec<u8>,
@@ -153,7 +149,7 @@ impl<'s> Reader<'s> {
         (self.records, self.problems.finish())
     }
 
-    fn file(&mut self, source: SourceId, text: &str, scope: &mut Scope) {
+    pub(super) fn file(&mut self, source: SourceId, text: &str, scope: &mut Scope) {
         let mut splitter = Splitter::new(text);
         let mut tokens = Vec::new();
         while let Some(entry) = splitter.next_entry(&mut tokens) {
@@ -181,7 +177,7 @@ impl<'s> Reader<'s> {
                 reading.owners.insert(owner.clone());
             }
             // It may have been anything.
-            _ => reading.anything = true,
+            Owner::Here(_) | Owner::Missing | Owner::Skipped => reading.anything = true,
         }
     }
 
@@ -225,6 +221,7 @@ impl<'s> Reader<'s> {
             if let Some(name) = head.rdata.get(position).filter(|name| !name.text.starts_with('\\'))
             {
                 self.dot(source, name, &scope.origin);
+                self.address(source, name, &scope.origin);
             }
         }
         let span = Span { source, start: first.start, end: head.type_at.end };
@@ -232,7 +229,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Reads the data of a record and keeps it.
-    fn record(
+    pub(super) fn record(
         &mut self,
         owner: Name,
         head: &Head<'_, '_>,
@@ -256,6 +253,10 @@ impl<'s> Reader<'s> {
         // RFC 2308, 4: the record's own TTL, else `$TTL`, else that of the record before it.
         self.last_ttl = head.ttl.or(self.last_ttl);
         let ttl = head.ttl.or(self.default_ttl).or(self.last_ttl);
+        if ttl.is_none() && record.rtype == RecordType::SOA {
+            // What a file of before RFC 2308 means by its SOA; it goes for all behind, as in BIND.
+            self.default_ttl = minimum(&record);
+        }
         match ttl {
             Some(ttl) => record.ttl = ttl,
             None => self.without_ttl.push(self.records.len()),
@@ -264,15 +265,12 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    /// Gives the records in front of any TTL that of the SOA's MINIMUM, as BIND does: files of
-    /// before RFC 2308 mean that by it.
+    /// Gives the records in front of any TTL that of the SOA's MINIMUM, the SOA among them.
     fn ttls_of_soa(&mut self) {
         let Some(&first) = self.without_ttl.first() else { return };
         let soa = self.records.iter().find(|record| record.rtype == RecordType::SOA);
-        let minimum = soa.and_then(|soa| soa.rdata.last_chunk::<4>());
         // Without a SOA record the zone is not served, and that is what is reported.
-        let Some(minimum) = minimum.map(|octets| u32::from_be_bytes(*octets)) else { return };
-        let ttl = Ttl::from_secs(minimum).unwrap_or(Ttl::MAX);
+        let Some(ttl) = soa.and_then(minimum) else { return };
         for position in &self.without_ttl {
             if let Some(record) = self.records.get_mut(*position) {
                 record.ttl = ttl;
@@ -290,7 +288,13 @@ impl<'s> Reader<'s> {
     }
 
     /// Reports an owner that is not in the zone; the records that it begins are left out.
-    fn outside(&mut self, source: SourceId, first: &Token<'_>, owner: Name, rest: &[Token<'_>]) {
+    pub(super) fn outside(
+        &mut self,
+        source: SourceId,
+        first: &Token<'_>,
+        owner: Name,
+        rest: &[Token<'_>],
+    ) {
         let message = format!("`{owner}` is outside the zone `{}`: it is left out", self.apex);
         let flaw = Flaw::new(flaw::OUTSIDE, first.at(), message);
         let help = "end absolute names, and only those, with a dot; or remove the record";
@@ -302,16 +306,16 @@ impl<'s> Reader<'s> {
     }
 
     /// Warns of a name that is meant to be absolute, as it ends in the zone's own name.
-    fn dot(&mut self, source: SourceId, token: &Token<'_>, origin: &Name) {
+    pub(super) fn dot(&mut self, source: SourceId, token: &Token<'_>, origin: &Name) {
         // A single label, as in zone `test`, may well be a host of that name.
-        if token.text.ends_with('.') || self.apex.n_labels() < 2 {
+        if !token.text.contains('.') || token.text.ends_with('.') || self.apex.n_labels() < 2 {
             return;
         }
         let meant = Name::parse(token.text, None).is_ok_and(|name| name.is_within(self.apex));
         let Some(name) = Name::parse(token.text, Some(origin)).ok().filter(|_| meant) else {
             return;
         };
-        if !self.reading.dotless.insert(name) {
+        if !self.reading.explained.insert(name) {
             return;
         }
         let message =
@@ -320,186 +324,24 @@ impl<'s> Reader<'s> {
         self.problems.warning(source, flaw.help(format!("write `{}.`", token.text)));
     }
 
-    fn directive(
-        &mut self,
-        source: SourceId,
-        first: &Token<'_>,
-        arguments: &[Token<'_>],
-        scope: &mut Scope,
-    ) -> Result<(), Flaw> {
-        let is = |name: &str| first.text.eq_ignore_ascii_case(name);
-        let wrong = |form: &str| {
-            let message = format!("expected {form}");
-            Err(Flaw::new(flaw::DIRECTIVE, first.at(), message))
-        };
-        if is("$ORIGIN") {
-            self.reading.origin = true;
-            let [name] = arguments else { return wrong("`$ORIGIN` and one name") };
-            let changed = origin(name, &scope.origin)?;
-            self.dot(source, name, &scope.origin);
-            scope.origin = changed;
-            self.reading.origin = false;
-            return Ok(());
+    /// Warns of an address where the name of a host belongs.
+    fn address(&mut self, source: SourceId, token: &Token<'_>, origin: &Name) {
+        if token.text.trim_end_matches('.').parse::<IpAddr>().is_err() {
+            return;
         }
-        if is("$TTL") {
-            let [time] = arguments else { return wrong("`$TTL` and one time") };
-            self.default_ttl = Some(head::ttl(time)?);
-            return Ok(());
-        }
-        if is("$INCLUDE") {
-            return match arguments {
-                [file] => self.include(source, file, scope.clone()),
-                [file, name] => {
-                    let origin = origin(name, &scope.origin)?;
-                    self.include(source, file, Scope { origin, ..scope.clone() })
-                }
-                _ => wrong("`$INCLUDE`, one file and, if it differs, the origin"),
-            };
-        }
-        if is("$GENERATE") {
-            return match arguments {
-                [range, owner, rest @ ..] if !rest.is_empty() => {
-                    self.generate(source, range, owner, rest, scope)
-                }
-                _ => wrong("`$GENERATE`, a range, an owner, a type and data"),
-            };
-        }
-        let message = format!("`{}` is no directive that is known here", first.text);
-        let flaw = Flaw::new(flaw::DIRECTIVE, first.at(), message);
-        Err(flaw.help("use `$ORIGIN`, `$TTL`, `$INCLUDE` or `$GENERATE`"))
+        self.reading.explained.extend(Name::parse(token.text, Some(origin)));
+        let message = format!("`{}` is an address, expected the name of a host", token.text);
+        let help = "give the address to a name, by A or AAAA, and write that name here";
+        self.problems.warning(source, Flaw::new(flaw::TARGET, token.at(), message).help(help));
     }
+}
 
-    /// One record for each number of a range.
-    fn generate(
-        &mut self,
-        source: SourceId,
-        range: &Token<'_>,
-        owner: &Token<'_>,
-        rest: &[Token<'_>],
-        scope: &mut Scope,
-    ) -> Result<(), Flaw> {
-        scope.owner = Owner::Skipped;
-        let numbers = generate::Range::read(range)?;
-        self.n_generated = self.n_generated.saturating_add(numbers.count());
-        if self.n_generated > limits::GENERATED {
-            let message = format!("`$GENERATE` would make more than {} records", limits::GENERATED);
-            return Err(Flaw::new(flaw::DIRECTIVE, range.at(), message)
-                .help("use a wildcard, or a narrower range"));
-        }
-        let head = Head::read(owner, rest)?;
-        let span = Span { source, start: owner.start, end: head.type_at.end };
-        let mut reported = false;
-        for number in numbers.numbers() {
-            let name = generate::expand(owner, number)?;
-            let name = Name::parse(&name, Some(&scope.origin)).map_err(|error| {
-                let message = format!("`{name}` is no owner: it has {error}");
-                Flaw::new(flaw::OWNER, owner.at(), message).help("correct what is generated")
-            })?;
-            if !name.is_within(self.apex) {
-                if !reported {
-                    self.outside(source, owner, name, &[]);
-                }
-                reported = true;
-                continue;
-            }
-            self.generated(name, number, &head, &scope.origin, span)?;
-        }
-        Ok(())
-    }
-
-    fn generated(
-        &mut self,
-        owner: Name,
-        number: u32,
-        head: &Head<'_, '_>,
-        origin: &Name,
-        span: Span,
-    ) -> Result<(), Flaw> {
-        let texts = head.rdata.iter().map(|token| generate::expand(token, number));
-        let mut texts = texts.collect::<Result<Vec<String>, Flaw>>()?;
-        let mut tokens = Vec::new();
-        let at: Range<usize> = match head.rdata {
-            [first, .., last] => first.start..last.end,
-            [only] => only.at(),
-            [] => head.end(),
-        };
-        match texts.as_mut_slice() {
-            // One token holds all of the data, in quotes if those are several fields; strings
-            // in it have quotes of their own.
-            [text] => {
-                if head.rdata.iter().any(|only| only.quoted) {
-                    *text = text.replace("\\\"", "\"");
-                }
-                let entry = Splitter::new(text).next_entry(&mut tokens);
-                entry.transpose().map_err(|flaw| Flaw { at: at.clone(), ..flaw })?;
-            }
-            texts => {
-                tokens.extend(texts.iter().zip(head.rdata).map(|(text, t)| Token { text, ..*t }));
-            }
-        }
-        for token in &mut tokens {
-            (token.start, token.end) = (at.start, at.end);
-        }
-        let type_at = head.type_at.clone();
-        let head = Head { ttl: head.ttl, rtype: head.rtype, type_at, rdata: &tokens };
-        self.record(owner, &head, origin, span).map_err(|flaw| {
-            let message = format!("with {number} for `$`: {}", flaw.message);
-            Flaw { message, at, ..flaw }
-        })
-    }
-
-    /// Reads another file in its place (RFC 1035, 5.1); origin and owner here stay as they are.
-    fn include(
-        &mut self,
-        source: SourceId,
-        file: &Token<'_>,
-        mut scope: Scope,
-    ) -> Result<(), Flaw> {
-        let refuse = |code: Code, message: String| Flaw::new(code, file.at(), message);
-        let (Some(folder), Some(here)) = (&self.folder, self.open.last()) else {
-            return Err(refuse(flaw::INCLUDE, "this text can't include files".into()));
-        };
-        let mut name = Vec::new();
-        field::octets(file, &mut name)?;
-        let name = String::from_utf8_lossy(&name);
-        let unreadable =
-            |error: io::Error| refuse(flaw::FILE, format!("can't read `{name}`: {error}"));
-        let from = here.parent().unwrap_or(folder);
-        let real = from.join(&*name).canonicalize().map_err(unreadable)?;
-        if !real.starts_with(folder) {
-            let message = format!("`{name}` is outside the folder of the zone's file");
-            let help = format!("move it below `{}`", folder.display());
-            return Err(refuse(flaw::INCLUDE, message).help(help));
-        }
-        if self.open.contains(&real) {
-            return Err(refuse(flaw::INCLUDE, format!("`{name}` would include itself")));
-        }
-        if self.open.len() > limits::INCLUDE_DEPTH {
-            let message = format!("more than {} files deep", limits::INCLUDE_DEPTH);
-            return Err(refuse(flaw::INCLUDE, message));
-        }
-        if self.n_included >= limits::INCLUDES {
-            let message = format!("more than {} files in one zone", limits::INCLUDES);
-            return Err(refuse(flaw::INCLUDE, message));
-        }
-        let text = text::load(&real).map_err(unreadable)?;
-        let shown = self.sources.path(source).parent().map(|parent| parent.join(&*name));
-        let included = self.sources.add(shown.unwrap_or_else(|| real.clone()), Arc::clone(&text));
-        self.n_included += 1;
-        self.open.push(real);
-        self.file(included, &text, &mut scope);
-        self.open.pop();
-        Ok(())
-    }
+/// MINIMUM of a SOA record; RFC 2181, 8: past 2³¹-1 it is 0.
+fn minimum(soa: &Record) -> Option<Ttl> {
+    let octets = soa.rdata.last_chunk::<4>()?;
+    Some(Ttl::from_secs(u32::from_be_bytes(*octets)).unwrap_or(Ttl::ZERO))
 }
 
 fn is_directive(token: &Token<'_>) -> bool {
     token.text.starts_with('$') && !token.quoted
-}
-
-fn origin(name: &Token<'_>, origin: &Name) -> Result<Name, Flaw> {
-    Name::parse(name.text, Some(origin)).map_err(|error| {
-        let message = format!("`{}` is no origin: it has {error}", name.text);
-        Flaw::new(flaw::DIRECTIVE, name.at(), message)
-    })
 }

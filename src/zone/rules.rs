@@ -22,43 +22,11 @@ pub(super) fn check(rtype: RecordType, octets: &[u8]) -> Result<Option<String>, 
         }
         (
             RecordType::CDS | RecordType::DLV | RecordType::DS | RecordType::TA,
-            [_, _, _, kind, digest @ ..],
-        ) => {
-            let length = match kind {
-                1 => 20,
-                2 | 3 => 32,
-                4 => 48,
-                _ => digest.len(),
-            };
-            exactly(digest, length, "digest")
-        }
-        (RecordType::SSHFP, [_, kind, fingerprint @ ..]) => {
-            let length = match kind {
-                1 => 20,
-                2 => 32,
-                _ => fingerprint.len(),
-            };
-            exactly(fingerprint, length, "fingerprint")
-        }
-        (RecordType::SMIMEA | RecordType::TLSA, [_, _, kind, data @ ..]) => {
-            let length = match kind {
-                1 => 32,
-                2 => 64,
-                _ => data.len(),
-            };
-            Ok((data.len() != length).then(|| {
-                format!("no certificate matches: a digest of this kind has {length} octets")
-            }))
-        }
-        (RecordType::ZONEMD, [_, _, _, _, _, hash, digest @ ..]) => {
-            let length = match hash {
-                1 => 48,
-                2 => 64,
-                // RFC 8976, 2.2.4.
-                _ => digest.len().max(12),
-            };
-            exactly(digest, length, "digest")
-        }
+            [_, _, _, kind, ..],
+        )
+        | (RecordType::SSHFP, [_, kind, ..])
+        | (RecordType::SMIMEA | RecordType::TLSA, [_, _, kind, ..])
+        | (RecordType::ZONEMD, [_, _, _, _, _, kind, ..]) => digest(rtype, *kind, octets),
         (RecordType::KEY, [flags, _, _, _]) if flags & 0xc0 != 0xc0 => {
             Err("has no key, and its flags do not say so".into())
         }
@@ -93,10 +61,31 @@ pub(super) fn check(rtype: RecordType, octets: &[u8]) -> Result<Option<String>, 
     }
 }
 
-fn exactly(octets: &[u8], length: usize, what: &str) -> Result<Option<String>, String> {
-    if octets.len() == length {
-        Ok(None)
-    } else {
-        Err(format!("has a {what} of {} octets, expected {length}", octets.len()))
+/// Digests have the length of their kind.
+fn digest(rtype: RecordType, kind: u8, octets: &[u8]) -> Result<Option<String>, String> {
+    // How many octets are in front, and what the registry of the type has.
+    let (before, kinds): (usize, &[(u8, usize)]) = match rtype {
+        RecordType::SSHFP => (2, &[(1, 20), (2, 32)]),
+        RecordType::SMIMEA | RecordType::TLSA => (3, &[(1, 32), (2, 64)]),
+        RecordType::ZONEMD => (6, &[(1, 48), (2, 64)]),
+        _ => (4, &[(1, 20), (2, 32), (3, 32), (4, 48)]),
+    };
+    let length = octets.len().saturating_sub(before);
+    let expected = match kinds.iter().find(|(known, _)| *known == kind) {
+        Some((_, length)) => *length,
+        // RFC 8976, 2.2.4.
+        None if rtype == RecordType::ZONEMD => length.max(12),
+        None => length,
+    };
+    if length == expected {
+        return Ok(None);
+    }
+    let wrong = format!("has a digest of {length} octets, expected {expected}");
+    match rtype {
+        // RFC 6698, 2.1: it is data that no certificate has.
+        RecordType::SMIMEA | RecordType::TLSA => {
+            Ok(Some(format!("{wrong}: no certificate matches")))
+        }
+        _ => Err(wrong),
     }
 }

@@ -38,7 +38,7 @@ fn records_before_any_ttl_have_that_of_the_soa() {
     let text = "@ SOA ns1 h 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\na 60 TXT x\nb TXT y\n";
     let (records, diagnostics) = read(text);
     let ttls: Vec<_> = records.iter().map(|record| record.ttl.secs()).collect();
-    assert_eq!(ttls, [5, 5, 5, 60, 60]);
+    assert_eq!(ttls, [5, 5, 5, 60, 5]);
     let [warning] = diagnostics.as_slice() else { panic!("{diagnostics:?}") };
     assert_eq!((warning.code.0, warning.severity), ("zone-ttl", Severity::Warning));
     assert!(warning.message.contains("5 seconds"), "{}", warning.message);
@@ -63,7 +63,7 @@ fn records_outside_the_zone_are_left_out() {
 }
 
 #[test]
-fn a_missing_dot_is_reported_where_it_is_missing() {
+fn a_name_that_is_meant_otherwise_is_reported_where_it_is_written() {
     for (line, expected) in [
         ("@ NS ns2.example.com", vec!["zone-dot"]),
         ("@ MX 10 mail.example.com\n@ MX 20 mail.example.com", vec!["zone-dot"]),
@@ -74,6 +74,9 @@ fn a_missing_dot_is_reported_where_it_is_missing() {
         ("$ORIGIN sub\na CNAME b.example.com", vec!["zone-dot"]),
         ("@ NS ns2.example.com.", vec!["zone-glue"]),
         ("@ NS ns.example.net", vec!["zone-glue"]),
+        ("@ NS 192.0.2.1", vec!["zone-target"]),
+        ("@ MX 10 192.0.2.1.\n@ MX 10 ::1", vec!["zone-target", "zone-target"]),
+        ("a PTR 1.2", vec![]),
         ("a CNAME example", vec![]),
         // RFC 7489, 7.1: the name of a zone in front of others.
         ("example.com._report._dmarc TXT v=DMARC1", vec![]),
