@@ -24,8 +24,9 @@ use crate::cli::output::plain;
 use crate::cli::output::show;
 use crate::cli::output::show_more;
 use crate::cli::output::span;
-use crate::engine::ServiceState;
+use crate::engine::AdminStatus;
 use crate::engine::Status;
+use crate::engine::Unsettled;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
 
@@ -38,12 +39,18 @@ const PATIENCE: u32 = 15;
 /// Looks between two lines of progress, where there is no terminal to write one over.
 const LOOKS_PER_LINE: u32 = 10;
 
+/// Looks after caches have let go at which another name server may still be behind: what it
+/// says of itself comes every 10 s.
+const NODES_PATIENCE: u32 = 30;
+
 /// What a change came to.
 #[derive(Debug, Deserialize)]
 struct Done {
     before: AdminState,
     state: AdminState,
     settled: Timestamp,
+    unsettled: Option<Unsettled>,
+    others: Vec<AdminStatus>,
 }
 
 pub(super) fn drain(options: &Drain) -> Exit {
@@ -100,24 +107,54 @@ fn read(api: &Api, done: Value) -> Result<Done, Failure> {
 /// What was done, for a person.
 fn said(target: &AdminTarget, done: &Done) -> String {
     let (target, state) = (plain(&target.to_string()), done.state);
-    if done.before == state {
-        return format!("{target}: {state}, as before\n");
-    }
-    let settled = match state {
-        AdminState::Drained | AdminState::ForcedDown => {
-            format!("; caches have let go at {}", done.settled.strftime("%H:%M:%S UTC"))
-        }
-        AdminState::Auto | AdminState::ForcedUp => String::new(),
+    let was = match done.before == state {
+        true => "as before".to_owned(),
+        false => format!("was {}", done.before),
     };
-    format!("{target}: {state}, was {}{settled}\n", done.before)
+    let is_out = state >= AdminState::Drained;
+    let settled = match is_out {
+        true => format!("; caches have let go at {}", done.settled.strftime("%H:%M:%S UTC")),
+        false => String::new(),
+    };
+    let mut out = format!("{target}: {state}, {was}{settled}\n");
+    out += &done.unsettled.as_ref().map(because).unwrap_or_default();
+    if !is_out {
+        // What is undrained may be out for another reason.
+        for AdminStatus { target, state, who, .. } in &done.others {
+            out += &format!("  {} stays {state} ({})\n", plain(&target.to_string()), plain(who));
+        }
+    }
+    out
+}
+
+/// Why somebody is still answered with it, a line each.
+pub(super) fn because(unsettled: &Unsettled) -> String {
+    let Unsettled { clients, clients_total, nodes, nodes_total } = unsettled;
+    let mut out = String::new();
+    if *clients_total > 0 {
+        out += "  still answered, since nothing else is in service for these clients:\n";
+    }
+    clients.iter().for_each(|clients| out += &format!("    {}\n", plain(&clients.to_string())));
+    out += &more(*clients_total, clients.len());
+    if *nodes_total > 0 {
+        out += "  these name servers have not said that they have the same admin states:\n";
+    }
+    nodes.iter().for_each(|node| out += &format!("    {}\n", plain(node)));
+    out + &more(*nodes_total, nodes.len())
+}
+
+fn more(total: usize, shown: usize) -> String {
+    match total.saturating_sub(shown) {
+        0 => String::new(),
+        more => format!("    and {more} more\n"),
+    }
 }
 
 /// Shows progress until the last answer given before has run out of caches.
 async fn wait(api: &Api, target: &AdminTarget) -> Result<Exit, Failure> {
     let over = std::io::stdout().is_terminal();
     let query = scope(target);
-    let mut looks = 0;
-    let mut unanswered = 0;
+    let (mut looks, mut unanswered, mut late) = (0, 0, 0);
     loop {
         let status: Status = match api.get("/api/v1/status", &query).await {
             Ok(status) => status,
@@ -134,6 +171,13 @@ async fn wait(api: &Api, target: &AdminTarget) -> Result<Exit, Failure> {
         let start = if over { "\r\u{1b}[K" } else { "" };
         let line = match progress(&status, target) {
             Ok(Progress::Left(line)) => line,
+            Ok(Progress::Late(line, _)) if late < NODES_PATIENCE => {
+                late += 1;
+                line
+            }
+            Ok(Progress::Late(_, end) | Progress::Never(end)) => {
+                return Ok(show(&format!("{start}{end}"), Exit::Negative));
+            }
             Ok(Progress::Settled(line)) => {
                 return Ok(show(&format!("{start}{line}\n"), Exit::Done));
             }
@@ -168,7 +212,14 @@ fn scope(target: &AdminTarget) -> Vec<(&'static str, String)> {
 /// How far a drain is.
 #[derive(Debug, Eq, PartialEq)]
 enum Progress {
+    /// Caches may hold it.
     Left(String),
+    /// Caches have let go of what this node answered, but another node may not have heard; and
+    /// what is said if that stays so.
+    Late(String, String),
+    /// Clients are answered with it as long as things are as they are.
+    Never(String),
+    /// Nobody is answered with it.
     Settled(String),
 }
 
@@ -180,80 +231,35 @@ fn progress(status: &Status, target: &AdminTarget) -> Result<Progress, Failure> 
             "{shown} is no longer drained: its time is over, or somebody undid it"
         )));
     };
+    let nothing = Unsettled::default();
+    let unsettled = admin.unsettled.as_ref().unwrap_or(&nothing);
+    let (clients, nodes) = (unsettled.clients_total, unsettled.nodes_total);
     let left = admin.settled.duration_since(status.at);
-    // Nothing else is left of them: what is drained is answered all the same.
-    let open = status.services.iter().filter(|service| service.state == ServiceState::AllDown);
-    let open: Vec<String> = open.map(|service| plain(&service.service)).collect();
-    let busy = match open.as_slice() {
-        [] => String::new(),
-        some => format!("; nothing else is left, so it still gets clients: {}", some.join(" ")),
-    };
-    if left <= SignedDuration::ZERO {
-        return Ok(Progress::Settled(format!("{shown} is drained: caches have let go{busy}")));
-    }
-    Ok(Progress::Left(format!("{shown}: {} until caches have let go{busy}", span(left))))
+    let is_over = left <= SignedDuration::ZERO;
+    let because = because(unsettled);
+    Ok(match (clients, nodes) {
+        (1.., _) if is_over => {
+            Progress::Never(format!("{shown} is drained, but not without clients\n{because}"))
+        }
+        (0, 1..) if is_over => {
+            let end = format!("{shown} is drained here, but perhaps not everywhere\n{because}");
+            let names = plain(&unsettled.nodes.join(" "));
+            Progress::Late(format!("{shown}: drained here; waiting for {names}"), end)
+        }
+        (0, 0) if is_over => Progress::Settled(format!("{shown} is drained: caches have let go")),
+        (0, _) => Progress::Left(format!("{shown}: {} until caches have let go", span(left))),
+        (1.., _) => {
+            let mut names: Vec<&str> =
+                unsettled.clients.iter().map(|clients| clients.service.as_str()).collect();
+            names.dedup();
+            let names = plain(&names.join(" "));
+            let left = span(left);
+            Progress::Left(format!(
+                "{shown}: {left} until caches have let go; still answered for some clients of {names}"
+            ))
+        }
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn status(settled: &str, state: &str, service: &str) -> Status {
-        let json = json!({
-            "at": "2026-01-02T03:00:00Z", "started": "2026-01-02T00:00:00Z", "generation": 1,
-            "regions": [], "checks": [],
-            "services": [{
-                "service": "www", "names": ["www.test"], "state": service,
-                "pools": [{
-                    "region": "eu", "verdict": "up", "admitted": false, "reason": "",
-                    "admin": "drained", "ttl": 30,
-                    "endpoints": [{
-                        "endpoint": "192.0.2.1", "verdict": "up", "since": null, "reason": "",
-                        "admin": "drained", "share": 0, "checks": [],
-                    }],
-                }],
-            }],
-            "admin": [{
-                "target": "www/eu", "state": state, "who": "alice", "why": "", "until": null,
-                "since": "2026-01-02T02:59:50Z", "settled": settled,
-            }],
-            "cluster": {
-                "node": "ns1", "contact": "joined", "since": null, "why": "", "vantages": [],
-                "nodes": [],
-            },
-        });
-        serde_json::from_value(json).unwrap()
-    }
-
-    #[test]
-    fn a_drain_is_over_when_caches_have_let_go() {
-        let target = "www/eu".parse().unwrap();
-        let of = |status: &Status| match progress(status, &target) {
-            Ok(Progress::Left(line)) => format!("left: {line}"),
-            Ok(Progress::Settled(line)) => format!("settled: {line}"),
-            Err(failure) => format!("failed: {failure:?}"),
-        };
-        for (status, expected) in [
-            (
-                status("2026-01-02T03:01:05Z", "drained", "degraded"),
-                "left: www/eu: 1m 5s until caches have let go",
-            ),
-            (
-                status("2026-01-02T03:00:20Z", "drained", "all-down"),
-                "left: www/eu: 20s until caches have let go; nothing else is left, so it still \
-                 gets clients: www",
-            ),
-            (
-                status("2026-01-02T03:00:00Z", "drained", "degraded"),
-                "settled: www/eu is drained: caches have let go",
-            ),
-            (
-                status("2026-01-02T03:01:05Z", "forced-up", "up"),
-                "failed: Negative(\"www/eu is no longer drained: its time is over, or somebody \
-                 undid it\")",
-            ),
-        ] {
-            assert_eq!(of(&status), expected);
-        }
-    }
-}
+mod tests;

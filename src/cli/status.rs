@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::time::sleep;
 
 use crate::cli::Exit;
+use crate::cli::admin::because;
 use crate::cli::api;
 use crate::cli::api::Api;
 use crate::cli::api::Intent;
@@ -97,6 +98,12 @@ fn draw(status: &Status, color: bool) -> String {
         }
         out += "\nadmin states\n";
         out += &columns::draw(&rows, 2, color);
+        for admin in &status.admin {
+            let unsettled = admin.unsettled.as_ref().map(because).unwrap_or_default();
+            if !unsettled.is_empty() {
+                out += &format!("{}\n{unsettled}", plain(&admin.target.to_string()));
+            }
+        }
     }
     out
 }
@@ -196,9 +203,13 @@ fn draw_cluster(status: &Status, color: bool) -> String {
         ]);
     }
     out += &columns::draw(&rows, 2, color);
-    for node in cluster.nodes.iter().filter(|node| !node.agrees) {
+    let differing = cluster.nodes.iter().flat_map(|node| {
+        let other = [("verdicts", node.agrees), ("admin states", node.orders_agree)];
+        other.into_iter().filter(|(_, agrees)| !agrees).map(move |(what, _)| (node, what))
+    });
+    for (node, what) in differing {
         let seen = age(status.at, Some(node.heard));
-        out += &format!("  node {} had other verdicts {seen} ago\n", plain(&node.node));
+        out += &format!("  node {} had other {what} {seen} ago\n", plain(&node.node));
     }
     out
 }
@@ -279,8 +290,8 @@ mod tests {
         };
         let region = |name: &str, admin: &str| {
             json!({
-                "region": name, "verdict": "up", "reason": "", "admin": admin, "pools_up": 1,
-                "pools": 1, "check": null,
+                "region": name, "verdict": "up", "since": null, "reason": "", "admin": admin,
+                "pools_up": 1, "pools_probed": 1, "pools": 1, "check": null,
             })
         };
         let vantage = |name: &str, hearing: &str, differs: u8| {

@@ -35,7 +35,7 @@ pub struct Session {
 enum Value {
     Opinions(Opinions),
     Roll(Roll),
-    Order(AdminOrder),
+    Order(Box<AdminOrder>),
     Card(NodeCard),
     /// It is for others.
     None,
@@ -77,7 +77,7 @@ impl Session {
         Some(match self.read(entry) {
             Ok(Value::Opinions(said)) => Event::Opinions(Box::new(said), age),
             Ok(Value::Roll(roll)) => Event::Roll(roll),
-            Ok(Value::Order(order)) => Event::Order(Box::new(order)),
+            Ok(Value::Order(order)) => Event::Order(order),
             Ok(Value::Card(card)) => Event::Card(Box::new(card), age),
             Ok(Value::None) => return None,
             Err(complaint) => Event::Trouble(complaint?),
@@ -169,7 +169,7 @@ fn value(entry: &Entry) -> Result<Value, Unreadable> {
         Key::Admin(_) => {
             let order = AdminOrder::decode(octets)?;
             let is_own = key(&order) == entry.key;
-            (Value::Order(order), is_own)
+            (Value::Order(Box::new(order)), is_own)
         }
         Key::Node(name) => {
             let card = NodeCard::decode(octets)?;

@@ -101,12 +101,12 @@ async fn forward(mut notices: broadcast::Receiver<Arc<Notice>>, to: &mpsc::Sende
     }
 }
 
-/// One notice as an event; its time is its id.
+/// One notice as an event, with the notice's id.
 fn event(notice: &Notice) -> String {
     let json = serde_json::to_value(notice).unwrap_or_default();
     let name = json.get("event").and_then(|name| name.as_str()).unwrap_or("message");
     // JSON has no line ends, and neither has the name of a variant.
-    format!("id: {}\nevent: {name}\ndata: {json}\n\n", notice.at)
+    format!("id: {}\nevent: {name}\ndata: {json}\n\n", notice.id)
 }
 
 #[cfg(test)]
@@ -119,7 +119,9 @@ mod tests {
 
     fn notice(generation: u64) -> Arc<Notice> {
         let at = "2026-01-02T03:04:05Z".parse().unwrap();
-        Arc::new(Notice { at, what: What::Reloaded { generation } })
+        let what = What::Reloaded { generation };
+        let (node, id) = ("ns1".to_owned(), format!("ns1-2a-{generation}"));
+        Arc::new(Notice { at, node, id, severity: what.severity(), what })
     }
 
     async fn next(events: &mut Events) -> String {
@@ -138,8 +140,9 @@ mod tests {
         sender.send(notice(7)).unwrap();
         assert_eq!(
             next(&mut events).await,
-            "id: 2026-01-02T03:04:05Z\nevent: reloaded\n\
-             data: {\"at\":\"2026-01-02T03:04:05Z\",\"event\":\"reloaded\",\"generation\":7}\n\n"
+            "id: ns1-2a-7\nevent: reloaded\n\
+             data: {\"at\":\"2026-01-02T03:04:05Z\",\"event\":\"reloaded\",\"generation\":7,\
+             \"id\":\"ns1-2a-7\",\"node\":\"ns1\",\"severity\":\"info\"}\n\n"
         );
         assert_eq!(next(&mut events).await, ": alive\n\n");
         assert_eq!(semaphore.available_permits(), 0);

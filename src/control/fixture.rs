@@ -14,6 +14,8 @@ use crate::engine::ServiceState;
 use crate::engine::ServiceStatus;
 use crate::engine::Stamp;
 use crate::engine::Status;
+use crate::engine::StillAnswered;
+use crate::engine::Unsettled;
 use crate::engine::VantageStatus;
 use crate::health::Hearing;
 use crate::health::Verdict;
@@ -68,6 +70,7 @@ pub(super) fn status() -> Status {
             since: at("03:00:00"),
             until: Some(at("05:00:00")),
             settled: at("03:00:30"),
+            unsettled: Some(unsettled()),
             stamp: Stamp { ms: 1_767_322_800_000, count: 0, node: "ns1".into() },
             overruled: None,
         }],
@@ -91,6 +94,18 @@ pub(super) fn status() -> Status {
     }
 }
 
+fn unsettled() -> Unsettled {
+    let clients = StillAnswered {
+        service: "www".into(),
+        records: "A".into(),
+        regions: vec!["eu-west".into()],
+        rules: Some("rule 1 of policy `global`".into()),
+        group: None,
+    };
+    let (clients, nodes) = (vec![clients], vec!["ns2".into()]);
+    Unsettled { clients, clients_total: 1, nodes, nodes_total: 1 }
+}
+
 fn region(name: &str, admin: AdminState) -> RegionStatus {
     RegionStatus {
         load: Some(LoadStatus {
@@ -105,9 +120,11 @@ fn region(name: &str, admin: AdminState) -> RegionStatus {
         }),
         region: name.into(),
         verdict: Verdict::Up,
+        since: Some(at("03:00:00")),
         reason: String::new(),
         admin,
         pools_up: 1,
+        pools_probed: 1,
         pools: 1,
         check: None,
     }

@@ -118,12 +118,17 @@ async fn confirmed(
     state: AdminState,
     Ordered { done, saved }: Ordered,
 ) -> Result<Value, Problem> {
-    let AdminDone { before, settled } = done;
+    let AdminDone { before, settled, unsettled, others } = done;
     let why = match timeout(SAVE, saved).await {
         Ok(Ok(Ok(()))) => {
-            return Ok(
-                json!({ "target": target, "before": before, "state": state, "settled": settled }),
-            );
+            return Ok(json!({
+                "target": target,
+                "before": before,
+                "state": state,
+                "settled": settled,
+                "unsettled": unsettled,
+                "others": others,
+            }));
         }
         Ok(Ok(Err(why))) => why,
         Ok(Err(_)) => "the node is being stopped".to_owned(),
@@ -136,7 +141,8 @@ async fn confirmed(
     );
     let problem = Problem::new(Kind::NotSaved, detail);
     let problem = problem.more("target", json!(target)).more("before", json!(before));
-    Err(problem.more("state", json!(state)).more("settled", json!(settled)))
+    let problem = problem.more("state", json!(state)).more("settled", json!(settled));
+    Err(problem.more("unsettled", json!(unsettled)).more("others", json!(others)))
 }
 
 fn refused(refusal: &AdminRefusal) -> Problem {
@@ -148,11 +154,12 @@ fn refused(refusal: &AdminRefusal) -> Problem {
     };
     let problem = Problem::new(kind, refusal.to_string());
     match refusal {
-        AdminRefusal::Safety { service, family, left, regions, least } => problem.more(
+        AdminRefusal::Safety { service, family, clients, left, regions, least } => problem.more(
             "safety",
             json!({
                 "service": service,
-                "family": family.to_string(),
+                "family": family.map(|family| family.to_string()),
+                "clients": clients,
                 "left": left,
                 "regions": regions,
                 "least": least,
@@ -222,7 +229,9 @@ mod tests {
         let order = || {
             let settled = "2026-01-02T03:04:05Z".parse().unwrap();
             let (disk, saved) = oneshot::channel();
-            (disk, Ordered { done: AdminDone { before: AdminState::Auto, settled }, saved })
+            let before = AdminState::Auto;
+            let done = AdminDone { before, settled, unsettled: None, others: Vec::new() };
+            (disk, Ordered { done, saved })
         };
         let confirm = |order| confirmed(&target, AdminState::Drained, order);
         let (disk, saved) = order();

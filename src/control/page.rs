@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
+use crate::engine::AdminStatus;
 use crate::engine::ClusterStatus;
 use crate::engine::Contact;
 use crate::engine::ServiceStatus;
 use crate::engine::Status;
+use crate::engine::Unsettled;
 use crate::health::Hearing;
 use crate::health::Verdict;
 use crate::model::AdminState;
@@ -68,6 +70,7 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
             )?;
         }
         writeln!(out, "</table>")?;
+        write_unsettled(out, &status.admin)?;
     }
     writeln!(
         out,
@@ -96,6 +99,33 @@ fn write_problems(out: &mut String, status: &Status) -> std::fmt::Result {
         )?;
     }
     writeln!(out, "</table>")
+}
+
+/// Who is still answered with what operators took out, if anybody is.
+fn write_unsettled(out: &mut String, admin: &[AdminStatus]) -> std::fmt::Result {
+    for (target, unsettled) in admin.iter().filter_map(|a| Some((&a.target, a.unsettled.as_ref()?)))
+    {
+        let Unsettled { clients, clients_total, nodes, nodes_total } = unsettled;
+        let target = escaped(&target.to_string());
+        if *clients_total > 0 {
+            let some: Vec<String> = clients.iter().map(|c| escaped(&c.to_string())).collect();
+            writeln!(
+                out,
+                "<p class=\"down\">{target} is still answered, since nothing else is in service for \
+                 {clients_total} kinds of clients: {}",
+                some.join("; ")
+            )?;
+        }
+        if *nodes_total > 0 {
+            writeln!(
+                out,
+                "<p class=\"other\">{target}: {nodes_total} name servers have not said that they have \
+                 the same admin states: {}",
+                escaped(&nodes.join(", "))
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// With whom the node shares what it knows, where there is anybody.
@@ -135,8 +165,7 @@ fn write_cluster(out: &mut String, cluster: &ClusterStatus) -> std::fmt::Result 
 }
 
 fn write_service(out: &mut String, service: &ServiceStatus) -> std::fmt::Result {
-    let state = serde_json::to_value(service.state).unwrap_or_default();
-    let state = state.as_str().unwrap_or_default();
+    let state = service.state.as_str();
     let class = match state {
         "up" => "up",
         "all-down" => "down",

@@ -42,6 +42,7 @@ use crate::engine::AdminChange;
 use crate::engine::AdminDone;
 use crate::engine::AdminRefusal;
 use crate::engine::Notice;
+use crate::engine::Severity;
 use crate::engine::What;
 use crate::meters::Meters;
 use crate::model::AdminState;
@@ -79,7 +80,8 @@ async fn stand_in(mut requests: mpsc::Receiver<Request>, changes: Arc<Mutex<Vec<
                         let service = "www".into();
                         Err(AdminRefusal::Safety {
                             service,
-                            family: crate::model::Family::V4,
+                            family: Some(crate::model::Family::V4),
+                            clients: "IPv4".into(),
                             left: 0,
                             regions: 2,
                             least: 1,
@@ -88,7 +90,8 @@ async fn stand_in(mut requests: mpsc::Receiver<Request>, changes: Arc<Mutex<Vec<
                     AdminTarget::Region { .. }
                     | AdminTarget::Pool { .. }
                     | AdminTarget::Endpoint { .. } => {
-                        Ok(AdminDone { before: AdminState::Auto, settled: at("03:04:35") })
+                        let (before, settled) = (AdminState::Auto, at("03:04:35"));
+                        Ok(AdminDone { before, settled, unsettled: None, others: Vec::new() })
                     }
                 };
                 let (disk, saved) = oneshot::channel();
@@ -365,10 +368,12 @@ async fn events_come_as_they_happen() {
     let mut stream = stage.read("/api/v1/events").await;
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     assert_eq!(stream.chunk().await.unwrap().unwrap(), ": alive\n\n");
-    let notice = Notice { at: at("03:04:05"), what: What::Reloaded { generation: 4 } };
+    let (node, id, severity) = ("ns1".to_owned(), "ns1-2a-4".to_owned(), Severity::Info);
+    let what = What::Reloaded { generation: 4 };
+    let notice = Notice { at: at("03:04:05"), node, id, severity, what };
     stage.notices.send(Arc::new(notice)).unwrap();
     let chunk = stream.chunk().await.unwrap().unwrap();
-    assert!(chunk.starts_with(b"id: 2026-01-02T03:04:05Z\nevent: reloaded\n"), "{chunk:?}");
+    assert!(chunk.starts_with(b"id: ns1-2a-4\nevent: reloaded\n"), "{chunk:?}");
     let room = stage.control.room.tasks.stop(Duration::from_secs(10)).await;
     assert_eq!(room, Stopped::Clean, "streams and connections end with the node");
     assert!(stream.chunk().await.is_ok_and(|end| end.is_none()));

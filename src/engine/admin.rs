@@ -14,6 +14,7 @@ use crate::engine::Stamp;
 use crate::engine::plan::EndpointId;
 use crate::engine::plan::Wiring;
 use crate::engine::plan::text;
+use crate::health::digest;
 use crate::model::AdminState;
 use crate::model::AdminTarget;
 use crate::model::RegionId;
@@ -29,6 +30,8 @@ pub(super) struct AdminStates {
     ended: BTreeSet<AdminTarget>,
     /// The maintenance that goes on.
     windows: Vec<AdminStatus>,
+    /// Those that are set as one number, see [`AdminStates::digest`].
+    digest: u64,
     regions: HashMap<RegionId, AdminState>,
     pools: HashMap<(usize, usize), AdminState>,
     endpoints: HashMap<EndpointId, AdminState>,
@@ -189,6 +192,12 @@ impl AdminStates {
             }
         }
         (self.regions, self.pools, self.endpoints) = (regions, pools, endpoints);
+        self.digest = self.set().map(digest_of).fold(1, u64::wrapping_add).max(1);
+    }
+
+    /// All that operators set as one number: the same on nodes that hold the same, and never 0.
+    pub(super) const fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// What is set for a region itself.
@@ -212,6 +221,12 @@ impl AdminStates {
         }
         self.endpoints.get(&id).copied().unwrap_or_default().max(of_pool)
     }
+}
+
+/// One order as a number; the order in which they are added up does not matter.
+fn digest_of(status: &AdminStatus) -> u64 {
+    let AdminStatus { target, stamp, .. } = status;
+    digest(format!("{target} {} {stamp}", status.state).as_bytes())
 }
 
 /// The services that a target concerns, or what of it is unknown.

@@ -37,6 +37,7 @@ impl Engine {
                     since: window.from,
                     until: Some(window.until),
                     settled: window.from.checked_add(longest).unwrap_or(window.from),
+                    unsettled: None,
                     stamp: Stamp::default(),
                     overruled: None,
                 });

@@ -15,8 +15,8 @@ use crate::health::Vote;
 use crate::model::VantageGroupId;
 use crate::model::VotingScope;
 
-/// How soon after a verdict a node says what all of its verdicts come to.
-const SOON: Duration = Duration::from_secs(1);
+/// How soon after a verdict or an order a node says what all it has of them come to.
+pub(super) const SOON: Duration = Duration::from_secs(1);
 
 /// What stands of one check.
 #[derive(Clone, Debug, Default, PartialEq)]

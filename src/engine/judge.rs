@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::engine::Plan;
 use crate::engine::ServiceState;
 use crate::health::Verdict;
+use crate::health::of_monitors;
 use crate::model::AdminState;
 use crate::model::Pool;
 use crate::model::Service;
@@ -30,6 +31,8 @@ pub(super) struct Facts {
     pub(super) down_in: Option<Duration>,
     /// The gravest of the admin states that cover it.
     pub(super) admin: AdminState,
+    /// Whether it has a monitor.
+    pub(super) is_probed: bool,
     /// It was down, and comes back when an operator says so.
     pub(super) is_held: bool,
     /// The share that it has while it comes back.
@@ -67,6 +70,8 @@ pub(super) struct JudgedLane {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Judged {
     pub(super) pools: Vec<[JudgedLane; 2]>,
+    /// What probes say of each pool, whatever operators do; nothing where none is probed.
+    pub(super) health: Vec<Option<Verdict>>,
     pub(super) state: ServiceState,
     pub(super) standing: ServiceStanding,
 }
@@ -77,11 +82,9 @@ impl Judged {
         self.pools.get(pool).is_some_and(|lanes| lanes.iter().any(|lane| lane.exists && lane.is_up))
     }
 
-    /// Regions that have endpoints of a lane, and of those the ones that get clients.
-    pub(super) fn regions(&self, lane: usize) -> (usize, usize) {
-        let lanes = self.pools.iter().filter_map(|lanes| lanes.get(lane));
-        let count = |is: fn(&&JudgedLane) -> bool| lanes.clone().filter(is).count();
-        (count(|lane| lane.exists), count(|lane| lane.is_admitted))
+    /// What probes say of a pool, whatever operators do; nothing where none is probed.
+    pub(super) fn health_of(&self, pool: usize) -> Option<Verdict> {
+        self.health.get(pool).copied().flatten()
     }
 
     /// Whether a pool gets clients in some lane.
@@ -141,7 +144,8 @@ impl Case<'_> {
         };
         let standing = ServiceStanding::build(compiled, endpoint, ttl).with_panics(panics);
         let state = self.state(&pools, &standings, panics);
-        Some(Judged { pools, state, standing })
+        let health = (0..pools.len()).map(|pool| self.health(pool)).collect();
+        Some(Judged { pools, health, state, standing })
     }
 
     /// The endpoints of a lane, by position in the service.
@@ -180,6 +184,29 @@ impl Case<'_> {
         let least = self.service.pools.get(pool).map_or(50, |pool: &Pool| pool.min_healthy);
         let is_up = all == 0 || up > 0 && up * 100 >= all * u64::from(least);
         JudgedLane { exists, is_up, is_admitted: false }
+    }
+
+    /// What probes say of a pool: up while enough of its weight is, in some lane.
+    fn health(&self, pool: usize) -> Option<Verdict> {
+        let least = self.service.pools.get(pool).map_or(50, |pool: &Pool| pool.min_healthy);
+        let of_lane = |lane: usize| {
+            let all = self.positions(pool, lane).iter();
+            let all = all.filter_map(|at| self.facts.get(*at).zip(self.weights.get(*at)));
+            let probed: Vec<_> = all.filter(|(facts, _)| facts.is_probed).collect();
+            let known = probed.iter().filter(|(facts, _)| facts.verdict != Verdict::Unknown);
+            let is_weightless = known.clone().all(|(_, weight)| **weight == 0);
+            let weight = |weight: u32| if is_weightless { 1 } else { u64::from(weight) };
+            let sum = known.clone().map(|(_, of)| weight(**of)).sum::<u64>();
+            let up = known.filter(|(facts, _)| facts.verdict == Verdict::Up);
+            let up = up.map(|(_, of)| weight(**of)).sum::<u64>();
+            (!probed.is_empty()).then(|| match sum {
+                0 => Verdict::Unknown,
+                _ if up > 0 && up * 100 >= sum * u64::from(least) => Verdict::Up,
+                _ => Verdict::Down,
+            })
+        };
+        let lanes: Vec<Verdict> = [0, 1].into_iter().filter_map(of_lane).collect();
+        (!lanes.is_empty()).then(|| of_monitors(1, &lanes))
     }
 
     fn is_region_down(&self, pool: usize) -> bool {

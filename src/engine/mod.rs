@@ -32,6 +32,7 @@ mod calendar;
 mod change;
 mod checks;
 mod contact;
+mod drains;
 mod judge;
 mod nodes;
 mod notice;
@@ -40,6 +41,7 @@ mod outpost;
 mod plan;
 mod poll;
 mod ramps;
+mod regions;
 mod saved;
 mod settle;
 mod stamp;
@@ -56,7 +58,7 @@ use jiff::Timestamp;
 
 pub use change::{AdminChange, AdminDone, AdminRefusal};
 pub use nodes::NodeCard;
-pub use notice::{Notice, What};
+pub use notice::{Notice, Severity, What};
 pub use orders::AdminOrder;
 pub use outpost::Outpost;
 pub use plan::{Node, Plan};
@@ -64,17 +66,21 @@ pub use saved::Saved;
 pub use stamp::Stamp;
 pub use status::{
     AdminStatus, CheckStatus, ClusterStatus, Contact, EndpointStatus, NodeStatus, PoolStatus,
-    RegionStatus, RoundTripsStatus, ServiceState, ServiceStatus, Status, VantageStatus,
+    RegionStatus, RoundTripsStatus, ServiceState, ServiceStatus, Status, StillAnswered, Unsettled,
+    VantageStatus,
 };
 
 use crate::engine::admin::AdminStates;
 use crate::engine::checks::CheckState;
 use crate::engine::contact::Line;
+use crate::engine::drains::Spread;
 use crate::engine::judge::Judged;
 use crate::engine::nodes::Nodes;
+use crate::engine::notice::Numbers;
 use crate::engine::plan::EndpointId;
 use crate::engine::plan::Wiring;
 use crate::engine::ramps::Memory;
+use crate::engine::regions::RegionState;
 use crate::engine::troubles::Troubles;
 use crate::health::Absorbed;
 use crate::health::CheckId;
@@ -155,6 +161,8 @@ pub struct Engine {
     /// When this node says again that it is there.
     card_due: Timestamp,
     admin: AdminStates,
+    /// Which orders the other nodes have too.
+    spread: Spread,
     regions: Vec<RegionState>,
     services: Vec<Known>,
     /// Services that are to be judged.
@@ -167,6 +175,7 @@ pub struct Engine {
     next_window: Option<Timestamp>,
     effects: Effects,
     notices: Vec<Notice>,
+    numbers: Numbers,
     troubles: Troubles,
     /// Whether the first round is over: until then what services come to is no news.
     is_begun: bool,
@@ -174,13 +183,6 @@ pub struct Engine {
     changed: BTreeMap<usize, Judged>,
     started: Timestamp,
     generation: u64,
-}
-
-/// What is known of a region.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct RegionState {
-    verdict: Verdict,
-    pools_up: usize,
 }
 
 /// What is known of a service.
@@ -206,7 +208,8 @@ impl Engine {
             nodes: Nodes::default(),
             card_due: now,
             admin: AdminStates::default(),
-            regions: vec![RegionState::NEW; plan.regions.len()],
+            spread: Spread::default(),
+            regions: vec![RegionState::default(); plan.regions.len()],
             services: plan.services.iter().map(Known::new).collect(),
             dirty: (0..plan.services.len()).collect(),
             dirty_regions: BTreeSet::new(),
@@ -215,6 +218,7 @@ impl Engine {
             next_window: None,
             effects: Effects::default(),
             notices: Vec::new(),
+            numbers: Numbers::default(),
             troubles: Troubles::default(),
             is_begun: false,
             changed: BTreeMap::new(),
@@ -311,14 +315,16 @@ impl Engine {
         self.line.set_back(now);
         self.nodes.set_back(now);
         self.troubles.set_back(now);
+        self.spread.set_back(now);
         self.started = self.started.min(now);
         // What had ended by the clock as it was may be in force again.
         drop(self.admin.expire(now, &self.plan, &self.wiring));
         self.dirty.extend(0..self.services.len());
+        let all: Vec<usize> = (0..self.services.len()).collect();
+        let latest = now + self.longest_ttl(&all);
+        self.regions.iter_mut().for_each(|region| region.set_back(now, latest));
         let memories = self.services.iter_mut().flat_map(|known| &mut known.endpoints).flatten();
-        for memory in memories {
-            memory.ramp = memory.ramp.map(|since| since.min(now));
-        }
+        memories.for_each(|memory| memory.set_back(now, latest));
         self.read_calendar(now);
     }
 
@@ -366,24 +372,9 @@ impl Engine {
         }
     }
 
-    /// Tells of what needs an operator, once an hour.
-    fn trouble(&mut self, why: String, now: Timestamp) {
-        if self.troubles.is_news(&why, now) {
-            self.tell(now, What::Trouble { why });
-        }
-    }
-
-    fn tell(&mut self, at: Timestamp, what: What) {
-        self.notices.push(Notice { at, what });
-    }
-
     fn all_regions(&self) -> impl Iterator<Item = RegionId> + use<> {
         (0..u16::try_from(self.plan.regions.len()).unwrap_or(u16::MAX)).map(RegionId)
     }
-}
-
-impl RegionState {
-    const NEW: Self = Self { verdict: Verdict::Unknown, pools_up: 0 };
 }
 
 impl Known {

@@ -10,9 +10,12 @@ use serde::Serialize;
 use crate::engine::Contact;
 use crate::engine::Engine;
 use crate::engine::NodeStatus;
+use crate::engine::checks::SOON;
 use crate::health::Echo;
 use crate::health::Unreadable;
 use crate::health::written;
+use crate::model::AdminState;
+use crate::model::AdminTarget;
 use crate::model::limits;
 
 /// What a node or prober says of itself, so that operators see who is there.
@@ -30,6 +33,9 @@ pub struct NodeCard {
     pub started: Timestamp,
     /// What all its verdicts come to as one number; 0 where it has none.
     pub verdicts: u64,
+    /// What all admin states that operators set come to as one number; 0 where it has none.
+    #[serde(default)]
+    pub orders: u64,
 }
 
 /// How often a node says that it is there.
@@ -48,6 +54,7 @@ impl NodeCard {
             answers,
             started,
             verdicts: 0,
+            orders: 0,
         }
     }
 
@@ -81,14 +88,45 @@ pub(super) fn double(what: &str) -> String {
 /// The others, by name.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
-    others: BTreeMap<String, (NodeCard, Timestamp)>,
+    others: BTreeMap<String, Other>,
     echo: Echo,
+}
+
+/// What is known of another node.
+#[derive(Clone, Debug)]
+struct Other {
+    card: NodeCard,
+    heard: Timestamp,
+    /// How many orders had been taken here when its admin states were the same as ours last.
+    agreed: Option<u64>,
 }
 
 impl Nodes {
     /// The clock was set back to `now`.
     pub(super) fn set_back(&mut self, now: Timestamp) {
-        self.others.values_mut().for_each(|(_, heard)| *heard = (*heard).min(now));
+        for other in self.others.values_mut() {
+            other.heard = other.heard.min(now);
+        }
+    }
+
+    /// Compares the admin states of all with ours.
+    fn compare(&mut self, orders: u64, count: u64) {
+        for other in self.others.values_mut().filter(|other| other.card.orders == orders) {
+            other.agreed = Some(count);
+        }
+    }
+
+    /// The name servers that have not said that they hold the order of that number, by name.
+    pub(super) fn without(&self, number: u64) -> Vec<String> {
+        let lacks = |other: &&Other| other.agreed.is_none_or(|agreed| agreed < number);
+        let others = self.others.values().filter(|other| other.card.answers);
+        others.filter(lacks).map(|other| other.card.node.clone()).collect()
+    }
+
+    /// The last order of the name server that is furthest behind; `None` inside if it never held
+    /// the same as this one, outside if there is no other.
+    fn oldest(&self) -> Option<Option<u64>> {
+        self.others.values().filter(|other| other.card.answers).map(|other| other.agreed).min()
     }
 }
 
@@ -101,7 +139,7 @@ impl Engine {
         self.card_due = now + CARD;
         let node = &self.plan.node;
         let card = NodeCard::new(&node.name, node.instance, true, self.started);
-        Some(NodeCard { verdicts: self.verdicts(), ..card })
+        Some(NodeCard { verdicts: self.verdicts(), orders: self.admin.digest(), ..card })
     }
 
     /// Takes what a node said of itself so long ago.
@@ -114,13 +152,34 @@ impl Engine {
             return;
         }
         let others = &mut self.nodes.others;
-        others.retain(|_, (_, heard)| now < *heard + LISTED);
+        others.retain(|_, other| now < other.heard + LISTED);
         if others.len() >= limits::NODES && !others.contains_key(&card.node) {
-            let quietest = others.iter().min_by_key(|(_, (_, heard))| *heard);
+            let quietest = others.iter().min_by_key(|(_, other)| other.heard);
             let quietest = quietest.map(|(name, _)| name.clone());
             quietest.iter().for_each(|name| drop(others.remove(name)));
         }
-        others.insert(card.node.clone(), (card, heard));
+        // One that started again may have forgotten.
+        let before = others.get(&card.node).filter(|o| o.card.instance == card.instance);
+        let agreed = match card.orders == self.admin.digest() {
+            true => Some(self.spread.count()),
+            false => before.and_then(|before| before.agreed),
+        };
+        others.insert(card.node.clone(), Other { card, heard, agreed });
+        self.follow_spread(now);
+    }
+
+    /// An order was taken: the others soon see whether they have it too.
+    pub(super) fn note_order(&mut self, target: &AdminTarget, state: AdminState, now: Timestamp) {
+        self.card_due = self.card_due.min(now + SOON);
+        self.spread.note(target, state);
+        self.nodes.compare(self.admin.digest(), self.spread.count());
+        self.follow_spread(now);
+    }
+
+    fn follow_spread(&mut self, now: Timestamp) {
+        // Where there is no other all of them have it.
+        let oldest = self.nodes.oldest().unwrap_or(Some(u64::MAX));
+        self.spread.follow(oldest, now);
     }
 
     /// Whether this node decides what one alone decides for all: of the nodes that answer and were
@@ -129,8 +188,8 @@ impl Engine {
         let name = &self.plan.node.name;
         let is_there = |heard: Timestamp| now < heard + 3 * CARD;
         let others = self.nodes.others.values();
-        let mut earlier = others.filter(|(card, _)| card.answers && card.node < *name);
-        self.line.contact == Contact::Joined && earlier.all(|(_, heard)| !is_there(*heard))
+        let mut earlier = others.filter(|o| o.card.answers && o.card.node < *name);
+        self.line.contact == Contact::Joined && earlier.all(|other| !is_there(other.heard))
     }
 
     /// Whether nobody was heard for a minute: this node goes by what it sees itself.
@@ -140,13 +199,15 @@ impl Engine {
 
     pub(super) fn nodes(&self) -> Vec<NodeStatus> {
         let verdicts = self.verdicts();
-        let status = |(card, heard): &(NodeCard, Timestamp)| NodeStatus {
+        let orders = self.admin.digest();
+        let status = |Other { card, heard, .. }: &Other| NodeStatus {
             node: card.node.clone(),
             version: card.version.clone(),
             answers: card.answers,
             started: card.started,
             heard: *heard,
             agrees: !card.answers || card.verdicts == verdicts,
+            orders_agree: !card.answers || card.orders == orders,
         };
         self.nodes.others.values().map(status).collect()
     }

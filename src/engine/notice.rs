@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::engine::Node;
 use crate::engine::ServiceState;
 use crate::health::Hearing;
 use crate::health::Verdict;
@@ -15,9 +16,78 @@ use crate::model::AdminTarget;
 pub struct Notice {
     /// When.
     pub at: Timestamp,
+    /// The node or prober that tells it.
+    pub node: String,
+    /// No other notice of any node has it.
+    pub id: String,
+    /// How much it matters.
+    pub severity: Severity,
     /// What.
     #[serde(flatten)]
     pub what: What,
+}
+
+/// How much a notice matters.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Good to know: something came back, or an operator did something.
+    Info,
+    /// Something is lost, but clients are served.
+    Warning,
+    /// Clients may not be served: a whole region is down, or a service has nothing that is up.
+    Critical,
+}
+
+impl Severity {
+    /// The word in notices and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl What {
+    /// How much it matters.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::Region { after: Verdict::Down, .. } => Severity::Critical,
+            Self::Check { after: Verdict::Down, .. }
+            | Self::Pool { admitted: false, admin: AdminState::Auto, .. }
+            | Self::Cluster { joined: false, .. }
+            | Self::Trouble { .. }
+            | Self::Certificate { .. }
+            | Self::Vantage { hearing: Hearing::Silent | Hearing::CutOff, .. }
+            | Self::Service { after: ServiceState::Degraded, .. } => Severity::Warning,
+            Self::Service { after: ServiceState::Panic | ServiceState::AllDown, .. } => {
+                Severity::Critical
+            }
+            Self::Region { .. }
+            | Self::Check { .. }
+            | Self::Service { after: ServiceState::Up, .. }
+            | Self::Pool { .. }
+            | Self::Admin { .. }
+            | Self::Reloaded { .. }
+            | Self::Cluster { joined: true, .. }
+            | Self::Vantage { hearing: Hearing::Heard, .. } => Severity::Info,
+        }
+    }
+}
+
+/// Numbers the notices of one process.
+#[derive(Debug, Default)]
+pub(super) struct Numbers(u64);
+
+impl Numbers {
+    /// A notice of a node, with the next number.
+    pub(super) fn notice(&mut self, node: &Node, at: Timestamp, what: What) -> Notice {
+        self.0 += 1;
+        let id = format!("{}-{:x}-{}", node.name, node.instance, self.0);
+        Notice { at, node: node.name.clone(), id, severity: what.severity(), what }
+    }
 }
 
 /// What happened.
@@ -43,6 +113,8 @@ pub enum What {
         region: String,
         /// Whether it gets clients now.
         admitted: bool,
+        /// What an operator wants of it.
+        admin: AdminState,
         /// Why.
         reason: String,
     },
@@ -55,7 +127,8 @@ pub enum What {
         /// What it is.
         after: ServiceState,
     },
-    /// The verdict of a region changed.
+    /// The verdict of a region changed: that of its own monitor, or else what its pools come to.
+    /// Told once, beside the checks and pools that it follows from.
     Region {
         /// The region.
         region: String,

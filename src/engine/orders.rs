@@ -20,6 +20,7 @@ use crate::engine::admin;
 use crate::health::Unreadable;
 use crate::health::written;
 use crate::model::AdminState;
+use crate::model::AdminTarget;
 use crate::model::limits;
 
 /// One order, as nodes share it and keep it.
@@ -50,8 +51,8 @@ impl AdminOrder {
     /// [`Unreadable`].
     pub fn decode(octets: &[u8]) -> Result<Self, Unreadable> {
         let mut order: Self = written::decode(octets)?;
-        // What each node found out for itself.
-        order.status.overruled = None;
+        // What each node finds out for itself.
+        (order.status.overruled, order.status.unsettled) = (None, None);
         let AdminStatus { who, why, stamp, .. } = &order.status;
         let nodes = [&stamp.node, &order.replaced.node];
         let is_short = why.chars().count() <= limits::WHY
@@ -67,8 +68,8 @@ impl AdminOrder {
 impl Engine {
     /// Takes an order that another node gave, or this one before it restarted.
     pub(super) fn ordered(&mut self, order: AdminOrder, now: Timestamp) {
-        self.take_order(order, now);
-        self.follow_orders(now);
+        let taken = self.take_order(order, now);
+        self.follow_orders(now, taken.as_slice());
     }
 
     /// All orders that the store has were read: what it lacks is to be put there.
@@ -76,6 +77,7 @@ impl Engine {
         let stored: BTreeSet<_> = orders.iter().map(|order| order.status.target.clone()).collect();
         let lacking = self.admin.orders().filter(|own| !stored.contains(&own.status.target));
         self.effects.orders.extend(lacking.cloned());
+        let mut taken = Vec::new();
         for order in orders {
             let known = self.admin.order(&order.status.target).cloned();
             // What is not taken is not to stay in place of a better one. Only here: who gave it
@@ -83,32 +85,38 @@ impl Engine {
             if self.fits(&order, known.as_ref(), now).is_err() {
                 self.effects.orders.extend(known);
             }
-            self.take_order(order, now);
+            taken.extend(self.take_order(order, now));
         }
-        self.follow_orders(now);
+        self.follow_orders(now, &taken);
     }
 
     /// Orders were taken: finds what they are about, and which of them are over.
-    fn follow_orders(&mut self, now: Timestamp) {
+    fn follow_orders(&mut self, now: Timestamp, taken: &[(AdminTarget, AdminState)]) {
         self.admin.resolve(&self.plan, &self.wiring);
         self.end_orders(now);
+        taken.iter().for_each(|(target, state)| self.note_order(target, *state, now));
     }
 
-    fn take_order(&mut self, mut order: AdminOrder, now: Timestamp) {
+    /// Takes an order, if it is news: for what, and what it sets.
+    fn take_order(
+        &mut self,
+        mut order: AdminOrder,
+        now: Timestamp,
+    ) -> Option<(AdminTarget, AdminState)> {
         let target = order.status.target.clone();
         let known = self.admin.order(&target).cloned();
         if let Err(why) = self.fits(&order, known.as_ref(), now) {
             why.into_iter().for_each(|why| self.trouble(why, now));
-            return;
+            return None;
         }
         if let Some(known) = &known {
             match known.status.stamp.cmp(&order.status.stamp) {
-                Ordering::Equal => return,
+                Ordering::Equal => return None,
                 // Whoever shared it does not know better; what is in the store is replaced.
                 Ordering::Greater => {
                     self.admin.note_conflict(&target, &order);
                     self.effects.orders.push(known.clone());
-                    return;
+                    return None;
                 }
                 Ordering::Less => order.status.overruled = known.loses_unseen(&order),
             }
@@ -124,9 +132,10 @@ impl Engine {
         self.dirty.extend(services);
         self.effects.save = true;
         if before != state && !is_over {
-            let who = format!("{who} on {}", stamp.node);
+            let (who, target) = (format!("{who} on {}", stamp.node), target.clone());
             self.tell(now, What::Admin { target, state, who, why });
         }
+        Some((target, if is_over { AdminState::Auto } else { state }))
     }
 
     /// Whether an order may be taken; if not, what there is to tell.

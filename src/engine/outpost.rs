@@ -10,6 +10,7 @@ use crate::engine::Notice;
 use crate::engine::What;
 use crate::engine::nodes::CARD;
 use crate::engine::nodes::double;
+use crate::engine::notice::Numbers;
 use crate::engine::troubles::Troubles;
 use crate::health::Check;
 use crate::health::Echo;
@@ -29,6 +30,7 @@ pub struct Outpost {
     troubles: Troubles,
     is_lost: bool,
     notices: Vec<Notice>,
+    numbers: Numbers,
 }
 
 impl Outpost {
@@ -44,6 +46,7 @@ impl Outpost {
             troubles: Troubles::default(),
             is_lost: false,
             notices: Vec::new(),
+            numbers: Numbers::default(),
         }
     }
 
@@ -132,6 +135,7 @@ impl Outpost {
     }
 
     fn tell(&mut self, at: Timestamp, what: What) {
-        self.notices.push(Notice { at, what });
+        let notice = self.numbers.notice(&self.node, at, what);
+        self.notices.push(notice);
     }
 }

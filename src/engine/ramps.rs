@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::engine::Engine;
+use crate::engine::drains::Out;
 use crate::engine::judge::Facts;
 use crate::engine::judge::Judged;
 use crate::engine::plan::EndpointId;
@@ -30,9 +31,17 @@ pub(super) struct Memory {
     pub(super) is_held: bool,
     /// Since when it comes back.
     pub(super) ramp: Option<Timestamp>,
+    /// What is known of it while an operator has it out.
+    pub(super) out: Option<Out>,
 }
 
 impl Memory {
+    /// The clock was set back to `now`; caches keep nothing that is answered now beyond `latest`.
+    pub(super) fn set_back(&mut self, now: Timestamp, latest: Timestamp) {
+        self.ramp = self.ramp.map(|since| since.min(now));
+        self.out.iter_mut().for_each(|out| out.set_back(latest));
+    }
+
     /// The share of its clients that it gets.
     pub(super) fn share(&self, ramp: Duration, now: Timestamp) -> Share {
         match self.ramp.map(|since| step_of(since, ramp, now)) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -11,16 +12,19 @@ use crate::engine::AdminOrder;
 use crate::engine::Engine;
 use crate::engine::Known;
 use crate::engine::Plan;
-use crate::engine::RegionState;
 use crate::engine::Stamp;
 use crate::engine::What;
 use crate::engine::checks::CheckState;
 use crate::engine::plan::Wiring;
 use crate::engine::ramps::Memory;
+use crate::engine::regions::RegionState;
 use crate::health::CheckId;
 use crate::health::CheckKey;
 use crate::health::Verdict;
 use crate::model::AdminTarget;
+use crate::model::Endpoint;
+use crate::model::Region;
+use crate::model::Service;
 
 /// Verdicts, what is held back, and admin states, as text in the state directory.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -176,13 +180,7 @@ impl Engine {
             old.map(|(state, check)| (check.key.clone(), state)).collect();
         let (before, checks) = (&self.plan.checks.all, &plan.checks.all);
         self.vantage.reconfigure(before, checks, &plan.monitors, now);
-        let regions: HashMap<String, Verdict> = self
-            .plan
-            .regions
-            .iter()
-            .zip(&self.regions)
-            .map(|(region, state)| (region.name.clone(), state.verdict))
-            .collect();
+        let mut regions = self.carried_regions(&plan, now);
         self.wiring = Wiring::new(&plan);
         let checks = plan.checks.all.iter();
         self.checks = checks.map(|check| states.remove(&check.key).unwrap_or_default()).collect();
@@ -191,10 +189,7 @@ impl Engine {
             // Their positions mean others.
             self.checks.iter_mut().for_each(|check| check.of_groups = Box::default());
         }
-        let region = |region: &crate::model::Region| RegionState {
-            verdict: regions.get(&region.name).copied().unwrap_or_default(),
-            pools_up: 0,
-        };
+        let region = |region: &Region| regions.remove(&region.name).unwrap_or_default();
         self.regions = plan.regions.iter().map(region).collect();
         self.services = plan.services.iter().map(Known::new).collect();
         self.plan = plan;
@@ -212,6 +207,38 @@ impl Engine {
         self.effects.save = true;
         self.generation += 1;
         self.tell(now, What::Reloaded { generation: self.generation });
+    }
+
+    /// What stays known of regions, by name: also until when caches may hold what was answered
+    /// before and `next` no longer answers, or no longer for so long.
+    fn carried_regions(&self, next: &Plan, now: Timestamp) -> HashMap<String, RegionState> {
+        let mut regions: Vec<RegionState> =
+            self.regions.iter().map(|region| region.carried()).collect();
+        let after: HashMap<&str, &Service> =
+            next.services.iter().map(|service| (service.name.as_str(), service)).collect();
+        for before in &self.plan.services {
+            let after = after.get(before.name.as_str()).filter(|after| after.ttl >= before.ttl);
+            for pool in &before.pools {
+                let name = self.plan.region_name(pool.region);
+                let stays = after.and_then(|after| {
+                    after.pools.iter().find(|pool| next.region_name(pool.region) == name)
+                });
+                let has = |endpoint: &Endpoint| {
+                    stays.is_some_and(|pool| {
+                        pool.endpoints.iter().any(|other| other.target == endpoint.target)
+                    })
+                };
+                if pool.endpoints.iter().all(has) {
+                    continue;
+                }
+                if let Some(region) = regions.get_mut(pool.region.index()) {
+                    let gone = now + Duration::from_secs(before.ttl.secs().into());
+                    region.cached = region.cached.max(Some(gone));
+                }
+            }
+        }
+        let names = self.plan.regions.iter().map(|region| region.name.clone());
+        names.zip(regions).collect()
     }
 
     /// What each endpoint's one check says of it, where that is known.

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use crate::engine::Effects;
 use crate::engine::Engine;
-use crate::engine::What;
 use crate::engine::admin::AdminStates;
 use crate::engine::checks::CheckState;
 use crate::engine::judge::Case;
@@ -19,8 +18,6 @@ use crate::health::down_in;
 use crate::health::of_monitors;
 use crate::model::AdminState;
 use crate::model::Pool;
-use crate::model::Region;
-use crate::model::RegionId;
 use crate::model::VantageGroupId;
 use crate::steer::ServiceStanding;
 
@@ -28,6 +25,16 @@ impl Engine {
     /// Judges what is to be judged, and returns what is to be done since the last call.
     pub fn effects(&mut self, now: Timestamp) -> Effects {
         self.count(now);
+        self.judge_all(now);
+        if self.panel.own().is_some() {
+            self.effects.published = self.vantage.publish(now);
+        }
+        self.effects.card = self.card(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Judges what is to be judged.
+    pub(super) fn judge_all(&mut self, now: Timestamp) {
         // Regions depend on the pools of services, and services on regions: what a region
         // comes to follows from verdicts of endpoints alone, so that two rounds settle it.
         for _ in 0..3 {
@@ -41,11 +48,6 @@ impl Engine {
                 break;
             }
         }
-        if self.panel.own().is_some() {
-            self.effects.published = self.vantage.publish(now);
-        }
-        self.effects.card = self.card(now);
-        std::mem::take(&mut self.effects)
     }
 
     /// What is known of a service's endpoints, its pools one after the other.
@@ -78,6 +80,7 @@ impl Engine {
                     verdict,
                     down_in,
                     admin: admin.endpoint(of_pool, id),
+                    is_probed: !checks.is_empty(),
                     is_held: memory.is_held,
                     share: memory.share(service.ramp, now),
                 });
@@ -122,7 +125,7 @@ impl Engine {
         let region = |pool: &Pool| {
             let is_forced = self.admin.region(pool.region) == AdminState::ForcedUp;
             let found = self.regions.get(pool.region.index());
-            let is_down = !is_forced && found.is_some_and(|region| region.verdict == Verdict::Down);
+            let is_down = !is_forced && found.is_some_and(|region| region.is_out);
             let check = self.plan.checks.regions.get(pool.region.index()).copied().flatten();
             let check = check.and_then(|id| self.checks.get(id.index()));
             (is_down, check.filter(|_| !is_forced).and_then(|check| check.down_in))
@@ -141,8 +144,8 @@ impl Engine {
             let facts = self.facts(at, &self.admin, now);
             judged = self.judged(at, &facts).unwrap_or(judged);
         }
-        let groups = self.of_groups(at, &facts, now);
-        judged.standing = judged.standing.with_groups(groups);
+        judged = self.with_groups(judged, at, &facts, &self.admin, now);
+        self.note_outs(at, &facts, &judged.standing, now);
         let Some(known) = self.services.get_mut(at) else { return };
         let before = known.judged.take();
         self.count_pools(at, before.as_ref(), &judged);
@@ -159,67 +162,23 @@ impl Engine {
         }
     }
 
-    /// What holds for the clients of each vantage group, where verdicts differ by group.
-    fn of_groups(
+    /// With what holds for the clients of each vantage group, where verdicts differ by group.
+    pub(super) fn with_groups(
         &self,
+        judged: Judged,
         at: usize,
         facts: &[Facts],
+        admin: &AdminStates,
         now: Timestamp,
-    ) -> Vec<(VantageGroupId, ServiceStanding)> {
+    ) -> Judged {
         let groups = self.wiring.groups.get(at).map_or(&[][..], |groups| groups);
         let of_group = |group: &VantageGroupId| {
-            let own = self.facts_for(Some(*group), at, &self.admin, now);
+            let own = self.facts_for(Some(*group), at, admin, now);
             let judged = if own == facts { None } else { self.judged(at, &own) };
             judged.map(|judged| (*group, judged.standing))
         };
-        groups.iter().filter_map(of_group).collect()
-    }
-
-    /// Keeps count of the pools that are up in each region; they may decide on the region.
-    fn count_pools(&mut self, at: usize, before: Option<&Judged>, after: &Judged) {
-        let pools = self.plan.services.get(at).map_or(&[][..], |service| &service.pools);
-        for (pool, noun) in pools.iter().enumerate() {
-            let Some(region) = self.regions.get_mut(noun.region.index()) else { continue };
-            let was_up = before.is_some_and(|before| before.is_pool_up(pool));
-            match (was_up, after.is_pool_up(pool)) {
-                (false, true) => region.pools_up += 1,
-                (true, false) => region.pools_up = region.pools_up.saturating_sub(1),
-                _ => continue,
-            }
-            let counts = |region: &Region| region.min_pools > 0;
-            if self.plan.regions.get(noun.region.index()).is_some_and(counts) {
-                self.dirty_regions.insert(noun.region);
-            }
-        }
-    }
-
-    fn judge_region(&mut self, id: RegionId, now: Timestamp) {
-        let Some(verdict) = self.region_verdict(id) else { return };
-        let Some(region) = self.regions.get_mut(id.index()) else { return };
-        let before = std::mem::replace(&mut region.verdict, verdict);
-        if before == verdict {
-            return;
-        }
-        let services = self.wiring.services_of_region.get(id.index());
-        self.dirty.extend(services.into_iter().flatten());
-        let (region, reason) = (self.plan.region_name(id).to_owned(), self.region_reason(id));
-        self.tell(now, What::Region { region, before, after: verdict, reason });
-    }
-
-    fn region_verdict(&self, id: RegionId) -> Option<Verdict> {
-        let (noun, state) = (self.plan.regions.get(id.index())?, self.regions.get(id.index())?);
-        let own = self.plan.checks.regions.get(id.index()).copied().flatten();
-        let own = own.and_then(|check| self.checks.get(check.index()));
-        let own = own.map_or(Verdict::Up, |check| check.verdict);
-        let pools = self.wiring.services_of_region.get(id.index()).map_or(0, Vec::len);
-        // Before all services were judged once the count says nothing.
-        let is_counted = self.services.iter().all(|known| known.judged.is_some());
-        let too_few = state.pools_up * 100 < pools * usize::from(noun.min_pools);
-        let is_down = match is_counted {
-            true => too_few,
-            // After a reload: as it was.
-            false => noun.min_pools > 0 && state.verdict == Verdict::Down,
-        };
-        Some(if is_down { Verdict::Down } else { own })
+        let groups: Vec<(VantageGroupId, ServiceStanding)> =
+            groups.iter().filter_map(of_group).collect();
+        Judged { standing: judged.standing.with_groups(groups), ..judged }
     }
 }

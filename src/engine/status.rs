@@ -1,5 +1,7 @@
 //! What a node knows, as the API and the command line show it.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
@@ -122,6 +124,8 @@ pub struct NodeStatus {
     pub heard: Timestamp,
     /// Whether its verdicts were the same as ours when it was heard.
     pub agrees: bool,
+    /// Whether its admin states were the same as ours when it was heard.
+    pub orders_agree: bool,
 }
 
 /// One region.
@@ -129,14 +133,18 @@ pub struct NodeStatus {
 pub struct RegionStatus {
     /// The operator's name for it.
     pub region: String,
-    /// What its own monitor and, where `min-pools` is set, its pools come to; up without either.
+    /// What its own monitor comes to, else its pools; unknown where nothing is probed.
     pub verdict: Verdict,
+    /// Since when; nothing while that is unknown.
+    pub since: Option<Timestamp>,
     /// Why.
     pub reason: String,
     /// What an operator wants of it.
     pub admin: AdminState,
-    /// Pools of services in it that are up.
+    /// Pools of services in it that are up by their probes.
     pub pools_up: usize,
+    /// Pools of services in it that have a monitor.
+    pub pools_probed: usize,
     /// Pools of services in it.
     pub pools: usize,
     /// The check of its own monitor.
@@ -173,12 +181,30 @@ pub enum ServiceState {
     AllDown,
 }
 
+impl ServiceState {
+    /// The word in commands, the API and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Panic => "panic",
+            Self::AllDown => "all-down",
+        }
+    }
+}
+
+impl fmt::Display for ServiceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// One service's pool in one region.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct PoolStatus {
     /// The region.
     pub region: String,
-    /// Up while enough of its endpoints are, in some address family.
+    /// Up while enough of its endpoints are, in some address family; unknown without a monitor.
     pub verdict: Verdict,
     /// Whether it gets clients, by whatever reason, in some address family.
     pub admitted: bool,
@@ -197,7 +223,7 @@ pub struct PoolStatus {
 pub struct EndpointStatus {
     /// The address or host name.
     pub endpoint: String,
-    /// What its checks come to; up without any.
+    /// What its checks come to; unknown without any, and then it is taken for up.
     pub verdict: Verdict,
     /// Since when; nothing if never probed.
     pub since: Option<Timestamp>,
@@ -269,10 +295,54 @@ pub struct AdminStatus {
     pub until: Option<Timestamp>,
     /// When the last answer that was given before has run out of caches.
     pub settled: Timestamp,
+    /// What stands against it that nobody is answered with it any more, as this node sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsettled: Option<Unsettled>,
     /// Which of two orders is the later.
     #[serde(default)]
     pub stamp: Stamp,
     /// What somebody else ordered for the same at the same time, and this won over.
     #[serde(default)]
     pub overruled: Option<String>,
+}
+
+/// What an operator took out and is answered all the same.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Unsettled {
+    /// Clients for whom nothing else is left; the first few of them.
+    pub clients: Vec<StillAnswered>,
+    /// How many such there are.
+    pub clients_total: usize,
+    /// Other name servers that have not said yet that they have the same admin states; the
+    /// first few of them.
+    pub nodes: Vec<String>,
+    /// How many such there are.
+    pub nodes_total: usize,
+}
+
+/// Clients that are answered with what is drained, since nothing else is left to them.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct StillAnswered {
+    /// The service.
+    pub service: String,
+    /// The type of the records.
+    pub records: String,
+    /// The regions that these clients may get.
+    pub regions: Vec<String>,
+    /// The rules that let them have no others; nothing if all clients are meant.
+    pub rules: Option<String>,
+    /// The vantage group nearest to them, where verdicts are for its clients only.
+    pub group: Option<String>,
+}
+
+impl fmt::Display for StillAnswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, records, regions, rules, group } = self;
+        let regions = regions.join(", ");
+        match rules {
+            Some(rules) => write!(f, "{service} {records}: clients of {rules} (only {regions})")?,
+            None => write!(f, "{service} {records}: all clients ({regions})")?,
+        }
+        group.as_ref().map_or(Ok(()), |group| write!(f, ", nearest to vantage group {group}"))
+    }
 }

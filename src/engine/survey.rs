@@ -6,7 +6,6 @@ use crate::engine::AdminStatus;
 use crate::engine::EndpointStatus;
 use crate::engine::Engine;
 use crate::engine::PoolStatus;
-use crate::engine::RegionStatus;
 use crate::engine::ServiceState;
 use crate::engine::ServiceStatus;
 use crate::engine::Status;
@@ -20,7 +19,6 @@ use crate::health::CheckId;
 use crate::health::Verdict;
 use crate::model::AdminState;
 use crate::model::Family;
-use crate::model::RegionId;
 use crate::steer::Admission;
 
 impl Engine {
@@ -35,11 +33,17 @@ impl Engine {
             regions: self.all_regions().filter_map(|id| self.region_status(id)).collect(),
             services: (0..self.services.len()).filter_map(|at| self.service(at, now)).collect(),
             checks: (0..).map_while(|at| self.check_status(CheckId(at))).collect(),
-            admin: self.admin.all().cloned().collect::<Vec<AdminStatus>>(),
+            admin: self.admin.all().map(|status| self.shown(status)).collect(),
             cluster: self.cluster_status(),
             // Nor is this the engine's.
             round_trips: None,
         }
+    }
+
+    /// An admin state with what holds of it now.
+    fn shown(&self, status: &AdminStatus) -> AdminStatus {
+        let (settled, unsettled) = self.followed(status);
+        AdminStatus { settled, unsettled, ..status.clone() }
     }
 
     /// Tells what a service's judgement changed for its clients.
@@ -62,50 +66,11 @@ impl Engine {
             if before.is_pool_admitted(pool) != admitted {
                 let region = self.plan.region_name(noun.region).to_owned();
                 let reason = self.pool_reason(at, pool, after, &facts);
-                told.push(What::Pool { service: service.clone(), region, admitted, reason });
+                let admin = self.admin.pool(noun.region, at, pool);
+                told.push(What::Pool { service: service.clone(), region, admitted, admin, reason });
             }
         }
         told.into_iter().for_each(|what| self.tell(now, what));
-    }
-
-    /// Why a region has the verdict that it has.
-    pub(super) fn region_reason(&self, id: RegionId) -> String {
-        let Some((noun, state)) =
-            self.plan.regions.get(id.index()).zip(self.regions.get(id.index()))
-        else {
-            return String::new();
-        };
-        let own = self.plan.checks.regions.get(id.index()).copied().flatten();
-        let is_own_down = |check: &CheckId| {
-            let state = self.checks.get(check.index());
-            state.is_some_and(|state| state.verdict == Verdict::Down)
-        };
-        match (state.verdict, own.filter(is_own_down)) {
-            (Verdict::Up, _) => String::new(),
-            (Verdict::Unknown, _) => "its own monitor has not probed it yet".to_owned(),
-            (Verdict::Down, Some(check)) => format!("its own monitor: {}", self.reason(check)),
-            (Verdict::Down, None) => {
-                let pools = self.wiring.services_of_region.get(id.index()).map_or(0, Vec::len);
-                let up = state.pools_up;
-                format!("{up} of {pools} pools are up, expected {} %", noun.min_pools)
-            }
-        }
-    }
-
-    fn region_status(&self, id: RegionId) -> Option<RegionStatus> {
-        let (noun, state) = (self.plan.regions.get(id.index())?, self.regions.get(id.index())?);
-        let check = self.plan.checks.regions.get(id.index()).copied().flatten();
-        Some(RegionStatus {
-            region: noun.name.clone(),
-            verdict: state.verdict,
-            reason: self.region_reason(id),
-            admin: self.admin.region(id),
-            pools_up: state.pools_up,
-            pools: self.wiring.services_of_region.get(id.index()).map_or(0, Vec::len),
-            check: check.and_then(|check| self.plan.checks.get(check)).map(|c| c.key.to_string()),
-            // Not the engine's: whoever reads loads adds it.
-            load: None,
-        })
     }
 
     fn service(&self, at: usize, now: Timestamp) -> Option<ServiceStatus> {
@@ -127,12 +92,6 @@ impl Engine {
         let own = self.plan.services.get(at)?.name.clone();
         let region = self.plan.region_name(noun.region).to_owned();
         let target = crate::model::AdminTarget::Pool { service: own, region: region.clone() };
-        let verdict = match judged.is_pool_up(pool) {
-            true if facts.iter().all(|facts| facts.verdict == Verdict::Unknown) => Verdict::Unknown,
-            true => Verdict::Up,
-            false if facts.iter().any(|facts| facts.verdict == Verdict::Down) => Verdict::Down,
-            false => Verdict::Unknown,
-        };
         let ttls = [0, 1].into_iter().filter(|lane| {
             judged
                 .pools
@@ -144,7 +103,7 @@ impl Engine {
         let all = (0..noun.endpoints.len()).zip(facts);
         Some(PoolStatus {
             region,
-            verdict,
+            verdict: judged.health_of(pool).unwrap_or_default(),
             admitted: judged.is_pool_admitted(pool),
             reason: self.pool_reason(at, pool, judged, all_facts),
             admin: self.admin.get(&target),
@@ -184,7 +143,7 @@ impl Engine {
         }
         let facts = self.of_pool(at, pool, facts);
         let state = self.regions.get(noun.region.index());
-        if state.is_some_and(|region| region.verdict == Verdict::Down) {
+        if state.is_some_and(|region| region.is_out) {
             return "its region is down".to_owned();
         }
         let up = facts.iter().filter(|facts| facts.is_up()).count();
@@ -210,7 +169,8 @@ impl Engine {
         let agreeing = states.filter(|check| check.verdict == facts.verdict);
         Some(EndpointStatus {
             endpoint: text(&noun.target),
-            verdict: facts.verdict,
+            // Without a monitor it is taken for up, which nobody knows.
+            verdict: if facts.is_probed { facts.verdict } else { Verdict::Unknown },
             since: agreeing.filter_map(|check| check.since).max(),
             reason: self.endpoint_reason(facts, checks),
             admin: facts.admin,
@@ -228,6 +188,9 @@ impl Engine {
     }
 
     fn endpoint_reason(&self, facts: &Facts, checks: &[CheckId]) -> String {
+        if !facts.is_probed {
+            return "no monitor: taken for up".to_owned();
+        }
         if facts.is_held && facts.verdict == Verdict::Up {
             return "is up again, and comes back when an operator undrains it".to_owned();
         }

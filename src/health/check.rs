@@ -243,7 +243,7 @@ fn encoded<'a>(text: &'a str, special: &str) -> Cow<'a, str> {
 }
 
 /// FNV-1a, then a mix.
-pub(super) fn digest(octets: &[u8]) -> u64 {
+pub(crate) fn digest(octets: &[u8]) -> u64 {
     let fold = |hash: u64, octet: &u8| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
     let hash = octets.iter().fold(0xcbf2_9ce4_8422_2325, fold);
     let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);

@@ -42,6 +42,7 @@ pub use check::Check;
 pub use check::CheckId;
 pub use check::CheckKey;
 pub use check::Checks;
+pub(crate) use check::digest;
 pub use damper::Damper;
 pub use damper::Damping;
 pub use echo::Echo;

@@ -79,6 +79,22 @@ impl AdminTarget {
             Self::Endpoint { .. } => self == other,
         }
     }
+
+    /// Whether some endpoint may be in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        fn parts(target: &AdminTarget) -> (&str, Option<&str>, Option<&str>) {
+            match target {
+                AdminTarget::Region { region } => (region, None, None),
+                AdminTarget::Pool { service, region } => (region, Some(service), None),
+                AdminTarget::Endpoint { service, region, endpoint } => {
+                    (region, Some(service), Some(endpoint))
+                }
+            }
+        }
+        let same = |a: Option<&str>, b: Option<&str>| a.is_none() || b.is_none() || a == b;
+        let (a, b) = (parts(self), parts(other));
+        a.0 == b.0 && same(a.1, b.1) && same(a.2, b.2)
+    }
 }
 
 impl FromStr for AdminTarget {
@@ -131,6 +147,23 @@ impl<'de> Deserialize<'de> for AdminTarget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn targets_overlap_where_one_holds_the_other() {
+        for (a, b, expected) in [
+            ("us", "us", true),
+            ("us", "eu", false),
+            ("us", "www/us", true),
+            ("www/us", "api/us", false),
+            ("www/us/192.0.2.1", "us", true),
+            ("www/us/192.0.2.1", "www/us", true),
+            ("www/us/192.0.2.1", "www/us/192.0.2.2", false),
+            ("www/us/192.0.2.1", "www/eu", false),
+        ] {
+            let (a, b): (AdminTarget, AdminTarget) = (a.parse().unwrap(), b.parse().unwrap());
+            assert_eq!((a.overlaps(&b), b.overlaps(&a)), (expected, expected), "{a} {b}");
+        }
+    }
 
     #[test]
     fn targets_read_as_they_print() {

@@ -192,6 +192,10 @@ pub const HANDED_OVER: usize = 253;
 /// break RFC 6891, 6.2.3 already.
 pub const UDP_QUERY: usize = 4096;
 
+/// Clients, nodes or orders that are named when an operator is told what keeps a drain from being
+/// over; the rest is counted. A screen of them.
+pub const UNSETTLED: usize = 16;
+
 /// Admin states that are set at a time; one more is refused.
 pub const ADMIN_STATES: usize = 10_000;
 

@@ -83,6 +83,14 @@ pub struct MapScope {
     pub is_partitioned: bool,
 }
 
+/// The rules of a policy that let clients have no other regions.
+#[derive(Debug)]
+struct Fences {
+    policy: Box<str>,
+    /// By their number, from 1.
+    rules: Box<[(usize, RegionSet)]>,
+}
+
 /// Zones, maps and services.
 #[derive(Debug)]
 pub struct World {
@@ -90,6 +98,8 @@ pub struct World {
     maps: Box<[SteeringMap]>,
     scopes: Box<[MapScope]>,
     services: Box<[Balanced]>,
+    /// Per policy, as operators name them.
+    fences: Box<[Fences]>,
     nsid: Option<Box<[u8]>>,
     keepalive: u16,
 }
@@ -135,11 +145,13 @@ impl World {
             is_partitioned: plan.partition.is_some(),
         };
         let scopes = plans.maps.iter().map(scope).collect();
+        let fences = config.policies.iter().map(Fences::of).collect();
         let owners = balanced_owners(&config.services);
         let nsid = config.server.nsid.as_ref().map(|id| id.as_bytes().into());
         let keepalive = tenths(config.server.tcp_idle);
         let zones = Zones::compile(config.zones, &owners);
-        Ok((Self { zones, maps: maps.into(), scopes, services, nsid, keepalive }, warnings))
+        let maps = maps.into();
+        Ok((Self { zones, maps, scopes, services, fences, nsid, keepalive }, warnings))
     }
 
     /// The zones.
@@ -162,6 +174,21 @@ impl World {
         &self.services
     }
 
+    /// The rules that let clients of a service, by its position, have these regions only, as an
+    /// operator calls them; nothing if these are all that there are.
+    pub fn rules_of(&self, service: usize, regions: &RegionSet) -> Option<String> {
+        let scope = self.scopes.get(self.services.get(service)?.map)?;
+        if scope.regions == *regions {
+            return None;
+        }
+        let Fences { policy, rules } = self.fences.get(scope.policy)?;
+        let is_it = |set: &RegionSet| set.intersection(&scope.regions) == *regions;
+        let numbers: Vec<String> =
+            rules.iter().filter(|(_, set)| is_it(set)).map(|(at, _)| at.to_string()).collect();
+        let word = if numbers.len() == 1 { "rule" } else { "rules" };
+        (!numbers.is_empty()).then(|| format!("{word} {} of policy `{policy}`", numbers.join(", ")))
+    }
+
     /// The name server's identifier (RFC 5001).
     pub fn nsid(&self) -> Option<&[u8]> {
         self.nsid.as_deref()
@@ -170,6 +197,14 @@ impl World {
     /// How long a stream may be idle, in units of 100 ms (RFC 7828, 3.1).
     pub fn keepalive(&self) -> u16 {
         self.keepalive
+    }
+}
+
+impl Fences {
+    fn of(policy: &Policy) -> Self {
+        let rules = (1..).zip(&policy.rules).filter(|(_, rule)| rule.only);
+        let rules = rules.map(|(at, rule)| (at, rule.regions.iter().copied().collect()));
+        Self { policy: policy.name.as_str().into(), rules: rules.collect() }
     }
 }
 

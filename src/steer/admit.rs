@@ -273,6 +273,11 @@ impl ServiceStanding {
         Some(Eligible { endpoints, weight: *standing.weights.get(least.walk())? })
     }
 
+    /// Who of a pool may be drawn when nothing but what is drained is left.
+    pub(super) fn drained(&self, service: &Balanced, pool: usize, lane: usize) -> Option<Eligible> {
+        self.eligible(service, pool, lane, Admission::Drained, None::<fn(u64) -> u64>)
+    }
+
     /// Without those whose share the client is not in.
     #[cold]
     fn thinned(

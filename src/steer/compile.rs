@@ -239,7 +239,7 @@ impl<'a> MapBuilder<'a> {
 
     fn finish(mut self, weigh: impl FnOnce(&mut Labels, &[LeafLabel])) -> SteeringMap {
         let unlocated = self.rank(&Place::default(), OverlayId::NONE, &Overlay::default());
-        let mut labels = self.labels.finish();
+        let mut labels = self.labels.finish(self.ranker.regions());
         weigh(&mut labels, &self.by_locus);
         SteeringMap { v4: self.v4.finish(), v6: self.v6.finish(), labels, unlocated }
     }

@@ -2,6 +2,7 @@
 //! by them, the vantage group whose clients are there.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::geo::LeafLabel;
 use crate::load::Cost;
@@ -44,6 +45,16 @@ impl LabelId {
     }
 }
 
+/// The regions that some clients may get, and no others: all that the map ranks, or those that a
+/// rule with `only = true` lists; of a partitioned map, for the clients of one group.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Fence {
+    /// The regions.
+    pub regions: RegionSet,
+    /// The vantage group nearest to these clients.
+    pub group: Option<VantageGroupId>,
+}
+
 /// All orders of preference that a map uses, each once; of a partitioned map once per group.
 #[derive(Clone, Debug)]
 pub struct Labels {
@@ -55,6 +66,8 @@ pub struct Labels {
     /// How many clients each label has, and what each step costs them; empty if not asked for.
     clients: Vec<f64>,
     costs: Vec<Cost>,
+    /// Those there are, each once.
+    fences: Vec<Fence>,
 }
 
 impl Labels {
@@ -87,6 +100,17 @@ impl Labels {
         groups.sort_unstable();
         groups.dedup();
         groups
+    }
+
+    /// The fences that clients are behind, each once; one for all where no rule is one.
+    pub fn fences(&self) -> &[Fence] {
+        &self.fences
+    }
+
+    /// The fence that the clients of a label are behind. O(steps).
+    pub fn fence_of(&self, label: LabelId) -> Fence {
+        let regions = self.steps(label).iter().map(|step| step.region).collect();
+        Fence { regions, group: self.group(label) }
     }
 
     /// How many clients a label has, about; 0 where the map was compiled without. Constant time.
@@ -158,6 +182,7 @@ impl Labels {
             + self.groups.capacity() * size_of::<Option<VantageGroupId>>()
             + self.clients.capacity() * size_of::<f64>()
             + self.costs.capacity() * size_of::<Cost>()
+            + self.fences.capacity() * size_of::<Fence>()
     }
 }
 
@@ -208,20 +233,35 @@ impl LabelInterner {
         label
     }
 
-    /// The labels, in the order in which they were made.
-    pub(crate) fn finish(mut self) -> Labels {
+    /// The labels, in the order in which they were made. `all` are the regions that are ranked.
+    pub(crate) fn finish(mut self, all: RegionSet) -> Labels {
         if self.groups.iter().all(Option::is_none) {
             self.groups = Vec::new();
         }
         self.steps.shrink_to_fit();
         let bounds = [0].into_iter().chain(self.ends).collect();
         self.groups.shrink_to_fit();
-        Labels {
+        let mut labels = Labels {
             steps: self.steps,
             bounds,
             groups: self.groups,
             clients: Vec::new(),
             costs: Vec::new(),
-        }
+            fences: Vec::new(),
+        };
+        labels.fences = fences(&labels, all);
+        labels
     }
+}
+
+/// The fences of labels that rank `all` regions, each once, in the order of the labels.
+fn fences(labels: &Labels, all: RegionSet) -> Vec<Fence> {
+    let mut known = HashSet::new();
+    let n_all = all.len();
+    let of_label = |label: LabelId| match labels.steps(label).len() == n_all {
+        // Nearly all are: their steps need no look.
+        true => Fence { regions: all, group: labels.group(label) },
+        false => labels.fence_of(label),
+    };
+    labels.ids().map(of_label).filter(|fence| known.insert(*fence)).collect()
 }

@@ -115,6 +115,11 @@ impl<'a> Ranker<'a> {
         }
     }
 
+    /// The regions that are ranked.
+    pub fn regions(&self) -> RegionSet {
+        self.members.iter().map(|member| member.region).collect()
+    }
+
     /// Whether something is known of clients under this overlay: it is in a net, it was measured,
     /// or a rule of this policy names it. Rules of other policies say nothing here.
     pub fn claims(&self, overlay: &Overlay) -> bool {

@@ -113,7 +113,8 @@ async fn answer(mut asked: mpsc::Receiver<Request>) {
                 let answer = match change.target.to_string().as_str() {
                     "us-east" if !change.force => Err(AdminRefusal::Safety {
                         service: "www".into(),
-                        family: meridian::model::Family::V4,
+                        family: Some(meridian::model::Family::V4),
+                        clients: "IPv4".into(),
                         left: 0,
                         regions: 2,
                         least: 1,
@@ -125,7 +126,8 @@ async fn answer(mut asked: mpsc::Receiver<Request>) {
                     }),
                     _ => {
                         let settled = "2026-01-02T03:00:30Z".parse().unwrap();
-                        Ok(AdminDone { before: AdminState::Auto, settled })
+                        let (before, unsettled) = (AdminState::Auto, None);
+                        Ok(AdminDone { before, settled, unsettled, others: Vec::new() })
                     }
                 };
                 let (disk, saved) = oneshot::channel();
@@ -186,8 +188,8 @@ fn status() -> Status {
     };
     let region = |name: &str| {
         json!({
-            "region": name, "verdict": "up", "reason": "", "admin": "auto", "pools_up": 1,
-            "pools": 1, "check": null,
+            "region": name, "verdict": "up", "since": null, "reason": "", "admin": "auto",
+            "pools_up": 1, "pools_probed": 1, "pools": 1, "check": null,
         })
     };
     let json = json!({

@@ -338,7 +338,7 @@ impl Helm {
     /// What comes after the answers have followed.
     fn follow(&mut self, save: bool, now: Timestamp) {
         for notice in self.engine.notices(now) {
-            notices::log(&notice.what);
+            notices::log(&notice);
             // Nobody may be listening.
             drop(self.notices.send(Arc::new(notice)));
         }

@@ -222,7 +222,7 @@ impl Station {
         events.into_iter().for_each(|event| self.outpost.step(event, now));
         let mut effects = self.outpost.effects(now);
         Session::puts(&mut effects).into_iter().for_each(|(key, value)| self.link.put(key, value));
-        self.outpost.notices().iter().for_each(|notice| notices::log(&notice.what));
+        self.outpost.notices().iter().for_each(notices::log);
     }
 
     fn now(&mut self) -> Timestamp {

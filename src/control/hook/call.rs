@@ -129,6 +129,7 @@ mod tests {
 
     use super::*;
     use crate::config::HookEvent;
+    use crate::engine::Severity;
     use crate::engine::What;
 
     /// Answers one connection after the other with these statuses; returns what came.
@@ -159,7 +160,8 @@ mod tests {
             timeout: Duration::from_secs(10),
         });
         let at = "2026-01-02T03:04:05Z".parse().unwrap();
-        let notice = Notice { at, what: What::Reloaded { generation: 1 } };
+        let (node, id, severity) = ("ns1".to_owned(), "ns1-2a-1".to_owned(), Severity::Info);
+        let notice = Notice { at, node, id, severity, what: What::Reloaded { generation: 1 } };
         tokio::join!(caller.call(&notice), site(listener, statuses))
     }
 

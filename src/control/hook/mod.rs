@@ -242,7 +242,12 @@ mod tests {
 
     fn notice(generation: u64) -> Arc<Notice> {
         let at = "2026-01-02T03:04:05Z".parse().unwrap();
-        Arc::new(Notice { at, what: What::Reloaded { generation } })
+        of(at, What::Reloaded { generation })
+    }
+
+    fn of(at: jiff::Timestamp, what: What) -> Arc<Notice> {
+        let (node, id) = ("ns1".to_owned(), "ns1-2a-1".to_owned());
+        Arc::new(Notice { at, node, id, severity: what.severity(), what })
     }
 
     /// A hook that runs a script, and the folder that it is in.
@@ -276,13 +281,14 @@ mod tests {
         let tasks = Tasks::new();
         let hooks = Hooks::start(&[hook], sender.clone(), &tasks).unwrap();
         let check = What::Certificate { check: "c".into(), ends: notice(1).at };
-        sender.send(Arc::new(Notice { at: notice(1).at, what: check })).unwrap();
+        sender.send(of(notice(1).at, check)).unwrap();
         sender.send(notice(7)).unwrap();
         until(hooks.counts(), |counts| counts.delivered == 1).await;
         let got = std::fs::read_to_string(folder.path().join("got")).unwrap();
         assert_eq!(
             got,
-            "{\"at\":\"2026-01-02T03:04:05Z\",\"event\":\"reloaded\",\"generation\":7}\n\
+            "{\"at\":\"2026-01-02T03:04:05Z\",\"node\":\"ns1\",\"id\":\"ns1-2a-1\",\
+             \"severity\":\"info\",\"event\":\"reloaded\",\"generation\":7}\n\
              reloaded a b none\n"
         );
         drop(hooks);

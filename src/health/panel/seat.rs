@@ -1,6 +1,7 @@
 //! One vantage on the panel.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,23 @@ pub enum Hearing {
     /// It is heard, but sees nearly everything down at once while others don't: the fault is
     /// its own, and its votes don't count.
     CutOff,
+}
+
+impl Hearing {
+    /// The word in commands, the API and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::Heard => "heard",
+            Self::CutOff => "cut-off",
+        }
+    }
+}
+
+impl fmt::Display for Hearing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// What is known of an opinion besides the vote.

@@ -1,8 +1,10 @@
 //! The engine with virtual time: reports and orders in, answers out.
 
 mod chaos;
+mod drains;
 mod operators;
 mod others;
+mod regions;
 mod verdicts;
 
 use std::net::IpAddr;
