@@ -75,12 +75,22 @@ fn draw(status: &Status, color: bool) -> String {
         out += &draw_service(status, service, color);
     }
     let unable = status.checks.iter().filter_map(|check| Some((check, check.unable.as_ref()?)));
-    let rows: Vec<[Cell; 2]> = unable
-        .map(|(check, why)| [Cell::new(&check.check), Cell::new(why).colour(Colour::Bad)])
+    let left = |until: Timestamp| format!("{} more", span(until.duration_since(status.at)));
+    let rows: Vec<[Cell; 4]> = unable
+        .map(|(check, why)| {
+            [
+                Cell::new(&check.check),
+                Cell::new(age(status.at, check.unable_since)),
+                Cell::new(check.unable_until.map_or_else(|| "–".to_owned(), left)),
+                Cell::new(why).colour(Colour::Bad),
+            ]
+        })
         .collect();
     if !rows.is_empty() {
+        let head = ["CHECK", "SINCE", "HELD UP", "WHY"];
+        let head = head.map(|text| Cell::new(text).colour(Colour::Faint));
         out += "\nchecks that can't be probed\n";
-        out += &columns::draw(&rows, 2, color);
+        out += &columns::draw(&[vec![head], rows].concat(), 2, color);
     }
     if !status.admin.is_empty() {
         let head = ["TARGET", "STATE", "WHO", "SINCE", "LEFT", "WHY"];

@@ -164,6 +164,8 @@ fn check(address: &str, verdict: Verdict) -> CheckStatus {
         failures: if verdict == Verdict::Down { 3 } else { 0 },
         held_until: None,
         unable: None,
+        unable_since: None,
+        unable_until: None,
         certificate_ends: None,
         successes_total: 10,
         failures_total: 5,

@@ -27,6 +27,10 @@ pub(super) struct CheckState {
     pub(super) down_in: Option<Duration>,
     /// Nobody can run the probe.
     pub(super) is_unable: bool,
+    /// Since when; kept until somebody sees it again.
+    pub(super) unable_since: Option<Timestamp>,
+    /// Until when it is up at the most if nobody can run the probe before.
+    pub(super) unable_until: Option<Timestamp>,
     /// It was decided by fewer than it takes, since nothing was known: until enough are heard it
     /// is what those say who are, so that nodes that have heard the same say the same.
     pub(super) is_provisional: bool,
@@ -38,13 +42,19 @@ pub(super) struct CheckState {
 impl CheckState {
     /// As it was before a restart.
     pub(super) fn restored(saved: &SavedCheck, groups: &[String]) -> Self {
-        let SavedCheck { verdict, since, groups: own, .. } = saved;
-        let finding =
-            |verdict| Finding { verdict, down_in: None, is_unable: false, is_enough: true };
+        let SavedCheck { verdict, since, unable_since, groups: own, .. } = saved;
+        let finding = |verdict| Finding {
+            verdict,
+            down_in: None,
+            is_unable: false,
+            is_seen: true,
+            is_enough: true,
+        };
         let of_group = |group| finding(own.get(group).copied().unwrap_or(*verdict));
         let is_any = !own.is_empty();
         let of_groups = groups.iter().filter(|_| is_any).map(of_group).collect();
-        Self { verdict: *verdict, since: *since, of_groups, ..Self::default() }
+        let (verdict, since, unable_since) = (*verdict, *since, *unable_since);
+        Self { verdict, since, unable_since, of_groups, ..Self::default() }
     }
 
     /// What it is for the clients of a vantage group, or for all, and when that can turn down
@@ -86,11 +96,54 @@ impl Engine {
                 (0..all).for_each(|id| self.count_one(CheckId(id), now));
             }
         }
+        while let Some((_, id)) = self.unable.first().copied().filter(|(until, _)| *until <= now) {
+            self.unable.pop_first();
+            self.count_one(id, now);
+        }
+    }
+
+    /// What a finding comes to while nobody can run the probe: up is held so long and no longer,
+    /// whatever it is that nobody can. Then it is unknown: nothing was seen to be wrong, so it is
+    /// not down, and nothing shows that it is well.
+    fn bounded(&mut self, id: CheckId, found: Finding, now: Timestamp) -> Finding {
+        let monitor = self.plan.checks.get(id).map(|check| check.monitor);
+        let monitor = monitor.and_then(|id| self.plan.monitors.get(id.index()));
+        let hold = monitor.map(|monitor| monitor.hold_unable).unwrap_or_default();
+        let Some(state) = self.checks.get_mut(id.index()) else { return found };
+        let since = match (found.is_unable, found.is_seen) {
+            (true, _) => state.unable_since.or(Some(now)),
+            (false, true) => None,
+            (false, false) => state.unable_since,
+        };
+        let is_held = found.is_unable && found.verdict == Verdict::Up;
+        let until =
+            since.filter(|_| is_held).map(|since| since.saturating_add(hold).unwrap_or(now));
+        if let Some(before) = state.unable_until {
+            self.unable.remove(&(before, id));
+        }
+        let is_over = until.is_some_and(|until| until <= now);
+        let until = until.filter(|_| !is_over);
+        self.unable.extend(until.map(|until| (until, id)));
+        self.effects.save |= state.unable_since != since;
+        (state.unable_since, state.unable_until) = (since, until);
+        match is_over {
+            true => Finding { verdict: Verdict::Unknown, down_in: None, ..found },
+            false => found,
+        }
+    }
+
+    /// Forgets until when verdicts are held; they are all counted again.
+    pub(super) fn forget_unable(&mut self) {
+        self.unable.clear();
+        self.checks.iter_mut().for_each(|check| check.unable_until = None);
+        self.panel.touch_all();
     }
 
     fn count_one(&mut self, id: CheckId, now: Timestamp) {
         let Some(before) = self.checks.get(id.index()) else { return };
         let Some(found) = self.finding(id, before) else { return };
+        let found = self.bounded(id, found, now);
+        let Some(before) = self.checks.get(id.index()) else { return };
         let (of_groups, Finding { verdict, down_in, is_unable, .. }) =
             (self.views(id, found), found);
         let is_first = before.verdict == Verdict::Unknown || before.is_provisional;
@@ -114,7 +167,11 @@ impl Engine {
             // The others see soon whether they agree.
             self.card_due = self.card_due.min(now + SOON);
             let check = self.plan.checks.get(id).map(|check| check.key.to_string());
-            let (check, reason) = (check.unwrap_or_default(), self.reason(id));
+            let reason = match verdict {
+                Verdict::Unknown => self.unable(id).map(|why| format!("can't be probed: {why}")),
+                Verdict::Up | Verdict::Down => Some(self.reason(id)),
+            };
+            let (check, reason) = (check.unwrap_or_default(), reason.unwrap_or_default());
             self.tell(now, What::Check { check, before: was, after: verdict, reason });
         }
     }

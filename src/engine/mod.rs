@@ -154,6 +154,8 @@ pub struct Engine {
     /// The vantages that vote.
     panel: Panel,
     checks: Vec<CheckState>,
+    /// Checks that nobody can run and that are held up, by until when they are.
+    unable: BTreeSet<(Timestamp, CheckId)>,
     line: Line,
     /// How each vantage was heard when that was told last.
     heard: Vec<Hearing>,
@@ -203,6 +205,7 @@ impl Engine {
             vantage: Vantage::new(name, *instance, &plan.checks.all, &plan.monitors, now),
             panel: plan.panel(now),
             checks: vec![CheckState::default(); plan.checks.all.len()],
+            unable: BTreeSet::new(),
             line: Line::default(),
             heard: Vec::new(),
             nodes: Nodes::default(),
@@ -281,7 +284,8 @@ impl Engine {
         let own = self.panel.own().map(|_| self.vantage.due());
         let shared = [own, Some(self.card_due), self.panel.next_deadline()];
         let due = [self.next_ramp_step(), self.admin.next_end(), self.next_window];
-        due.into_iter().chain(shared).chain([self.line.next_deadline()]).flatten().min()
+        let held = [self.line.next_deadline(), self.unable.first().map(|(until, _)| *until)];
+        due.into_iter().chain(shared).chain(held).flatten().min()
     }
 
     /// Whether the others were heard or can't be, and every check has a verdict, can't have one,
@@ -311,6 +315,9 @@ impl Engine {
         self.last_tick = self.last_tick.min(now);
         self.vantage.set_back(now);
         self.panel.set_back(now);
+        let unable = self.checks.iter_mut().filter_map(|check| check.unable_since.as_mut());
+        unable.for_each(|since| *since = (*since).min(now));
+        self.forget_unable();
         self.card_due = self.card_due.min(now);
         self.line.set_back(now);
         self.nodes.set_back(now);

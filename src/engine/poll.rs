@@ -46,6 +46,8 @@ impl Engine {
             failures: own.opinion().failures(),
             held_until: own.opinion().held_until(),
             unable: self.unable(id),
+            unable_since: state.unable_since,
+            unable_until: state.unable_until,
             certificate_ends: own.certificate_ends(),
             successes_total,
             failures_total,

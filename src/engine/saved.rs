@@ -54,6 +54,9 @@ pub(super) struct SavedCheck {
     pub(super) downs: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held_until: Option<Timestamp>,
+    /// Since when nobody can run the probe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unable_since: Option<Timestamp>,
     /// What this node's own vantage said, where that was not the verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) own: Option<Verdict>,
@@ -157,6 +160,7 @@ impl Engine {
             reason: self.reason(id),
             downs: opinion.downs(),
             held_until: opinion.held_until(),
+            unable_since: state.unable_since,
             own: Some(opinion.verdict()).filter(|own| *own != state.verdict),
             groups: groups.map(|(name, found)| (name.clone(), found.verdict)).collect(),
         })
@@ -198,6 +202,7 @@ impl Engine {
             self.set_memory(&target, |own| *own = memory);
         }
         self.inherit(&verdicts);
+        self.forget_unable();
         self.cast_all(now);
         self.admin.resolve(&self.plan, &self.wiring);
         self.read_calendar(now);

@@ -260,6 +260,13 @@ pub struct CheckStatus {
     pub held_until: Option<Timestamp>,
     /// Why it can't be probed, where that is so.
     pub unable: Option<String>,
+    /// Since when no vantage that is heard can probe it.
+    #[serde(default)]
+    pub unable_since: Option<Timestamp>,
+    /// Until when it is up at the most if none can before, where that is what holds the verdict;
+    /// then it is unknown.
+    #[serde(default)]
+    pub unable_until: Option<Timestamp>,
     /// When the certificate that was presented last ends.
     pub certificate_ends: Option<Timestamp>,
     /// Probes with an outcome since the node started.

@@ -187,6 +187,15 @@ impl Engine {
         })
     }
 
+    /// What there is to say of a check that is up.
+    fn up_reason(&self, id: CheckId) -> String {
+        let is_held = self.checks.get(id.index()).is_some_and(|check| check.unable_until.is_some());
+        match self.unable(id).filter(|_| is_held) {
+            Some(why) => format!("was up when it could be probed last: {why}"),
+            None => self.reason(id),
+        }
+    }
+
     fn endpoint_reason(&self, facts: &Facts, checks: &[CheckId]) -> String {
         if !facts.is_probed {
             return "no monitor: taken for up".to_owned();
@@ -199,7 +208,7 @@ impl Engine {
         };
         let reasons: Vec<String> = match facts.verdict {
             Verdict::Down => checks.iter().filter(is_down).map(|id| self.reason(*id)).collect(),
-            Verdict::Up => checks.iter().map(|id| self.reason(*id)).collect(),
+            Verdict::Up => checks.iter().map(|id| self.up_reason(*id)).collect(),
             Verdict::Unknown => checks.iter().filter_map(|id| self.unable(*id)).collect(),
         };
         let said: Vec<String> = reasons.into_iter().filter(|reason| !reason.is_empty()).collect();

@@ -164,6 +164,15 @@ impl Damper {
         true
     }
 
+    /// Nobody looked for so long that having been up says nothing any more: the next outcome
+    /// decides at once, as the first. What was down is not up for that.
+    pub fn forget_up(&mut self) {
+        if self.verdict == Verdict::Up {
+            let Self { downs, .. } = *self;
+            *self = Self { downs, ..Self::new() };
+        }
+    }
+
     /// The clock was set back to `now`: it is held no longer than if it had turned down now.
     pub fn set_back(&mut self, damping: &Damping, now: Timestamp) {
         let longest = now.saturating_add(damping.hold_down).unwrap_or(now);
@@ -304,6 +313,26 @@ mod tests {
             [bound("."), bound("x"), bound("x"), bound("x")],
             [Some(30), Some(20), Some(10), None]
         );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_neither_lets_go_at_once_nor_holds_for_longer() {
+        let mut damper = Damper::new();
+        feed(&mut damper, ".xxx..xxx", 10_000);
+        let held = |damper: &Damper, from| {
+            damper.held_until().map(|until| until.duration_since(at(from)).as_secs())
+        };
+        assert_eq!(held(&damper, 10_080), Some(200), "down a second time");
+        // By an hour: the time that was left is no reason to let go, and is bounded from now on.
+        damper.set_back(&DAMPING, at(6_480));
+        assert_eq!(held(&damper, 6_480), Some(300));
+        assert_eq!(feed(&mut damper, "..", 6_490), "DD", "it is held still");
+        // By a second: what was left stays.
+        let mut damper = Damper::new();
+        feed(&mut damper, ".xxx..xxx", 10_000);
+        damper.set_back(&DAMPING, at(10_079));
+        assert_eq!(held(&damper, 10_080), Some(200));
+        assert_eq!(damper.since(), Some(at(10_079)));
     }
 
     proptest! {

@@ -22,7 +22,9 @@ pub struct Sighting {
     reason: String,
     last: Option<Timestamp>,
     took: Duration,
-    unable: Option<String>,
+    unable: Option<Unable>,
+    /// How long being up is believed while it can't be probed.
+    hold_unable: Duration,
     is_pushed: bool,
     certificate_ends: Option<Timestamp>,
     /// Whether the end of the certificate was told.
@@ -30,6 +32,13 @@ pub struct Sighting {
     expiry_warning: Duration,
     successes: u64,
     failures: u64,
+}
+
+/// It can't be probed for a reason of the prober's own.
+#[derive(Clone, Debug)]
+struct Unable {
+    why: String,
+    since: Timestamp,
 }
 
 /// What a report changed.
@@ -88,6 +97,7 @@ impl Sighting {
             last: None,
             took: Duration::ZERO,
             unable: None,
+            hold_unable: monitor.map_or(Duration::ZERO, |monitor| monitor.hold_unable),
             is_pushed: monitor.is_some_and(|monitor| monitor.probe == Probe::Push),
             certificate_ends: None,
             is_warned: false,
@@ -100,8 +110,8 @@ impl Sighting {
     /// The same under a configuration that may say other thresholds.
     #[must_use]
     pub fn reconfigured(self, monitor: Option<&Monitor>) -> Self {
-        let Self { damping, expiry_warning, is_pushed, .. } = Self::new(monitor);
-        let mut next = Self { damping, expiry_warning, is_pushed, ..self };
+        let Self { damping, expiry_warning, hold_unable, is_pushed, .. } = Self::new(monitor);
+        let mut next = Self { damping, expiry_warning, hold_unable, is_pushed, ..self };
         next.slow(monitor, next.caution);
         next
     }
@@ -135,12 +145,17 @@ impl Sighting {
                 self.reason = reason;
                 false
             }
-            Outcome::Unable(reason) => {
-                self.unable = Some(reason);
+            Outcome::Unable(why) => {
+                let since = self.unable.as_ref().map_or(now, |unable| unable.since);
+                self.unable = Some(Unable { why, since });
                 return Seen { vote: before != self.vote(), certificate };
             }
         };
-        self.unable = None;
+        if let Some(unable) = self.unable.take()
+            && is_over(unable.since, self.hold_unable, now)
+        {
+            self.opinion.forget_up();
+        }
         self.last = Some(now);
         self.took = report.took;
         self.opinion.take(success, &self.damping, now);
@@ -157,6 +172,8 @@ impl Sighting {
     /// The clock was set back to `now`.
     pub fn set_back(&mut self, now: Timestamp) {
         self.opinion.set_back(&self.damping, now);
+        let unable = self.unable.as_mut();
+        unable.into_iter().for_each(|unable| unable.since = unable.since.min(now));
     }
 
     /// What it votes: nothing by what another process saw before, and nothing while it can't
@@ -194,7 +211,7 @@ impl Sighting {
 
     /// Why it can't be probed, where that is so.
     pub fn unable(&self) -> Option<&str> {
-        self.unable.as_deref()
+        self.unable.as_ref().map(|unable| &*unable.why)
     }
 
     /// Whether its target reports by itself, when it likes.
@@ -225,6 +242,77 @@ impl Sighting {
     }
 }
 
+/// Whether something that began `since` has lasted so long.
+fn is_over(since: Timestamp, long: Duration, now: Timestamp) -> bool {
+    since.saturating_add(long).is_ok_and(|until| until <= now)
+}
+
 /// Of a check whose monitor is gone, which configuration rules out.
 const NO_DAMPING: Damping =
     Damping { interval: Duration::from_secs(10), rise: 1, fall: 1, hold_down: Duration::ZERO };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::CheckKey;
+    use crate::model::Voting;
+
+    const HOLD: u32 = 300;
+
+    fn at(seconds: u32) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + i64::from(seconds)).unwrap()
+    }
+
+    fn sighting() -> Sighting {
+        Sighting::new(Some(&Monitor {
+            name: "ping".to_owned(),
+            probe: Probe::Icmp,
+            at: None,
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(3),
+            rise: 2,
+            fall: 3,
+            hold_down: Duration::ZERO,
+            hold_unable: Duration::from_secs(HOLD.into()),
+            voting: Voting::default(),
+        }))
+    }
+
+    /// Outcomes and when they came: `.` a success, `x` a failure, `?` could not be probed.
+    fn fed(outcomes: &[(char, u32)]) -> Sighting {
+        let mut sighting = sighting();
+        for (outcome, seconds) in outcomes {
+            let outcome = match outcome {
+                '.' => Outcome::Success,
+                'x' => Outcome::Failure("refused".to_owned()),
+                _ => Outcome::Unable("no IPv6".to_owned()),
+            };
+            let check = CheckKey::new("ping@2001:db8::1");
+            let (took, certificate_ends) = (Duration::ZERO, None);
+            sighting.take(Report { check, outcome, took, certificate_ends }, at(*seconds));
+        }
+        sighting
+    }
+
+    #[test]
+    fn what_could_not_be_probed_for_long_is_seen_as_new() {
+        let up = |failures| Vote::Up { failures };
+        for (outcomes, expected) in [
+            (&[('.', 0), ('?', 10)][..], Vote::Unable),
+            (&[('.', 0), ('?', 10), ('.', 20)], up(0)),
+            (&[('.', 0), ('?', 10), ('x', 20)], up(1)),
+            // Failures count on both sides of it.
+            (&[('.', 0), ('x', 10), ('x', 20), ('?', 30), ('x', 40)], Vote::Down),
+            (&[('.', 0), ('?', 10), ('x', 9 + HOLD)], up(1)),
+            // The bound is over: the next outcome decides as the first ever.
+            (&[('.', 0), ('?', 10), ('x', 10 + HOLD)], Vote::Down),
+            (&[('.', 0), ('?', 10), ('?', 200), ('x', 10 + HOLD)], Vote::Down),
+            (&[('.', 0), ('?', 10), ('.', 10 + HOLD)], up(0)),
+            // What was down is not up by the first success.
+            (&[('x', 0), ('?', 10), ('.', 10 + HOLD)], Vote::Down),
+            (&[('x', 0), ('?', 10), ('.', 10 + HOLD), ('.', 20 + HOLD)], up(0)),
+        ] {
+            assert_eq!(fed(outcomes).vote(), expected, "{outcomes:?}");
+        }
+    }
+}

@@ -89,6 +89,14 @@ pub const PROBE_HEAD: usize = 64 * 1024;
 /// places for them take 256 KiB while a head is read.
 pub const PROBE_HEADERS: usize = 4096;
 
+/// Addresses of one name that a probe tries; the rest is left out. Each further one shortens the
+/// time that the others have, and no client goes so far.
+pub const PROBE_ADDRESSES: usize = 16;
+
+/// How long a verdict up may be held of a target that can't be probed; more is an error. Past a
+/// day nobody knows anything of it.
+pub const HOLD_UNABLE: [Duration; 2] = [Duration::ZERO, Duration::from_secs(24 * 3600)];
+
 /// Rules in one policy; more is an error.
 pub const RULES: usize = 10_000;
 

@@ -38,6 +38,9 @@ pub struct Monitor {
     pub fall: u8,
     /// How long a target that keeps flipping is held down at the most.
     pub hold_down: Duration,
+    /// How long a verdict up stands at the most while nobody can probe the target for a reason
+    /// of their own; then it is unknown. Addresses of names are good for as long too.
+    pub hold_unable: Duration,
     /// How vantages decide together.
     pub voting: Voting,
 }
@@ -185,7 +188,7 @@ pub struct TlsProbe {
     pub tls: TlsOptions,
 }
 
-/// A DNS query by UDP, and what a good answer to it is.
+/// A DNS query by UDP, by TCP where the answer is cut short, and what a good answer to it is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DnsProbe {
     /// Where to.

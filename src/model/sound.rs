@@ -47,6 +47,7 @@ impl Monitor {
             return Err("its timeout is longer than its interval".to_owned());
         }
         within("hold-down", self.hold_down, limits::HOLD_DOWN)?;
+        within("hold-unable", self.hold_unable, limits::HOLD_UNABLE)?;
         let counts = 1..=limits::OUTCOMES_IN_A_ROW;
         fits("rise", counts.contains(&self.rise), &self.rise)?;
         fits("fall", counts.contains(&self.fall), &self.fall)?;
@@ -226,6 +227,7 @@ mod tests {
             rise: 2,
             fall: 3,
             hold_down: Duration::ZERO,
+            hold_unable: Duration::ZERO,
             voting: Voting::default(),
         }
     }

@@ -17,6 +17,7 @@ use crate::model::TlsOptions;
 use crate::prober::allowed::Allowed;
 use crate::prober::connect;
 use crate::prober::connect::Found;
+use crate::prober::connect::Lookup;
 use crate::prober::connect::Stage;
 use crate::prober::dns;
 use crate::prober::exec;
@@ -26,6 +27,7 @@ use crate::prober::grpc;
 use crate::prober::http;
 use crate::prober::http::Ask;
 use crate::prober::icmp;
+use crate::prober::names::Names;
 use crate::prober::records::Wanted;
 use crate::prober::redirects::Endpoint;
 use crate::prober::redirects::Hop;
@@ -104,6 +106,7 @@ impl Compiled {
     pub(super) async fn probe(
         self: Arc<Self>,
         check: Arc<Check>,
+        names: &Names,
         stage: &Stage,
         ends: &mut Option<Timestamp>,
     ) -> Result<(), Fault> {
@@ -128,7 +131,9 @@ impl Compiled {
             | Probe::Tcp(_)
             | Probe::Tls(_) => {}
         }
-        let found = connect::find(&check.at.host, &self.allowed, stage).await?;
+        let Monitor { timeout, hold_unable: keep, .. } = self.monitor;
+        let lookup = Lookup { allowed: &self.allowed, names, timeout, keep };
+        let found = connect::find(&check.at.host, lookup, stage).await?;
         self.at(found, &check, stage, ends).await
     }
 
@@ -189,8 +194,7 @@ impl Compiled {
             let is_secure = probe.tls.is_some();
             let endpoint = Endpoint { host: &host, authority: &authority, port, is_secure };
             let hop = endpoint.first(&probe.method, path)?;
-            let to = found.alone();
-            return self.follow(probe, expected, (endpoint, &to, hop), stage, ends).await;
+            return self.follow(probe, expected, (endpoint, found, hop), stage, ends).await;
         }
         let stream = found.connect(port, stage).await?;
         let ask = Ask { method: &probe.method, host: &authority, path, follows: false };
@@ -198,12 +202,12 @@ impl Compiled {
         exchange(stream, tls, (probe, expected, ask), stage, ends).await.map(drop)
     }
 
-    /// A request and those that it leads to, all at the same address.
+    /// A request and those that it leads to, all at the address that took the first.
     async fn follow(
         &self,
         probe: &HttpProbe,
         expected: &Expected,
-        (endpoint, to, mut hop): (Endpoint<'_>, &Found, Hop),
+        (endpoint, mut found, mut hop): (Endpoint<'_>, Found, Hop),
         stage: &Stage,
         ends: &mut Option<Timestamp>,
     ) -> Result<(), Fault> {
@@ -211,7 +215,8 @@ impl Compiled {
             let (host, path) = (hop.authority(), hop.path());
             let ask = Ask { method: hop.method.as_str(), host: &host, path: &path, follows: true };
             let tls = self.tls.as_ref().filter(|_| hop.is_secure());
-            let stream = to.connect(hop.port, stage).await?;
+            let (stream, address) = found.connect_to(hop.port, stage).await?;
+            found = Found::of(address);
             let answer = exchange(stream, tls, (probe, expected, ask), stage, ends).await?;
             let Some(moved) = answer else { return Ok(()) };
             hop = endpoint.next(&hop, &moved)?;

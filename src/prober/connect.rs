@@ -1,26 +1,44 @@
-//! Finding the addresses of a target, and connecting to them if that is allowed.
+//! Finding the addresses of a target, and connecting to the first of them that answers.
 
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::model::ProbeHost;
 use crate::prober::allowed::Allowed;
+use crate::prober::blame::Step;
+use crate::prober::failure;
 use crate::prober::failure::Fault;
+use crate::prober::means::Node;
+use crate::prober::names::Names;
+use crate::prober::race;
 
-/// What a probe is doing, for the words of a timeout, and what it came to if that is known before
-/// it ends.
+/// What a probe is doing and with whom: for the words of a timeout, and for whose fault it is.
 #[derive(Debug, Default)]
 pub(super) struct Stage {
     doing: Cell<&'static str>,
+    node: Rc<Node>,
+    /// The addresses that were asked and have neither answered nor failed; then the one that
+    /// answered.
+    asked: RefCell<Vec<IpAddr>>,
+    /// What became of others.
+    failed: RefCell<Vec<Fault>>,
+    /// What it came to, and when, if that is known before it ends.
     decided: RefCell<Option<(Result<(), Fault>, Instant)>>,
 }
 
 impl Stage {
+    /// Of a probe of this node.
+    pub(super) fn new(node: &Rc<Node>) -> Self {
+        Self { node: Rc::clone(node), ..Self::default() }
+    }
+
     /// Begins something.
     pub(super) fn begin(&self, doing: &'static str) {
         self.doing.set(doing);
@@ -40,75 +58,149 @@ impl Stage {
     pub(super) fn decided(&self) -> Option<(Result<(), Fault>, Instant)> {
         self.decided.take()
     }
+
+    /// An address is asked.
+    pub(super) fn asks(&self, address: IpAddr) {
+        self.asked.borrow_mut().push(address);
+    }
+
+    /// An address answered, and the probe goes on with it alone.
+    pub(super) fn goes_on_with(&self, address: IpAddr) {
+        self.node.reached(address);
+        *self.asked.borrow_mut() = vec![address];
+        self.failed.borrow_mut().clear();
+    }
+
+    /// An address is done with, and why; `is_one_of` several, which are then told apart.
+    pub(super) fn fails(&self, address: IpAddr, fault: Fault, is_one_of: bool) {
+        let fault = fault.settled(Step::Connecting, address, &self.node);
+        let fault = if is_one_of { fault.after(&address.to_string()) } else { fault };
+        self.asked.borrow_mut().retain(|asked| *asked != address);
+        self.failed.borrow_mut().push(fault);
+    }
+
+    /// What all that failed comes to.
+    pub(super) fn failure(&self) -> Fault {
+        let failed = self.failed.take();
+        failure::together(failed).unwrap_or_else(|| Fault::target("no address"))
+    }
+
+    /// A fault with whose it is: it happened with the address that the probe went on with.
+    pub(super) fn settled(&self, fault: Fault) -> Fault {
+        let asked = self.asked.borrow();
+        match asked.first() {
+            Some(address) => fault.settled(Step::Exchanging, *address, &self.node),
+            None => fault,
+        }
+    }
+
+    /// Nothing in time.
+    pub(super) fn late(&self, timeout: Duration) -> Fault {
+        let text = format!("no answer within {} while {}", failure::show(timeout), self.doing());
+        let asked = self.asked.take();
+        let silent = |address: &IpAddr| {
+            let silent = Fault::silent(text.clone(), Step::Exchanging, *address, &self.node);
+            let is_one_of = asked.len() + self.failed.borrow().len() > 1;
+            if is_one_of { silent.after(&address.to_string()) } else { silent }
+        };
+        let silent: Vec<Fault> = asked.iter().map(silent).collect();
+        let all = self.failed.take().into_iter().chain(silent).collect();
+        // A program knows no addresses.
+        failure::together(all).unwrap_or(Fault::Target(text))
+    }
 }
 
 /// The addresses that a host has now, all of which may be probed. Every probe gets its sockets'
 /// addresses from here and asks only once, so that no second look-up can say another.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
-    first: IpAddr,
-    others: Vec<IpAddr>,
+    /// In the order in which they are tried; at least one.
+    addresses: Vec<IpAddr>,
+    /// How long one is waited for before the next is tried too.
+    pause: Duration,
+}
+
+/// What a probe looks its target up with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lookup<'a> {
+    /// Where it may go.
+    pub(super) allowed: &'a Allowed,
+    /// What is known of names.
+    pub(super) names: &'a Names,
+    /// How long the whole probe may take.
+    pub(super) timeout: Duration,
+    /// How long addresses are good for that a name had before the resolver fell silent.
+    pub(super) keep: Duration,
 }
 
 /// The addresses of a host; a name is asked for anew for each probe. One that may not be probed
 /// spoils them all: which of them would be used is up to the system, or the target.
 pub(super) async fn find(
     host: &ProbeHost,
-    allowed: &Allowed,
+    lookup: Lookup<'_>,
     stage: &Stage,
 ) -> Result<Found, Fault> {
+    let Lookup { allowed, names, timeout, keep } = lookup;
     allowed.target(host).map_err(Fault::Ours)?;
-    let addresses = addresses(host, stage).await?;
+    let addresses = match host {
+        ProbeHost::Address(address) => vec![*address],
+        ProbeHost::Name(name) => {
+            stage.begin("looking up its name");
+            names.find(name, timeout, keep).await?
+        }
+    };
     for address in &addresses {
         allowed.address(host, *address).map_err(Fault::Ours)?;
     }
-    let mut addresses = addresses.into_iter();
-    let first = addresses.next();
-    let first = first.ok_or_else(|| Fault::target(format!("no address of {host}")))?;
-    Ok(Found { first, others: addresses.collect() })
-}
-
-async fn addresses(host: &ProbeHost, stage: &Stage) -> Result<Vec<IpAddr>, Fault> {
-    let name = match host {
-        ProbeHost::Address(address) => return Ok(vec![*address]),
-        ProbeHost::Name(name) => name,
-    };
-    stage.begin("looking up its name");
-    let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-    let found = found.map_err(|error| Fault::target(format!("no address of {name}: {error}")))?;
-    Ok(found.map(|socket| socket.ip()).collect())
+    if addresses.is_empty() {
+        return Err(Fault::target(format!("no address of {host}")));
+    }
+    Ok(Found::several(addresses, timeout))
 }
 
 impl Found {
     /// An address that nobody looked up.
-    pub(super) const fn of(address: IpAddr) -> Self {
-        Self { first: address, others: Vec::new() }
+    pub(super) fn of(address: IpAddr) -> Self {
+        Self { addresses: vec![address], pause: Duration::ZERO }
     }
 
-    /// The first of them.
-    pub(super) const fn first(&self) -> IpAddr {
-        self.first
+    /// Several, to be tried within a timeout.
+    pub(super) fn several(addresses: Vec<IpAddr>, timeout: Duration) -> Self {
+        let addresses = race::interleaved(&addresses);
+        let pause = race::pause(timeout, addresses.len());
+        Self { addresses, pause }
     }
 
-    /// The first of them alone.
-    pub(super) fn alone(self) -> Self {
-        Self { first: self.first, others: Vec::new() }
+    /// The addresses, in the order in which they are tried.
+    pub(super) fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
     }
 
-    /// A new connection: to the first address that takes one, in the order of the system.
+    /// How long one is waited for before the next is tried too.
+    pub(super) const fn pause(&self) -> Duration {
+        self.pause
+    }
+
+    /// A new connection, to the first address that takes one.
     pub(super) async fn connect(&self, port: u16, stage: &Stage) -> Result<TcpStream, Fault> {
+        self.connect_to(port, stage).await.map(|(stream, _)| stream)
+    }
+
+    /// The same, with that address.
+    pub(super) async fn connect_to(
+        &self,
+        port: u16,
+        stage: &Stage,
+    ) -> Result<(TcpStream, IpAddr), Fault> {
         stage.begin("connecting");
-        let mut last = None;
-        for address in std::iter::once(&self.first).chain(&self.others) {
-            match TcpStream::connect(SocketAddr::new(*address, port)).await {
-                Ok(stream) => {
-                    // Small messages, each at once; a failure to say so only makes it slower.
-                    stream.set_nodelay(true).ok();
-                    return Ok(stream);
-                }
-                Err(error) => last = Some(Fault::of_socket("connecting", &error)),
-            }
-        }
-        Err(last.unwrap_or_else(|| Fault::target("no address")))
+        let connect = async |address| {
+            let stream = TcpStream::connect(SocketAddr::new(address, port)).await;
+            let stream = stream.map_err(|error| Fault::of_socket("connecting", &error))?;
+            // Small messages, each at once; a failure to say so only makes it slower.
+            stream.set_nodelay(true).ok();
+            Ok(stream)
+        };
+        let (stream, address) = race::first(self, stage, connect).await?;
+        Ok((stream, address))
     }
 }

@@ -13,19 +13,25 @@ use tokio::net::UdpSocket;
 use crate::prober::connect::Found;
 use crate::prober::connect::Stage;
 use crate::prober::failure::Fault;
+use crate::prober::race;
 
 /// Octets before the payload: type, code, checksum, identifier, sequence number.
 const HEAD: usize = 8;
 
-/// Sends one request and waits for its reply.
+/// Sends a request, and waits for the reply; of several addresses the first to reply will do.
 pub(super) async fn probe(found: &Found, stage: &Stage) -> Result<(), Fault> {
-    let address = found.first();
-    let (socket, is_raw) = open(address).map_err(|error| {
-        let advice = "CAP_NET_RAW or net.ipv4.ping_group_range would permit it";
-        Fault::Ours(format!("can't send echo requests: {error}; {advice}"))
-    })?;
     stage.begin("waiting for the echo");
+    race::first(found, stage, echo).await.map(drop)
+}
+
+/// Sends one request and waits for its reply.
+async fn echo(address: IpAddr) -> Result<(), Fault> {
     let fault = |error: &io::Error| Fault::of_socket("waiting for the echo", error);
+    let (socket, is_raw) = open(address)?;
+    // A route may be missing, which the kernel says here.
+    socket.connect(&SocketAddr::new(address, 0).into()).map_err(|error| fault(&error))?;
+    // Only `send` and `recv` are used of it, which any datagram socket has.
+    let socket = UdpSocket::from_std(socket.into()).map_err(|error| fault(&error))?;
     // Where a ping socket is used the kernel puts its own identifier in.
     let (id, sequence, payload) = (fastrand::u16(..), fastrand::u16(..), fastrand::u128(..));
     let request = request(address.is_ipv4(), id, sequence, payload);
@@ -45,19 +51,26 @@ pub(super) async fn probe(found: &Found, stage: &Stage) -> Result<(), Fault> {
     }
 }
 
-fn open(address: IpAddr) -> io::Result<(UdpSocket, bool)> {
+/// A socket for echo requests, and whether it is a raw one. That there is none is never the
+/// target's fault.
+fn open(address: IpAddr) -> Result<(Socket, bool), Fault> {
     let (domain, protocol) = match address {
         IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
         IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
     };
     let open = |kind: Type| Socket::new(domain, kind.nonblocking().cloexec(), Some(protocol));
-    let (socket, is_raw) = match open(Type::DGRAM) {
-        Ok(socket) => (socket, false),
-        Err(_) => (open(Type::RAW)?, true),
-    };
-    socket.connect(&SocketAddr::new(address, 0).into())?;
-    // Only `send` and `recv` are used of it, which any datagram socket has.
-    Ok((UdpSocket::from_std(socket.into())?, is_raw))
+    if let Ok(socket) = open(Type::DGRAM) {
+        return Ok((socket, false));
+    }
+    open(Type::RAW).map(|socket| (socket, true)).map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "; CAP_NET_RAW or net.ipv4.ping_group_range would permit it"
+            }
+            _ => "",
+        };
+        Fault::Ours(format!("can't open a socket for echo requests: {error}{advice}"))
+    })
 }
 
 fn request(is_v4: bool, id: u16, sequence: u16, payload: u128) -> Vec<u8> {

@@ -19,7 +19,8 @@
 //! - A check never has two probes at once, and its rhythm never drifts.
 //! - A probe ends within its timeout, whatever its target does, with one outcome.
 //! - Nothing that a target sends is kept beyond [`limits::PROBE_BODY`](crate::model::limits).
-//! - What is ours to mend is `Unable`, and never counts against a target.
+//! - What is ours to mend is `Unable`, and never counts against a target. Whose fault something
+//!   is says [`blame`](blame::blame), by the step, the family, the error and what this node can do.
 //! - No packet goes to an address that is not [`Allowed`]; what is asked is the address that
 //!   is then connected to.
 //!
@@ -33,6 +34,7 @@
 #![forbid(unsafe_code)]
 
 mod allowed;
+mod blame;
 mod certificate;
 mod compiled;
 mod connect;
@@ -44,6 +46,9 @@ mod gauge;
 mod grpc;
 mod http;
 mod icmp;
+mod means;
+mod names;
+mod race;
 mod records;
 mod redirects;
 mod run;

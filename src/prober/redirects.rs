@@ -133,7 +133,7 @@ mod tests {
         let moved = Moved { status: 302, location: location.into() };
         match WEB.next(&hop, &moved) {
             Ok(next) => Ok(format!("{} at {}", next.url, next.port)),
-            Err(Fault::Target(why) | Fault::Ours(why)) => Err(why),
+            Err(fault) => Err(fault.text().to_owned()),
         }
     }
 

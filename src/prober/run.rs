@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::health::Check;
 use crate::health::CheckKey;
 use crate::health::Outcome;
 use crate::health::Report;
+use crate::model::ProbeHost;
 use crate::prober::Bounds;
 use crate::prober::Counters;
 use crate::prober::Heartbeat;
@@ -26,6 +28,8 @@ use crate::prober::Ready;
 use crate::prober::compiled::Compiled;
 use crate::prober::connect::Stage;
 use crate::prober::failure;
+use crate::prober::means::Node;
+use crate::prober::names::Names;
 use crate::prober::schedule::Schedule;
 
 /// Reports that may wait for the receiver before no new probes are started.
@@ -91,6 +95,9 @@ struct Loop {
     waiting_programs: VecDeque<CheckKey>,
     outbox: VecDeque<Report>,
     counters: Arc<Counters>,
+    /// What this node can do itself.
+    node: Rc<Node>,
+    names: Rc<Names>,
 }
 
 /// Probes until told to stop, or until nobody listens.
@@ -108,6 +115,8 @@ pub(super) async fn run(channels: Channels, stop: CancellationToken) {
         waiting_programs: VecDeque::new(),
         outbox: VecDeque::new(),
         counters,
+        node: Rc::default(),
+        names: Rc::default(),
     };
     let first = Arc::clone(&plans.borrow_and_update());
     state.replace(&first);
@@ -156,6 +165,12 @@ impl Loop {
         let times = self.targets.values();
         let times = times.map(|target| (target.check.key.clone(), target.compiled.interval()));
         self.schedule.replace(times, now);
+        let hosts = self.targets.values().map(|target| &target.check.at.host);
+        let names = hosts.filter_map(|host| match host {
+            ProbeHost::Name(name) => Some(name.as_str()),
+            ProbeHost::Address(_) => None,
+        });
+        self.names.retain(&names.collect());
         // What waits and is gone will not run; what runs and is gone is not reported.
         let targets = &self.targets;
         for queue in [&mut self.waiting, &mut self.waiting_programs] {
@@ -219,7 +234,8 @@ impl Loop {
         self.busy.insert(key.clone(), Busy::Running);
         self.n_programs += usize::from(target.compiled.is_exec());
         self.counters.started.fetch_add(1, Ordering::Relaxed);
-        self.running.push(Box::pin(one(target)));
+        let stage = Stage::new(&self.node);
+        self.running.push(Box::pin(one(target, stage, Rc::clone(&self.names))));
         self.count_running();
     }
 
@@ -273,19 +289,20 @@ impl Loop {
 }
 
 /// One probe, within its timeout.
-async fn one(target: Target) -> Ended {
+async fn one(target: Target, stage: Stage, names: Rc<Names>) -> Ended {
     let Target { check, compiled, .. } = target;
     let (key, timeout) = (check.key.clone(), compiled.monitor.timeout);
     let was_exec = compiled.is_exec();
-    let stage = Stage::default();
     let mut certificate_ends: Option<Timestamp> = None;
     let begin = Instant::now();
-    let probe = compiled.probe(check, &stage, &mut certificate_ends);
-    let result = match tokio::time::timeout(timeout, probe).await {
-        Ok(result) => result,
-        Err(_) => Err(failure::late(timeout, stage.doing())),
+    let probe = compiled.probe(check, &names, &stage, &mut certificate_ends);
+    let result = tokio::time::timeout(timeout, probe).await;
+    let (result, end) = match (stage.decided(), result) {
+        (Some((result, end)), _) => (result, end),
+        (None, Ok(result)) => (result, Instant::now()),
+        (None, Err(_)) => (Err(stage.late(timeout)), Instant::now()),
     };
-    let (result, end) = stage.decided().unwrap_or_else(|| (result, Instant::now()));
+    let result = result.map_err(|fault| stage.settled(fault));
     let (outcome, took) = (failure::outcome(result), end - begin);
     Ended { report: Report { check: key, outcome, took, certificate_ends }, was_exec }
 }

@@ -32,6 +32,10 @@ use crate::model::limits;
 /// Held down for so long unless the file says otherwise.
 const DEFAULT_HOLD_DOWN: Duration = Duration::from_secs(5 * 60);
 
+/// While nobody can probe, a verdict up is held for so long unless the file says otherwise, and not
+/// shorter than failures would take to turn it down.
+const DEFAULT_HOLD_UNABLE: Duration = Duration::from_secs(5 * 60);
+
 /// The kinds of probe, as keys of a monitor.
 const KINDS: [&str; 9] = ["http", "https", "tcp", "tls", "icmp", "dns", "grpc", "exec", "push"];
 
@@ -54,6 +58,7 @@ pub(super) fn read(mut section: Section<'_>) -> (At<Monitor>, Votes) {
     let interval = duration(&mut section, "interval", "\"10s\"", limits::PROBE_INTERVAL);
     let timeout = duration(&mut section, "timeout", "\"3s\"", limits::PROBE_TIMEOUT);
     let hold_down = duration(&mut section, "hold-down", "\"5m\"", limits::HOLD_DOWN);
+    let hold_unable = duration(&mut section, "hold-unable", "\"5m\"", limits::HOLD_UNABLE);
     let mut count = |key, example: &str, default| {
         let value = section.value(key, example);
         let value = value.and_then(|value| value.integer(1..=limits::OUTCOMES_IN_A_ROW));
@@ -73,6 +78,10 @@ pub(super) fn read(mut section: Section<'_>) -> (At<Monitor>, Votes) {
         rise,
         fall,
         hold_down: hold_down.map_or(DEFAULT_HOLD_DOWN, |at| at.value),
+        hold_unable: hold_unable.map_or_else(
+            || DEFAULT_HOLD_UNABLE.max(every * u32::from(fall)).min(limits::HOLD_UNABLE[1]),
+            |at| at.value,
+        ),
         voting: votes.voting(),
     };
     (At { value: monitor, span: name.span }, votes)

@@ -37,6 +37,7 @@ fn monitor(name: &str, probe: Probe) -> Monitor {
         rise: 2,
         fall: 3,
         hold_down: Duration::ZERO,
+        hold_unable: Duration::ZERO,
         voting: crate::model::Voting::default(),
     }
 }

@@ -39,6 +39,7 @@ fn monitor(name: &str, probe: Probe) -> Monitor {
         rise: 2,
         fall: 3,
         hold_down: Duration::from_secs(300),
+        hold_unable: Duration::from_secs(200),
         voting: Voting::default(),
     }
 }

@@ -79,6 +79,7 @@ struct Definition {
     rise: u8,
     fall: u8,
     hold_down: Duration,
+    hold_unable: Duration,
 }
 
 /// Only probes that may be handed over have a form.
@@ -252,6 +253,7 @@ fn monitors(written: Vec<(String, Vec<u8>)>) -> Result<Vec<Monitor>, Unreadable>
             rise: definition.rise,
             fall: definition.fall,
             hold_down: definition.hold_down,
+            hold_unable: definition.hold_unable,
             voting: Voting::default(),
         };
         handed::fit(&monitor, &mut patterns).map_err(|why| wrong(&why))?;
@@ -270,6 +272,7 @@ fn definition(monitor: &Monitor) -> Vec<u8> {
         rise: monitor.rise,
         fall: monitor.fall,
         hold_down: monitor.hold_down,
+        hold_unable: monitor.hold_unable,
     };
     // Plain data always has an encoding.
     postcard::to_stdvec(&definition).unwrap_or_default()

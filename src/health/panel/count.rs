@@ -21,6 +21,8 @@ pub struct Finding {
     pub down_in: Option<Duration>,
     /// Nobody who is heard can run the probe, and somebody tried.
     pub is_unable: bool,
+    /// Somebody who is heard says up or down.
+    pub is_seen: bool,
     /// Enough are heard for the verdict to be one.
     pub is_enough: bool,
 }
@@ -41,10 +43,10 @@ impl Panel {
             probes.map(|probes| item.interval.saturating_mul(u32::from(probes.max(1))))
         });
         let mut heard = self.of(id).filter(|(seat, _)| seat.hearing == Hearing::Heard);
-        let is_unable = ballot.whole().up + ballot.whole().down == 0
-            && heard.any(|(_, vote)| vote == Vote::Unable);
+        let is_seen = ballot.whole().up + ballot.whole().down > 0;
+        let is_unable = !is_seen && heard.any(|(_, vote)| vote == Vote::Unable);
         let is_enough = ballot.is_enough(&item.voting);
-        Some(Finding { verdict, down_in: down_in.flatten(), is_unable, is_enough })
+        Some(Finding { verdict, down_in: down_in.flatten(), is_unable, is_seen, is_enough })
     }
 
     /// What each vantage group comes to on a check; `whole` where too few of it are heard.
@@ -56,7 +58,7 @@ impl Panel {
             let probes = Ballot::group_down_after(group, &item.voting, &left);
             let down_in = probes.filter(|_| verdict == Verdict::Up);
             let down_in = down_in.map(|left| item.interval.saturating_mul(left.max(1).into()));
-            Finding { verdict, down_in, is_unable: false, is_enough: true }
+            Finding { verdict, down_in, is_unable: false, is_seen: true, is_enough: true }
         };
         (0..u8::MAX).map(VantageGroupId).take(self.n_groups).map(of_group).collect()
     }

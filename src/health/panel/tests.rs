@@ -203,6 +203,28 @@ fn a_frozen_panel_does_not_age_and_waits_for_those_it_knew() {
     assert!(!panel.is_missing_some());
 }
 
+/// A link that comes and goes renews nobody's patience: only being heard does.
+#[test]
+fn who_is_never_heard_again_is_silent_however_often_the_link_comes_back() {
+    let mut panel = panel(&["ams", "nyc"], Some(1));
+    hear(&mut panel, said("ams", 1, at(0), &[(1, at(0))]), at(0));
+    // Its patience is 30 s, of which it has all after the first loss. Each further time it is
+    // 10 s until the link is lost again.
+    let mut now = 100;
+    panel.freeze(at(now));
+    let mut hearing = Vec::new();
+    for _ in 0..5 {
+        now += 500;
+        panel.thaw(at(now));
+        now += 10;
+        panel.settle(at(now));
+        hearing.push(panel.seats()[0].hearing());
+        panel.freeze(at(now));
+    }
+    use Hearing::{Heard, Silent};
+    assert_eq!(hearing, [Heard, Heard, Silent, Silent, Silent]);
+}
+
 #[test]
 fn another_configuration_reads_again_what_was_said() {
     let mut before = panel(&["ams", "nyc"], None);

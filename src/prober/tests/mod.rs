@@ -62,6 +62,7 @@ fn plan(probe: Probe, at: SocketAddr, timeout: Duration) -> Plan {
         rise: 1,
         fall: 1,
         hold_down: Duration::ZERO,
+        hold_unable: Duration::from_secs(300),
         voting: crate::model::Voting::default(),
     };
     let check = Check {

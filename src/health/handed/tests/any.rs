@@ -93,7 +93,8 @@ fn any_monitor() -> impl Strategy<Value = Monitor> {
         let [least, most] = limits::PROBE_TIMEOUT;
         let timeout = timeout.clamp(least, most);
         let hold_down = Duration::from_millis(hold_down);
-        Monitor { interval, timeout, rise, fall, hold_down, ..monitor("", probe) }
+        let hold_unable = hold_down / 2;
+        Monitor { interval, timeout, rise, fall, hold_down, hold_unable, ..monitor("", probe) }
     })
 }
 

@@ -1,0 +1,256 @@
+//! Looking up names: both families at once, each name once at a time, and what it had before.
+//!
+//! The system's resolver is asked, which knows hosts files and whatever else the machine is set
+//! up with. A look-up can't be called off: it runs on a thread of its own until the resolver
+//! gives up, and probes of the same name wait for that one instead of asking again.
+//!
+//! A resolver that is silent is this node's trouble. So a name keeps the addresses that it had
+//! for a while, and probes go there.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::UdpSocket;
+use std::rc::Rc;
+use std::time::Duration;
+
+use dns_lookup::AddrInfoHints;
+use dns_lookup::LookupError;
+use dns_lookup::LookupErrorKind;
+use dns_lookup::getaddrinfo;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio::time::sleep_until;
+
+use crate::model::Family;
+use crate::prober::blame::Blame;
+use crate::prober::blame::Means;
+use crate::prober::blame::Sources;
+use crate::prober::blame::Step;
+use crate::prober::blame::Trouble;
+use crate::prober::blame::blame;
+use crate::prober::failure::Fault;
+
+/// A part of the timeout, and at most so long, is for the look-up alone if there are addresses to
+/// go on with.
+const PATIENCE: (u32, Duration) = (4, Duration::from_secs(1));
+
+/// What is known of all names that are probed.
+#[derive(Debug, Default)]
+pub(super) struct Names(RefCell<HashMap<String, Rc<[Question; 2]>>>);
+
+/// A name and an address family.
+#[derive(Debug)]
+struct Question {
+    family: Family,
+    state: watch::Sender<State>,
+}
+
+/// What is known of the answer.
+#[derive(Clone, Debug, Default)]
+struct State {
+    /// Since when it is being asked.
+    asked: Option<Instant>,
+    /// How often it was answered.
+    n_answers: u64,
+    /// The last answer: addresses, none if there are none for sure.
+    answer: Option<Result<Vec<IpAddr>, (Trouble, String)>>,
+    /// The last that it had, and when that was confirmed.
+    had: Option<(Vec<IpAddr>, Instant)>,
+}
+
+impl Names {
+    /// Forgets all names but these.
+    pub(super) fn retain(&self, used: &HashSet<&str>) {
+        self.0.borrow_mut().retain(|name, _| used.contains(&**name));
+    }
+
+    /// The addresses of a name: as the resolver says now, or as it said at most `keep` ago if it
+    /// has no answer in a good part of `timeout`. Waits for ever where there is neither.
+    pub(super) async fn find(
+        &self,
+        name: &str,
+        timeout: Duration,
+        keep: Duration,
+    ) -> Result<Vec<IpAddr>, Fault> {
+        let now = Instant::now();
+        let questions = self.questions(name);
+        let mut heard = [None, None];
+        let mut states = Vec::new();
+        let mut patient_until = now + (timeout / PATIENCE.0).min(PATIENCE.1);
+        for question in &*questions {
+            let is_begun = question.state.borrow().asked;
+            // Whoever has waited for this one has waited for all that come after it.
+            if let Some(since) = is_begun {
+                patient_until = patient_until.min(since + PATIENCE.1.min(timeout / PATIENCE.0));
+            }
+            let before = question.ask(name);
+            states.push((question.state.subscribe(), before));
+        }
+        loop {
+            for (slot, (state, before)) in heard.iter_mut().zip(&mut states) {
+                let state = state.borrow_and_update();
+                if slot.is_none() && state.n_answers > *before {
+                    *slot = state.answer.clone();
+                }
+            }
+            let is_patient = Instant::now() < patient_until;
+            if let Some(done) = settled(name, &heard, &questions, keep, is_patient) {
+                return done;
+            }
+            let [(v4, _), (v6, _)] = &mut *states else { return Err(no_answer(name)) };
+            tokio::select! {
+                _ = v4.changed() => {}
+                _ = v6.changed() => {}
+                () = sleep_until(patient_until), if is_patient => {}
+            }
+        }
+    }
+
+    fn questions(&self, name: &str) -> Rc<[Question; 2]> {
+        let mut all = self.0.borrow_mut();
+        let new = || {
+            let of = |family| Question { family, state: watch::Sender::default() };
+            Rc::new(Family::ALL.map(of))
+        };
+        Rc::clone(all.entry(name.to_owned()).or_insert_with(new))
+    }
+}
+
+/// What the answers so far come to, if that is enough to go on with.
+fn settled(
+    name: &str,
+    heard: &[Option<Result<Vec<IpAddr>, (Trouble, String)>>; 2],
+    questions: &[Question; 2],
+    keep: Duration,
+    is_patient: bool,
+) -> Option<Result<Vec<IpAddr>, Fault>> {
+    let is_waiting = heard.iter().any(Option::is_none);
+    if is_waiting && is_patient {
+        return None;
+    }
+    let mut addresses = Vec::new();
+    for (heard, question) in heard.iter().zip(questions) {
+        match heard {
+            Some(Ok(found)) => addresses.extend_from_slice(found),
+            // There is none for sure.
+            Some(Err((Trouble::NoAddress, _))) => {}
+            Some(Err(_)) | None => addresses.extend(question.had(keep)),
+        }
+    }
+    if !addresses.is_empty() {
+        return Some(Ok(addresses));
+    }
+    if is_waiting {
+        return None;
+    }
+    let mut faults = heard.iter().flatten().filter_map(|answer| answer.as_ref().err());
+    let is_ours = |(trouble, _): &&(Trouble, String)| {
+        // Where packets go plays no part in it.
+        let means = Means { has_route: true, sources: Sources::Fit, reached_others: true };
+        blame(Step::LookingUp, Family::V4, *trouble, means) != Blame::Target
+    };
+    let fault = match faults.clone().find(is_ours) {
+        Some((_, text)) => {
+            Fault::Ours(format!("no address of {name}: {text}: this node's resolver has no answer"))
+        }
+        None => {
+            let text = faults.next().map_or("it has none", |(_, text)| text);
+            Fault::target(format!("no address of {name}: {text}"))
+        }
+    };
+    Some(Err(fault))
+}
+
+fn no_answer(name: &str) -> Fault {
+    Fault::Ours(format!("no address of {name}: this node's resolver has no answer"))
+}
+
+impl Question {
+    /// Asks, unless that is under way; returns how often it was answered before.
+    fn ask(&self, name: &str) -> u64 {
+        let before = self.state.borrow().n_answers;
+        if self.state.borrow().asked.is_some() {
+            return before;
+        }
+        self.state.send_modify(|state| state.asked = Some(Instant::now()));
+        let (state, family, name) = (self.state.clone(), self.family, name.to_owned());
+        // Bounded: one of each name and family, on at most `LOOKUPS` threads.
+        drop(tokio::task::spawn_blocking(move || {
+            let answer = look_up(&name, family);
+            state.send_modify(|state| state.take(answer, Instant::now()));
+        }));
+        before
+    }
+
+    /// The addresses that it had at most `keep` ago.
+    fn had(&self, keep: Duration) -> Vec<IpAddr> {
+        let state = self.state.borrow();
+        let had = state.had.as_ref().filter(|(_, at)| at.elapsed() < keep);
+        had.map(|(addresses, _)| addresses.clone()).unwrap_or_default()
+    }
+}
+
+impl State {
+    fn take(&mut self, answer: Result<Vec<IpAddr>, (Trouble, String)>, now: Instant) {
+        self.asked = None;
+        self.n_answers += 1;
+        match &answer {
+            Ok(found) => self.had = Some((found.clone(), now)),
+            Err((Trouble::NoAddress, _)) => self.had = None,
+            Err(_) => {}
+        }
+        self.answer = Some(answer);
+    }
+}
+
+/// Asks the system, which may take as long as it likes.
+fn look_up(name: &str, family: Family) -> Result<Vec<IpAddr>, (Trouble, String)> {
+    let address = match family {
+        Family::V4 => libc::AF_INET,
+        Family::V6 => libc::AF_INET6,
+    };
+    // Else each address would be there once for each type of socket.
+    let hints = AddrInfoHints { address, socktype: libc::SOCK_STREAM, ..AddrInfoHints::default() };
+    match getaddrinfo(Some(name), None, Some(hints)) {
+        Ok(found) => Ok(found.filter_map(Result::ok).map(|found| found.sockaddr.ip()).collect()),
+        Err(error) => Err(trouble(error)),
+    }
+}
+
+/// glibc: there are addresses, but of the other family; as a hosts file says.
+const EAI_ADDRFAMILY: i32 = -9;
+
+/// What an error of the resolver says.
+fn trouble(error: LookupError) -> (Trouble, String) {
+    let of_system =
+        |error: io::Error| (Trouble::Error(error.raw_os_error().unwrap_or(0)), error.to_string());
+    let none = || "it has none".to_owned();
+    // Without descriptors a C library can't read its files, and says that nothing is there.
+    if let Some(error) = exhausted() {
+        return of_system(error);
+    }
+    match error.kind() {
+        LookupErrorKind::NoName => (Trouble::NoAddress, "there is no such name".to_owned()),
+        LookupErrorKind::NoData => (Trouble::NoAddress, none()),
+        _ if error.error_num() == EAI_ADDRFAMILY => (Trouble::NoAddress, none()),
+        LookupErrorKind::System => of_system(error.into()),
+        LookupErrorKind::Again => (Trouble::NoAnswer, "it can't be looked up now".to_owned()),
+        LookupErrorKind::Badflags
+        | LookupErrorKind::Fail
+        | LookupErrorKind::Family
+        | LookupErrorKind::IO
+        | LookupErrorKind::Memory
+        | LookupErrorKind::Service
+        | LookupErrorKind::Socktype
+        | LookupErrorKind::Unknown => (Trouble::NoAnswer, io::Error::from(error).to_string()),
+    }
+}
+
+/// Why this process can open nothing more, if that is so.
+fn exhausted() -> Option<io::Error> {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).err()
+}
