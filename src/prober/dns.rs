@@ -95,15 +95,12 @@ async fn by_udp(query: &Message, address: SocketAddr) -> Result<Message, Fault> 
 /// RFC 7766: the same query on a connection, two octets of length before each message.
 async fn by_tcp(query: &Message, address: SocketAddr) -> Result<Message, Fault> {
     let doing = "waiting for the response by TCP";
-    let fault = |error: &io::Error| match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            Fault::target("the response by UDP is cut short, and TCP is refused")
-        }
-        _ => Fault::of_socket(doing, error),
-    };
+    let fault = |error: &io::Error| Fault::of_socket(doing, error);
     let octets = query.to_vec().map_err(|error| Fault::Ours(error.to_string()))?;
     let length = u16::try_from(octets.len()).map_err(|error| Fault::Ours(error.to_string()))?;
-    let mut stream = TcpStream::connect(address).await.map_err(|error| fault(&error))?;
+    let stream = TcpStream::connect(address).await;
+    let cut = "the response by UDP is cut short, and by TCP";
+    let mut stream = stream.map_err(|error| fault(&error).after(cut))?;
     let message = [&length.to_be_bytes()[..], &octets].concat();
     stream.write_all(&message).await.map_err(|error| fault(&error))?;
     loop {

@@ -63,11 +63,9 @@ fn open(address: IpAddr) -> Result<(Socket, bool), Fault> {
         return Ok((socket, false));
     }
     open(Type::RAW).map(|socket| (socket, true)).map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "; CAP_NET_RAW or net.ipv4.ping_group_range would permit it"
-            }
-            _ => "",
+        let advice = match error.kind() == io::ErrorKind::PermissionDenied {
+            true => "; CAP_NET_RAW or net.ipv4.ping_group_range would permit it",
+            false => "",
         };
         Fault::Ours(format!("can't open a socket for echo requests: {error}{advice}"))
     })

@@ -38,6 +38,10 @@ use crate::prober::failure::Fault;
 /// go on with.
 const PATIENCE: (u32, Duration) = (4, Duration::from_secs(1));
 
+/// Addresses of one family, none if there are none for sure; or why there is no answer, and in
+/// words.
+type Answer = Result<Vec<IpAddr>, (Trouble, String)>;
+
 /// What is known of all names that are probed.
 #[derive(Debug, Default)]
 pub(super) struct Names(RefCell<HashMap<String, Rc<[Question; 2]>>>);
@@ -56,8 +60,8 @@ struct State {
     asked: Option<Instant>,
     /// How often it was answered.
     n_answers: u64,
-    /// The last answer: addresses, none if there are none for sure.
-    answer: Option<Result<Vec<IpAddr>, (Trouble, String)>>,
+    /// The last answer.
+    answer: Option<Answer>,
     /// The last that it had, and when that was confirmed.
     had: Option<(Vec<IpAddr>, Instant)>,
 }
@@ -123,7 +127,7 @@ impl Names {
 /// What the answers so far come to, if that is enough to go on with.
 fn settled(
     name: &str,
-    heard: &[Option<Result<Vec<IpAddr>, (Trouble, String)>>; 2],
+    heard: &[Option<Answer>; 2],
     questions: &[Question; 2],
     keep: Duration,
     is_patient: bool,
@@ -195,7 +199,7 @@ impl Question {
 }
 
 impl State {
-    fn take(&mut self, answer: Result<Vec<IpAddr>, (Trouble, String)>, now: Instant) {
+    fn take(&mut self, answer: Answer, now: Instant) {
         self.asked = None;
         self.n_answers += 1;
         match &answer {
@@ -208,7 +212,7 @@ impl State {
 }
 
 /// Asks the system, which may take as long as it likes.
-fn look_up(name: &str, family: Family) -> Result<Vec<IpAddr>, (Trouble, String)> {
+fn look_up(name: &str, family: Family) -> Answer {
     let address = match family {
         Family::V4 => libc::AF_INET,
         Family::V6 => libc::AF_INET6,

@@ -149,7 +149,6 @@ mod tests {
         };
         let result = first(&found, &stage, attempt).await;
         let took = begun.elapsed().as_millis();
-        drop(attempt);
         (result.map(|((), address)| address), took, tried.into_inner())
     }
 
@@ -157,12 +156,12 @@ mod tests {
     async fn the_first_that_answers_is_used() {
         let (found, took, _) = race("2001:db8::1 answers 20, 192.0.2.1 answers 1").await;
         assert_eq!((found, took), (Ok("2001:db8::1".parse().unwrap()), 20), "IPv6 comes first");
-        let (found, took, tried) = race("2001:db8::1 is silent, 192.0.2.1 answers 5").await;
+        let (found, took, tried) = race("2001:db8::1 hangs, 192.0.2.1 answers 5").await;
         assert_eq!((found, took), (Ok("192.0.2.1".parse().unwrap()), 255));
         assert_eq!(tried[1].1, 250);
         let (found, took, _) = race("2001:db8::1 fails 3, 192.0.2.1 answers 5").await;
         assert_eq!((found, took), (Ok("192.0.2.1".parse().unwrap()), 8), "the next at once");
-        let slow = "2001:db8::1 answers 400, 192.0.2.1 is silent";
+        let slow = "2001:db8::1 answers 400, 192.0.2.1 hangs";
         assert_eq!(race(slow).await.1, 400, "the earlier attempt goes on");
     }
 

@@ -1,5 +1,8 @@
 //! DNS targets: responses to the query, and to others.
 
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 use tokio::net::UdpSocket;
 
 use crate::health::Outcome;
@@ -8,6 +11,9 @@ use crate::model::Probe;
 use crate::model::RecordType;
 use crate::prober::tests::failure;
 use crate::prober::tests::outcome;
+
+/// Octets of an OPT record without options.
+const OPT: usize = 11;
 
 #[tokio::test]
 async fn a_dns_response_must_be_to_the_query_and_have_the_code() {
@@ -49,8 +55,9 @@ async fn a_record_of_the_answer_must_be_one_that_is_expected() {
             let mut response = octets[..n].to_vec();
             response[13] = b'x';
             socket.send_to(&response, peer).await.unwrap();
-            let mut response = octets[..n].to_vec();
-            response[7] = 1;
+            // Without the OPT of the query, which comes last.
+            let mut response = octets[..n - OPT].to_vec();
+            (response[7], response[11]) = (1, 0);
             response.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7]);
             socket.send_to(&response, peer).await.unwrap();
         }
@@ -152,4 +159,70 @@ async fn what_is_expected_is_compared_as_record_data() {
     }
     let alias = answered((RecordType::CNAME, b"\xc0\x0c"), RecordType::A, "192.0.2.1").await;
     assert_eq!(failure(&alias), "no A in the answer, but CNAME, expected 192.0.2.1");
+}
+
+fn ask_for_a() -> Probe {
+    let (name, rtype) = ("a.example".parse().unwrap(), RecordType::A);
+    let expect_answer = vec!["192.0.2.7".to_owned()];
+    Probe::Dns(DnsProbe { port: 53, name, rtype, expect_rcode: 0, expect_answer })
+}
+
+/// A response to a query with OPT, or without: one A record, 192.0.2.7.
+fn with_an_address(query: &[u8], has_opt: bool) -> Vec<u8> {
+    let end = query.len() - if has_opt { OPT } else { 0 };
+    let mut response = query[..end].to_vec();
+    response[2] |= 0x80;
+    (response[7], response[11]) = (1, 0);
+    response.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7]);
+    response
+}
+
+#[tokio::test]
+async fn a_response_that_is_cut_short_is_asked_for_again_by_tcp() {
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = tcp.local_addr().unwrap();
+    let udp = UdpSocket::bind(at).await.unwrap();
+    let serve = async {
+        let mut octets = [0; 512];
+        loop {
+            let (n, peer) = udp.recv_from(&mut octets).await.unwrap();
+            // RFC 6891, 6.1.2: the OPT, and how much may come.
+            let opt = &octets[n - OPT..n];
+            assert_eq!(opt, [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]);
+            let mut short = octets[..n].to_vec();
+            short[2] |= 0x82;
+            udp.send_to(&short, peer).await.unwrap();
+            let (mut stream, _) = tcp.accept().await.unwrap();
+            let length = usize::from(stream.read_u16().await.unwrap());
+            let mut query = vec![0; length];
+            stream.read_exact(&mut query).await.unwrap();
+            let response = with_an_address(&query, true);
+            stream.write_u16(u16::try_from(response.len()).unwrap()).await.unwrap();
+            stream.write_all(&response).await.unwrap();
+        }
+    };
+    let probe = outcome(ask_for_a(), at);
+    let found = tokio::select! { found = probe => found, () = serve => unreachable!() };
+    assert_eq!(found, Outcome::Success);
+}
+
+#[tokio::test]
+async fn a_server_that_knows_no_edns_is_asked_without() {
+    let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let at = udp.local_addr().unwrap();
+    let serve = async {
+        let mut octets = [0; 512];
+        loop {
+            let (n, peer) = udp.recv_from(&mut octets).await.unwrap();
+            let response = match octets[11] {
+                0 => with_an_address(&octets[..n], false),
+                // FORMERR, the head alone: it did not read the question.
+                _ => [octets[0], octets[1], 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0].to_vec(),
+            };
+            udp.send_to(&response, peer).await.unwrap();
+        }
+    };
+    let probe = outcome(ask_for_a(), at);
+    let found = tokio::select! { found = probe => found, () = serve => unreachable!() };
+    assert_eq!(found, Outcome::Success);
 }
