@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::cluster::Refusals;
+use crate::cluster::Refused;
 use crate::control::HookCounts;
 use crate::control::Traffic;
 use crate::control::TrafficSource;
@@ -9,9 +11,18 @@ use crate::server::Server;
 use crate::tasks::Tasks;
 
 /// Where `/metrics` has its numbers from.
-pub(super) fn source(server: &Server, hooks: &HookCounts, tasks: &Tasks) -> TrafficSource {
+pub(super) fn source(
+    server: &Server,
+    hooks: &HookCounts,
+    refusals: &Refusals,
+    tasks: &Tasks,
+) -> TrafficSource {
     let (counters, tallies) = (Arc::clone(server.counters()), Arc::clone(server.tallies()));
-    let (hooks, tasks) = (hooks.clone(), tasks.clone());
+    let (hooks, refusals, tasks) = (hooks.clone(), refusals.clone(), tasks.clone());
+    let refused = move || {
+        let counts = refusals.counts().into_iter();
+        counts.map(|Refused { kind, why, count }| (kind, why, count)).collect()
+    };
     TrafficSource::new(move || Traffic {
         responses: tallies.sum(),
         responder_panics: counters.responder_panics.value(),
@@ -26,5 +37,6 @@ pub(super) fn source(server: &Server, hooks: &HookCounts, tasks: &Tasks) -> Traf
         tcp_slow: counters.tcp_slow.value(),
         task_panics: tasks.panics(),
         hooks: hooks.read(),
+        cluster_refused: refused(),
     })
 }

@@ -7,8 +7,8 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 
 use crate::cluster::fault::Fault;
+use crate::cluster::gathered::Gathered;
 use crate::cluster::key::Key;
-use crate::model::limits;
 
 /// A shared value, as a store has it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,14 +30,16 @@ pub struct Entry {
 /// A future may be dropped at any time; a value that was being put is then stored or not.
 pub trait Bucket: Send + Sync + 'static {
     /// Comes into contact with the store, if there is none, and returns what it takes from now
-    /// on, one's own values included; some of before may come first. The stream goes on after no
+    /// on, one's own values included; some of before may come first, and one that is replaced
+    /// before it was sent may never come. The stream goes on after no
     /// fault: whoever wants more watches again.
     fn watch(
         &self,
     ) -> impl Future<Output = Result<BoxStream<'static, Result<Entry, Fault>>, Fault>> + Send;
 
-    /// All that it has. In contact only, which is what [`watch`](Self::watch) makes.
-    fn read(&self) -> impl Future<Output = Result<Vec<Entry>, Fault>> + Send;
+    /// All that it has, as far as there is room for it. In contact only, which is what
+    /// [`watch`](Self::watch) makes.
+    fn read(&self) -> impl Future<Output = Result<Gathered, Fault>> + Send;
 
     /// Replaces a value; returns its revision. In contact only.
     fn put(&self, key: Key, value: Arc<[u8]>) -> impl Future<Output = Result<u64, Fault>> + Send;
@@ -45,7 +47,7 @@ pub trait Bucket: Send + Sync + 'static {
 
 /// Refuses what no store may take.
 pub(super) fn check_value(key: &Key, value: &[u8]) -> Result<(), Fault> {
-    let (octets, most) = (value.len(), limits::SHARED_VALUE);
+    let (octets, most) = (value.len(), key.kind().room().value);
     if octets > most {
         return Err(Fault::TooLarge { key: key.to_string(), octets, most });
     }

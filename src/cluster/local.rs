@@ -18,6 +18,7 @@ use crate::cluster::bucket;
 use crate::cluster::bucket::Bucket;
 use crate::cluster::bucket::Entry;
 use crate::cluster::fault::Fault;
+use crate::cluster::gathered::Gathered;
 use crate::cluster::key::Key;
 use crate::model::limits;
 
@@ -69,7 +70,7 @@ impl Bucket for Hub {
         Ok(entries.boxed())
     }
 
-    async fn read(&self) -> Result<Vec<Entry>, Fault> {
+    async fn read(&self) -> Result<Gathered, Fault> {
         let now = Timestamp::now();
         let mut shelves = self.shelves();
         shelves.entries.retain(|key, entry| {
@@ -85,7 +86,7 @@ impl Bucket for Hub {
     async fn put(&self, key: Key, value: Arc<[u8]>) -> Result<u64, Fault> {
         bucket::check_value(&key, &value)?;
         let mut shelves = self.shelves();
-        let most = limits::SHARED_KEYS;
+        let most = limits::PUTS;
         if shelves.entries.len() >= most && !shelves.entries.contains_key(&key) {
             return Err(Fault::Full { key: key.to_string(), most });
         }
@@ -107,14 +108,15 @@ mod tests {
     async fn what_is_said_again_by_itself_goes_after_a_day() {
         let hub = Hub::new();
         let kept = Key::Admin("x".to_owned());
-        for key in [kept.clone(), Key::Node("old".to_owned()), Key::Node("new".to_owned())] {
+        for key in [kept.clone(), Key::Server("old".to_owned()), Key::Server("new".to_owned())] {
             hub.put(key, Arc::new([])).await.unwrap();
         }
         let old = Timestamp::now() - SignedDuration::from_hours(24);
-        for key in [&kept, &Key::Node("old".to_owned())] {
+        for key in [&kept, &Key::Server("old".to_owned())] {
             hub.shelves().entries.get_mut(key).unwrap().stored = old;
         }
-        let keys: Vec<Key> = hub.read().await.unwrap().into_iter().map(|entry| entry.key).collect();
-        assert_eq!(keys, [kept, Key::Node("new".to_owned())]);
+        let entries = hub.read().await.unwrap().into_entries();
+        let keys: Vec<Key> = entries.into_iter().map(|entry| entry.key).collect();
+        assert_eq!(keys, [kept, Key::Server("new".to_owned())]);
     }
 }

@@ -20,7 +20,10 @@
 //!   did not fit into the queue of [`News`] is read again.
 //! - Of one key no older value is delivered after a newer one, as long as the store remembers.
 //! - The end of the connection is said at once, and once; it is tried again for ever.
-//! - What comes from outside is bounded, and what is no key of ours or too large is skipped.
+//! - What comes from outside is bounded before it is kept: by value, by kind and in sum. What is
+//!   no key of ours, too large or too much is skipped, counted, and told once an hour a sender.
+//! - What a sender may say follows from the keys that its login may put, and from nothing that a
+//!   value says.
 //!
 //! # Not here
 //!
@@ -34,10 +37,12 @@
 
 mod bucket;
 mod fault;
+mod gathered;
 mod key;
 mod link;
 mod local;
 mod nats;
+mod refusals;
 mod session;
 
 #[cfg(test)]
@@ -46,10 +51,16 @@ mod tests;
 pub use bucket::Bucket;
 pub use bucket::Entry;
 pub use fault::Fault;
+pub use gathered::Gathered;
 pub use key::Key;
+pub use key::Kind;
 pub use key::Shelf;
 pub use link::Link;
 pub use link::News;
+pub use link::NewsQueue;
 pub use local::Hub;
 pub use nats::Nats;
+pub use refusals::Refusals;
+pub use refusals::Refused;
+pub use refusals::Why;
 pub use session::Session;

@@ -3,7 +3,7 @@
 //! Pure, and the same for nodes, for probers and for simulated ones. What comes from outside
 //! is input: what can't be read is told once, and the rest is taken.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use crate::cluster::bucket::Entry;
 use crate::cluster::key::Key;
 use crate::cluster::link::News;
+use crate::cluster::refusals::Refusals;
+use crate::cluster::refusals::Why;
 use crate::engine::AdminOrder;
 use crate::engine::Effects;
 use crate::engine::Event;
@@ -18,7 +20,6 @@ use crate::engine::NodeCard;
 use crate::health::Opinions;
 use crate::health::Roll;
 use crate::health::Unreadable;
-use crate::model::limits;
 
 /// What a process has taken of the others so far.
 #[derive(Debug, Default)]
@@ -27,8 +28,13 @@ pub struct Session {
     /// who keeps the shelf: how old others are is counted from it, so that nobody's own clock
     /// matters.
     newest: [Option<(u64, Timestamp)>; 2],
-    /// What was said of values that can't be used, by key: it is not said again.
-    complaints: BTreeMap<Key, String>,
+    refusals: Refusals,
+}
+
+/// Why a value is not used.
+enum Unfit {
+    Unreadable(Unreadable),
+    NotOwn,
 }
 
 /// A value that could be read.
@@ -42,6 +48,11 @@ enum Value {
 }
 
 impl Session {
+    /// One that counts there what it does not use.
+    pub fn new(refusals: Refusals) -> Self {
+        Self { refusals, ..Self::default() }
+    }
+
     /// The events that news are.
     pub fn take(&mut self, news: News) -> Vec<Event> {
         match news {
@@ -59,7 +70,8 @@ impl Session {
         let mut puts = Vec::new();
         if let Some(published) = effects.published.take() {
             if let Some(roll) = published.roll {
-                puts.push((Key::Checks(roll.digest()), roll.encode()));
+                let vantage = published.opinions.vantage.clone();
+                puts.push((Key::Checks(vantage), roll.encode()));
             }
             let opinions = published.opinions;
             puts.push((Key::Opinions(opinions.vantage.clone()), opinions.encode()));
@@ -67,20 +79,21 @@ impl Session {
         let orders = std::mem::take(&mut effects.orders).into_iter();
         puts.extend(orders.map(|order| (key(&order), order.encode())));
         if let Some(card) = effects.card.take() {
-            puts.push((Key::Node(card.node.clone()), card.encode()));
+            let (name, value) = (card.node.clone(), card.encode());
+            puts.push((if card.answers { Key::Server(name) } else { Key::Prober(name) }, value));
         }
         puts
     }
 
     fn one(&mut self, entry: &Entry) -> Option<Event> {
         let age = self.age(entry);
-        Some(match self.read(entry) {
+        Some(match value(entry) {
             Ok(Value::Opinions(said)) => Event::Opinions(Box::new(said), age),
             Ok(Value::Roll(roll)) => Event::Roll(roll),
             Ok(Value::Order(order)) => Event::Order(order),
             Ok(Value::Card(card)) => Event::Card(Box::new(card), age),
             Ok(Value::None) => return None,
-            Err(complaint) => Event::Trouble(complaint?),
+            Err(unfit) => Event::Trouble(self.complain(entry, &unfit)?),
         })
     }
 
@@ -89,21 +102,12 @@ impl Session {
         // A store that was set up anew counts anew.
         self.newest = if joined { [None; 2] } else { self.newest };
         entries.iter().for_each(|entry| self.count(entry));
-        let shared = entries.iter().filter_map(|entry| match entry.key {
-            Key::Checks(digest) => Some(digest),
-            Key::Admin(_)
-            | Key::Load(_)
-            | Key::Monitors
-            | Key::Node(_)
-            | Key::Opinions(_)
-            | Key::Orders(_)
-            | Key::Samples(..)
-            | Key::Shares => None,
-        });
-        let shared = shared.collect();
         let (mut rolls, mut rest, mut orders) = (Vec::new(), Vec::new(), Vec::new());
+        let mut shared = BTreeSet::new();
         for entry in entries {
             match self.one(entry) {
+                // Most have the same.
+                Some(Event::Roll(roll)) if !shared.insert(roll.digest()) => {}
                 Some(event @ Event::Roll(_)) => rolls.push(event),
                 Some(Event::Order(order)) => orders.push(*order),
                 Some(event) => rest.push(event),
@@ -130,30 +134,20 @@ impl Session {
         }
     }
 
-    /// Reads a value; what is wrong with it is `None` if that was said already.
-    fn read(&mut self, entry: &Entry) -> Result<Value, Option<String>> {
-        match value(entry) {
-            Ok(value) => {
-                self.complaints.remove(&entry.key);
-                Ok(value)
-            }
-            Err(problem) => Err(self.complain(&entry.key, &problem)),
-        }
-    }
-
-    fn complain(&mut self, key: &Key, problem: &Unreadable) -> Option<String> {
-        let complaint = format!("`{key}` of the cluster is not used: {problem}");
-        let is_said = self.complaints.get(key) == Some(&complaint);
-        if is_said || self.complaints.len() >= limits::COMPLAINTS {
-            return None;
-        }
-        self.complaints.insert(key.clone(), complaint.clone());
-        Some(complaint)
+    /// Counts a value that is not used; what there is to tell, if it was not told lately.
+    fn complain(&self, entry: &Entry, unfit: &Unfit) -> Option<String> {
+        let key = &entry.key;
+        let (why, problem) = match unfit {
+            Unfit::Unreadable(problem) => (Why::Unreadable, problem.to_string()),
+            Unfit::NotOwn => (Why::NotOwn, "it is that of another key".to_owned()),
+        };
+        let is_told = self.refusals.note(key, why, entry.stored);
+        is_told.then(|| format!("`{key}` of the cluster is not used: {problem}"))
     }
 }
 
 /// Reads a value. It must be of whom its key is: a store may allow each to put only its own.
-fn value(entry: &Entry) -> Result<Value, Unreadable> {
+fn value(entry: &Entry) -> Result<Value, Unfit> {
     let octets = &*entry.value;
     let (value, is_own) = match &entry.key {
         Key::Opinions(name) => {
@@ -161,29 +155,125 @@ fn value(entry: &Entry) -> Result<Value, Unreadable> {
             let is_own = said.vantage == *name;
             (Value::Opinions(said), is_own)
         }
-        Key::Checks(digest) => {
-            let roll = Roll::decode(octets)?;
-            let is_own = roll.digest() == *digest;
-            (Value::Roll(roll), is_own)
-        }
+        Key::Checks(_) => (Value::Roll(Roll::decode(octets)?), true),
         Key::Admin(_) => {
             let order = AdminOrder::decode(octets)?;
             let is_own = key(&order) == entry.key;
             (Value::Order(Box::new(order)), is_own)
         }
-        Key::Node(name) => {
+        Key::Prober(name) | Key::Server(name) => {
             let card = NodeCard::decode(octets)?;
             let is_own = card.node == *name;
-            (Value::Card(card), is_own)
+            // What it is says the key: whoever may put that one is it, whatever the card says.
+            let answers = matches!(entry.key, Key::Server(_));
+            (Value::Card(NodeCard { answers, ..card }), is_own)
         }
         Key::Load(_) | Key::Monitors | Key::Orders(_) | Key::Samples(..) | Key::Shares => {
             (Value::None, true)
         }
     };
-    let other = || Unreadable::Damaged("it is that of another key".to_owned());
-    is_own.then_some(value).ok_or_else(other)
+    if is_own { Ok(value) } else { Err(Unfit::NotOwn) }
+}
+
+impl From<Unreadable> for Unfit {
+    fn from(problem: Unreadable) -> Self {
+        Self::Unreadable(problem)
+    }
 }
 
 fn key(order: &AdminOrder) -> Key {
     Key::Admin(order.status.target.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn entry(key: Key, value: Vec<u8>, revision: u64, second: i64) -> Entry {
+        Entry { key, value: value.into(), stored: at(second), revision }
+    }
+
+    /// What a node says of itself, put under a key.
+    fn card(key: Key, node: &str, revision: u64, second: i64) -> Entry {
+        let card = NodeCard::new(node, 1, true, at(0));
+        entry(key, card.encode(), revision, second)
+    }
+
+    fn server(name: &str, revision: u64, second: i64) -> Entry {
+        card(Key::Server(name.to_owned()), name, revision, second)
+    }
+
+    /// The cards that events are of: name, whether it is a name server, and how old.
+    fn cards(events: Vec<Event>) -> Vec<(String, bool, u64)> {
+        let card = |event| {
+            let Event::Card(card, age) = event else { return None };
+            Some((card.node, card.answers, age.as_secs()))
+        };
+        events.into_iter().filter_map(card).collect()
+    }
+
+    fn read(entries: Vec<Entry>, joined: bool) -> News {
+        News::Read { entries, joined }
+    }
+
+    /// The clock of the store is the one of its newest value, in whatever order they come.
+    #[test]
+    fn ages_are_counted_from_the_newest_value() {
+        let mut session = Session::default();
+        let all = vec![server("b", 9, 100), server("a", 7, 40)];
+        let expected = |a, b| vec![("b".to_owned(), true, b), ("a".to_owned(), true, a)];
+        assert_eq!(cards(session.take(read(all.clone(), true))), expected(60, 0));
+        let later = session.take(News::Entry(server("c", 10, 130)));
+        assert_eq!(cards(later), [("c".to_owned(), true, 0)]);
+        assert_eq!(cards(session.take(read(all, false))), expected(90, 30));
+        let late = session.take(News::Entry(server("d", 8, 70)));
+        assert_eq!(cards(late), [("d".to_owned(), true, 60)], "one that was on its way for long");
+    }
+
+    /// A store that was emptied counts from the beginning again, by a clock that may be behind.
+    #[test]
+    fn a_store_that_was_set_up_anew_counts_ages_anew() {
+        let mut session = Session::default();
+        session.take(read(vec![server("a", 900, 500)], true));
+        let anew = vec![server("a", 1, 20), server("b", 2, 50)];
+        let found = cards(session.take(read(anew, true)));
+        assert_eq!(found, [("a".to_owned(), true, 30), ("b".to_owned(), true, 0)]);
+    }
+
+    #[test]
+    fn what_a_member_is_says_its_key_and_nobody_speaks_for_another() {
+        let mut session = Session::default();
+        // The card says that it is a name server, as one may write.
+        let value = br#"{"format":1,"node":"a","instance":1,"version":"1","answers":true,
+            "started":"2026-01-01T00:00:00Z","verdicts":0}"#;
+        let prober = entry(Key::Prober("a".to_owned()), value.to_vec(), 1, 0);
+        assert_eq!(cards(session.take(News::Entry(prober))), [("a".to_owned(), false, 0)]);
+        let other = card(Key::Server("a".to_owned()), "b", 2, 0);
+        let told = session.take(News::Entry(other.clone()));
+        let [Event::Trouble(why)] = &*told else { panic!("{told:?}") };
+        assert_eq!(why, "`servers.a` of the cluster is not used: it is that of another key");
+        assert!(session.take(News::Entry(other)).is_empty(), "it is told once");
+        let of = |kind: &str, why: &str| {
+            let counts = session.refusals.counts();
+            counts.into_iter().find(|of| (of.kind, of.why) == (kind, why)).unwrap().count
+        };
+        assert_eq!(of("servers", "not-own"), 2);
+    }
+
+    #[test]
+    fn one_list_of_checks_is_learnt_once_whoever_has_it() {
+        let mut session = Session::default();
+        let roll = Roll::of(&[]);
+        let of = |name: &str, n| entry(Key::Checks(name.to_owned()), roll.encode(), n, 0);
+        let events = session.take(read(vec![of("a", 1), of("b", 2)], true));
+        let rolls = events.iter().filter(|event| matches!(event, Event::Roll(_)));
+        assert_eq!(rolls.count(), 1);
+        assert!(events.iter().any(|event| {
+            matches!(event, Event::Read(_, shared) if shared.contains(&roll.digest()))
+        }));
+    }
 }

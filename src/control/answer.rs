@@ -5,24 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Response;
+use hyper::body::Bytes;
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::config::Role;
 use crate::control::Explain;
 use crate::control::Heartbeat;
 use crate::control::Request;
 use crate::control::beacon;
 use crate::control::desk;
 use crate::control::events::Events;
+use crate::control::guard::Caller;
 use crate::control::loads;
 use crate::control::metrics;
 use crate::control::order;
 use crate::control::page;
 use crate::control::payload;
 use crate::control::payload::Payload;
+use crate::control::places::Place;
 use crate::control::problem::Kind;
 use crate::control::problem::Problem;
 use crate::control::room::Room;
@@ -40,15 +45,35 @@ pub(super) struct Asked {
     pub(super) path: Vec<String>,
     pub(super) query: Vec<(&'static str, String)>,
     /// Who asks.
-    pub(super) who: String,
+    pub(super) caller: Caller,
     /// Whose request it is, as far as a proxy may say; for what is open to anybody.
     pub(super) client: Option<IpAddr>,
+    pub(super) place: Arc<Place>,
     pub(super) body: Incoming,
 }
 
 impl Asked {
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Reads the body, which has a place while it is read and until the request is answered.
+    ///
+    /// # Errors
+    ///
+    /// 408, 413 and 503.
+    pub(super) async fn octets(self, most: usize) -> Result<Bytes, Problem> {
+        let is_batch = matches!(self.route.to, To::BeaconPost | To::LatencyPost);
+        desk::octets(self.body, &self.place, most, is_batch).await
+    }
+
+    /// The same as JSON; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Asked::octets`], and 422.
+    pub(super) async fn json<T: DeserializeOwned>(self) -> Result<Option<T>, Problem> {
+        desk::json(&self.octets(limits::API_BODY).await?)
     }
 
     pub(super) fn segment(&self, at: usize) -> String {
@@ -63,6 +88,9 @@ impl Asked {
 /// What is wrong with it, or with the node.
 pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload>, Problem> {
     let patience = asked.route.patience;
+    if asked.route.to.asks_node() && asked.caller.role != Some(Role::Operate) {
+        room.desk.leaves_room()?;
+    }
     match asked.route.to {
         To::Admin => {
             let status = room.desk.status(patience).await?;
@@ -71,22 +99,21 @@ pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload
         To::AdminDelete => order::delete(room, &asked).await,
         To::AdminPut => order::put(room, asked).await,
         To::Beacon => beacon::script(room),
-        To::BeaconPost => beacon::take(room, patience, asked.client, asked.body).await,
-        To::Events => events(room),
+        To::BeaconPost => beacon::take(room, asked).await,
+        To::Events => events(room, &asked.place),
         To::Explain => explain(room, &asked).await,
         To::Healthz => Ok(payload::text("text/plain; charset=utf-8", "ok\n")),
         To::Latency => {
             let (prefix, after) = (asked.parameter("prefix"), asked.parameter("after"));
             samples::show(&room.intake.keeper, patience, prefix, after).await
         }
-        To::LatencyPost => {
-            samples::take(&room.intake.keeper, patience, &asked.who, asked.body).await
-        }
-        To::LoadPost => loads::take(&room.intake.meters, asked.body).await,
+        To::LatencyPost => samples::take(&room.intake.keeper, asked).await,
+        To::LoadPost => loads::take(&room.intake.meters, asked).await,
         To::Metrics => {
             let status = room.desk.status(patience).await?;
             let (samples, loads) = (room.intake.keeper.counts(), room.intake.meters.figures());
-            let text = metrics::render(&status, &room.traffic.read(), &samples, &loads);
+            let (traffic, api) = (room.traffic.read(), room.places.counts());
+            let text = metrics::render(&status, &traffic, &api, &samples, &loads);
             Ok(payload::text(metrics::CONTENT_TYPE, text))
         }
         To::OpenApi => Ok(payload::text("application/json", OPENAPI)),
@@ -95,9 +122,14 @@ pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload
             Ok(payload::text("text/html; charset=utf-8", page::draw(&status)))
         }
         To::Push => push(room, asked).await,
-        To::Readyz => {
+        To::Readyz if asked.caller.may_read => {
             let status = room.desk.status(patience).await?;
             Ok(payload::json(&view::readiness(&status)))
+        }
+        // From elsewhere only that the node takes part: not what it has, nor with whom.
+        To::Readyz => {
+            room.desk.is_there(patience).await?;
+            Ok(payload::text("text/plain; charset=utf-8", "ready\n"))
         }
         To::Reload => reload(room, patience).await,
         To::Status => {
@@ -112,14 +144,9 @@ pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload
 /// The description of the API.
 pub(super) const OPENAPI: &str = include_str!("openapi.json");
 
-fn events(room: &Room) -> Result<Response<Payload>, Problem> {
-    let most = limits::API_STREAMS;
-    let problem = || {
-        Problem::new(Kind::Streams, format!("there are {most} event streams already"))
-            .retry_after(Duration::from_secs(10))
-    };
-    let permit = Arc::clone(&room.streams).try_acquire_owned().map_err(|_| problem())?;
-    let events = Events::start(room.notices.subscribe(), permit, &room.tasks);
+fn events(room: &Room, place: &Place) -> Result<Response<Payload>, Problem> {
+    place.streams()?;
+    let events = Events::start(room.notices.subscribe(), &room.tasks);
     events.map(payload::stream).map_err(|error| Problem::new(Kind::Node, error.to_string()))
 }
 
@@ -159,7 +186,7 @@ struct PushBody {
 async fn push(room: &Room, asked: Asked) -> Result<Response<Payload>, Problem> {
     let patience = asked.route.patience;
     let (monitor, target) = (asked.segment(0), asked.segment(1));
-    let body: PushBody = desk::body(asked.body).await?.unwrap_or_default();
+    let body: PushBody = asked.json().await?.unwrap_or_default();
     let failure = body.failure.map(|text| order::plain("failure", text)).transpose()?;
     let beat = Heartbeat { monitor, target, failure };
     let taken = room.desk.ask(patience, |reply| Request::Heartbeat(beat, reply)).await?;

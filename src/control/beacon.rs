@@ -5,11 +5,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use hyper::HeaderMap;
 use hyper::Response;
-use hyper::body::Incoming;
 use hyper::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use hyper::header::CACHE_CONTROL;
 use hyper::header::HeaderName;
@@ -18,7 +16,7 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::control::desk;
+use crate::control::answer::Asked;
 use crate::control::payload;
 use crate::control::payload::Payload;
 use crate::control::problem::Kind;
@@ -69,16 +67,12 @@ pub(super) fn script(room: &Room) -> Result<Response<Payload>, Problem> {
 /// # Errors
 ///
 /// 404 unless it is configured, 408, 413, 422, 429 and 503.
-pub(super) async fn take(
-    room: &Room,
-    patience: Duration,
-    client: Option<IpAddr>,
-    body: Incoming,
-) -> Result<Response<Payload>, Problem> {
+pub(super) async fn take(room: &Room, asked: Asked) -> Result<Response<Payload>, Problem> {
     if room.beacon.load().is_none() {
         return Err(off());
     }
-    let client = client.ok_or_else(|| {
+    let patience = asked.route.patience;
+    let client = asked.client.ok_or_else(|| {
         Problem::new(Kind::Query, format!("a trusted proxy gave no address in `{FORWARDED}`"))
     })?;
     let prefix = ClientPrefix::of(client);
@@ -86,7 +80,7 @@ pub(super) async fn take(
         let detail = format!("enough was heard of {prefix}");
         Problem::new(Kind::Rate, detail).retry_after(after)
     })?;
-    let octets = desk::octets(body, limits::BEACON_BODY).await?;
+    let octets = asked.octets(limits::BEACON_BODY).await?;
     let lines = lines(&octets, prefix)?;
     let source = SourceId::of(format!("beacon {prefix}").as_bytes());
     samples::answered(patience, room.intake.keeper.take(lines.into_bytes(), source)).await?;

@@ -17,7 +17,6 @@ use std::time::Duration;
 use hyper::body::Body;
 use hyper::body::Bytes;
 use hyper::body::Frame;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
@@ -43,20 +42,18 @@ const AHEAD: usize = 16;
 pub(super) struct Events(mpsc::Receiver<Bytes>);
 
 impl Events {
-    /// Starts a stream. `permit` is one of those that bound them.
+    /// Starts a stream. It has a place already.
     ///
     /// # Errors
     ///
     /// If there are too many tasks, or the node is being stopped.
     pub(super) fn start(
         notices: broadcast::Receiver<Arc<Notice>>,
-        permit: OwnedSemaphorePermit,
         tasks: &Tasks,
     ) -> Result<Self, SpawnError> {
         let (sender, receiver) = mpsc::channel(AHEAD);
         let stop = tasks.stopping().clone();
         tasks.spawn("api events", async move {
-            let _permit = permit;
             tokio::select! {
                 () = forward(notices, &sender) => {}
                 () = sender.closed() => {}
@@ -112,7 +109,6 @@ fn event(notice: &Notice) -> String {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt;
-    use tokio::sync::Semaphore;
 
     use super::*;
     use crate::engine::What;
@@ -132,10 +128,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn notices_are_events_and_silence_is_a_comment() {
         let (sender, _keep) = broadcast::channel(4);
-        let semaphore = Arc::new(Semaphore::new(1));
-        let permit = Arc::clone(&semaphore).try_acquire_owned().unwrap();
         let tasks = Tasks::new();
-        let mut events = Events::start(sender.subscribe(), permit, &tasks).unwrap();
+        let mut events = Events::start(sender.subscribe(), &tasks).unwrap();
         assert_eq!(next(&mut events).await, ": alive\n\n");
         sender.send(notice(7)).unwrap();
         assert_eq!(
@@ -145,19 +139,16 @@ mod tests {
              \"id\":\"ns1-2a-7\",\"node\":\"ns1\",\"severity\":\"info\"}\n\n"
         );
         assert_eq!(next(&mut events).await, ": alive\n\n");
-        assert_eq!(semaphore.available_permits(), 0);
         drop(events);
         while tasks.running() > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(semaphore.available_permits(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_falls_behind_is_told_how_far() {
         let (sender, _keep) = broadcast::channel(4);
-        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let mut events = Events::start(sender.subscribe(), permit, &Tasks::new()).unwrap();
+        let mut events = Events::start(sender.subscribe(), &Tasks::new()).unwrap();
         assert_eq!(next(&mut events).await, ": alive\n\n");
         for generation in 0..10 {
             sender.send(notice(generation)).unwrap();
@@ -169,9 +160,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_let_go() {
         let (sender, _keep) = broadcast::channel(64);
-        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let tasks = Tasks::new();
-        let _events = Events::start(sender.subscribe(), permit, &tasks).unwrap();
+        let _events = Events::start(sender.subscribe(), &tasks).unwrap();
         for generation in 0..40 {
             sender.send(notice(generation)).unwrap();
         }

@@ -11,11 +11,14 @@ use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use hyper::header::HOST;
 
+use crate::config::Role;
 use crate::config::Token;
+use crate::control::places::Holder;
 use crate::control::problem::Kind;
 use crate::control::problem::Problem;
 use crate::control::route::Route;
 use crate::control::token;
+use crate::model::limits;
 
 /// What whoever shows no token is called.
 const NOBODY: &str = "loopback";
@@ -23,41 +26,70 @@ const NOBODY: &str = "loopback";
 /// What whoever asks for what is for anybody is called.
 const ANYBODY: &str = "anybody";
 
+/// Who asks, and whether it may be told everything.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Caller {
+    /// The name of its token, or what whoever shows none is called.
+    pub(super) name: String,
+    /// What its token may; `None` without one.
+    pub(super) role: Option<Role>,
+    /// Whether it may read what the node knows.
+    pub(super) may_read: bool,
+}
+
+/// Whose token is shown; `None` if none is.
+///
+/// # Errors
+///
+/// 401 with an unknown one.
+pub(super) fn holder(headers: &HeaderMap, tokens: &[Token]) -> Result<Option<Holder>, Problem> {
+    let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let text = header.to_str().ok().and_then(|text| text.split_once(' '));
+    let token = text.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let token = token.map(|(_, text)| text.trim()).filter(|text| text.len() <= limits::API_TOKEN);
+    let token = token.and_then(|text| token::find(tokens, text)).ok_or_else(|| {
+        let detail = "expected `Authorization: Bearer TOKEN` with a token of `[control]`, found \
+                      another";
+        Problem::new(Kind::Token, detail)
+    })?;
+    Ok(Some(Holder { name: token.name.as_str().into(), role: token.role }))
+}
+
 /// Lets a request pass, and says who asks.
 ///
 /// # Errors
 ///
-/// 401 without a token where one is needed, or with an unknown one; 403 if its role does not
-/// suffice, or for a read that came by a host name.
+/// 401 without a token where one is needed; 403 if its role does not suffice, or for a read that
+/// came by a host name.
 pub(super) fn admit(
     route: &Route,
     peer: IpAddr,
     headers: &HeaderMap,
-    tokens: &[Token],
-) -> Result<String, Problem> {
-    let Some(role) = route.role else { return Ok(ANYBODY.to_owned()) };
-    if let Some(header) = headers.get(AUTHORIZATION) {
-        let text = header.to_str().ok().and_then(|text| text.split_once(' '));
-        let token = text.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let token =
-            token.and_then(|(_, text)| token::find(tokens, text.trim())).ok_or_else(|| {
-                let detail = "expected `Authorization: Bearer TOKEN` with a token of `[control]`, \
-                          found another";
-                Problem::new(Kind::Token, detail)
-            })?;
-        if token.role < role {
-            let (found, needed) = (token.role.as_str(), role.as_str());
-            let detail = format!(
-                "token `{}` has the role `{found}`, expected `{needed}` for this",
-                token.name
-            );
-            return Err(Problem::new(Kind::Role, detail));
-        }
-        return Ok(token.name.clone());
+    holder: Option<Holder>,
+    has_tokens: bool,
+) -> Result<Caller, Problem> {
+    let Some(holder) = holder else {
+        let reads = reads_here(peer, headers);
+        let (name, may_read) = match (route.role, reads) {
+            (None, reads) => (ANYBODY, reads.is_ok()),
+            (Some(_), _) if !route.only_reads() => {
+                return Err(Problem::new(Kind::Token, no_token(has_tokens)));
+            }
+            (Some(_), reads) => reads.map(|()| (NOBODY, true))?,
+        };
+        return Ok(Caller { name: name.to_owned(), role: None, may_read });
+    };
+    if let Some(role) = route.role.filter(|role| holder.role < *role) {
+        let (found, needed) = (holder.role.as_str(), role.as_str());
+        let detail =
+            format!("token `{}` has the role `{found}`, expected `{needed}` for this", holder.name);
+        return Err(Problem::new(Kind::Role, detail));
     }
-    if !route.only_reads() {
-        return Err(Problem::new(Kind::Token, no_token(tokens)));
-    }
+    Ok(Caller { name: holder.name.to_string(), role: Some(holder.role), may_read: true })
+}
+
+/// Whether somebody without a token may read: from this machine, and by an address.
+fn reads_here(peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
     if !peer.to_canonical().is_loopback() {
         let detail = "reads from elsewhere than loopback need `Authorization: Bearer TOKEN`, \
                       found no such header";
@@ -70,11 +102,11 @@ pub(super) fn admit(
         );
         return Err(Problem::new(Kind::Host, detail));
     }
-    Ok(NOBODY.to_owned())
+    Ok(())
 }
 
-fn no_token(tokens: &[Token]) -> &'static str {
-    if tokens.is_empty() {
+const fn no_token(has_tokens: bool) -> &'static str {
+    if !has_tokens {
         "changes need `Authorization: Bearer TOKEN`, and no token is configured: add \
          `ci = { role = \"operate\", file = \"tokens/ci\" }` under `[control.tokens]`"
     } else {
@@ -105,7 +137,6 @@ mod tests {
     use ring::digest;
 
     use super::*;
-    use crate::config::Role;
     use crate::control::route;
 
     fn tokens() -> Vec<Token> {
@@ -130,7 +161,10 @@ mod tests {
         if let Some(header) = header {
             headers.insert(AUTHORIZATION, HeaderValue::from_str(header).unwrap());
         }
-        admit(route, peer.parse().unwrap(), &headers, &tokens()).map_err(|p| p.status().as_u16())
+        let holder = holder(&headers, &tokens());
+        let caller =
+            holder.and_then(|holder| admit(route, peer.parse().unwrap(), &headers, holder, true));
+        caller.map(|caller| caller.name).map_err(|problem| problem.status().as_u16())
     }
 
     #[test]
@@ -139,6 +173,8 @@ mod tests {
         let status = || (Method::GET, "/api/v1/status");
         let push = || (Method::POST, "/api/v1/push/beat/192.0.2.1");
         let reload = || (Method::POST, "/api/v1/reload");
+        let health = || (Method::GET, "/healthz");
+        let ready = || (Method::GET, "/readyz");
         let ok = |name: &str| Ok(name.to_owned());
         for (request, peer, header, expected) in [
             (status(), "127.0.0.1", None, ok(NOBODY)),
@@ -148,6 +184,9 @@ mod tests {
             (status(), "192.0.2.1", Some("Bearer read"), ok("the-read")),
             (status(), "192.0.2.1", Some("bearer  operate"), ok("the-operate")),
             (status(), "127.0.0.1", Some("Bearer wrong"), Err(401)),
+            (health(), "192.0.2.1", None, ok(ANYBODY)),
+            (ready(), "2001:db8::1", None, ok(ANYBODY)),
+            (ready(), "192.0.2.1", Some("Bearer wrong"), Err(401)),
             (status(), "127.0.0.1", Some("Basic read"), Err(401)),
             (push(), "127.0.0.1", None, Err(401)),
             (push(), "127.0.0.1", Some("Bearer read"), Err(403)),
@@ -185,10 +224,28 @@ mod tests {
     }
 
     #[test]
+    fn who_may_not_read_is_told_no_detail() {
+        for (path, peer, host, token, may_read) in [
+            ("/readyz", "127.0.0.1", "127.0.0.1", None, true),
+            ("/readyz", "127.0.0.1", "evil.example", None, false),
+            ("/readyz", "192.0.2.1", "192.0.2.9", None, false),
+            ("/readyz", "192.0.2.1", "ns1.example", Some("Bearer read"), true),
+        ] {
+            let (route, _) = route::find(&Method::GET, path).unwrap();
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_str(host).unwrap());
+            token.map(|token| headers.insert(AUTHORIZATION, HeaderValue::from_static(token)));
+            let holder = holder(&headers, &tokens()).unwrap();
+            let caller = admit(route, peer.parse().unwrap(), &headers, holder, true).unwrap();
+            assert_eq!(caller.may_read, may_read, "{path} from {peer} at {host}");
+        }
+    }
+
+    #[test]
     fn without_any_token_it_is_said_how_to_make_one() {
         let (route, _) = route::find(&Method::POST, "/api/v1/reload").unwrap();
         let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let problem = admit(route, here, &HeaderMap::new(), &[]).unwrap_err();
+        let problem = admit(route, here, &HeaderMap::new(), None, false).unwrap_err();
         assert!(problem.detail.contains("[control.tokens]"), "{}", problem.detail);
     }
 }

@@ -1,9 +1,8 @@
 //! Loads: what is told of regions.
 
 use hyper::Response;
-use hyper::body::Incoming;
 
-use crate::control::desk;
+use crate::control::answer::Asked;
 use crate::control::payload;
 use crate::control::payload::Payload;
 use crate::control::problem::Kind;
@@ -15,9 +14,9 @@ use crate::model::limits;
 ///
 /// # Errors
 ///
-/// 408 and 413; nothing of it was taken.
-pub(super) async fn take(meters: &Meters, body: Incoming) -> Result<Response<Payload>, Problem> {
-    let octets = desk::octets(body, limits::API_BODY).await?;
+/// 408, 413 and 503; nothing of it was taken.
+pub(super) async fn take(meters: &Meters, asked: Asked) -> Result<Response<Payload>, Problem> {
+    let octets = asked.octets(limits::API_BODY).await?;
     let pushed = meters.push(&octets);
     let pushed = pushed.map_err(|error| Problem::new(Kind::TooLong, error.to_string()))?;
     Ok(payload::json(&serde_json::to_value(pushed).unwrap_or_default()))

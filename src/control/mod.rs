@@ -1,7 +1,7 @@
 //! The control API: HTTP in, requests to the node out; and hooks that are told of notices.
 //!
 //! ```text
-//!   HTTP ─► http ─► rate, route, guard ─► answer ─► Desk ═Request═► node
+//!   HTTP ─► http ─► rate, places, guard ─► answer ─► Desk ═Request═► node
 //!                                          │ ▲                       │
 //!     latency, load, beacon: Intake ◄──────┘ │                       │
 //!             status, page, metrics, JSON ◄──┴────── one reply ◄─────┤
@@ -15,7 +15,9 @@
 //!   waits for the API, for an event stream or for a hook.
 //! - Nothing changes without a token whose role suffices, wherever it is asked from; but
 //!   browsers may report round trips of their own prefix, if that is configured.
-//! - Header, body, rate, connections and streams have bounds in [`limits`].
+//! - Header, body, rate, connections and streams have bounds in [`limits`]: for each token, or
+//!   each address without one, and in sum. Whoever shows a token has room of its own, so that no
+//!   flood keeps an operator out.
 //! - Every refusal is a problem of RFC 9457 with a stable name.
 //! - `openapi.json` and the table of routes are the same; a test compares them.
 //!
@@ -45,6 +47,7 @@ mod metrics;
 mod order;
 mod page;
 mod payload;
+mod places;
 mod problem;
 mod rate;
 mod request;
@@ -76,6 +79,7 @@ pub use traffic::{HookTraffic, Traffic, TrafficSource};
 use crate::config::Beacon;
 use crate::config::Token;
 use crate::control::desk::Desk;
+use crate::control::places::Places;
 use crate::control::rate::Rates;
 use crate::control::room::Room;
 use crate::engine::Notice;
@@ -157,10 +161,11 @@ impl Control {
             intake,
             tokens: ArcSwap::from_pointee(tokens),
             beacon: ArcSwap::from_pointee(None),
-            rates: Mutex::new(Rates::default()),
+            of_peers: Mutex::new(Rates::default()),
+            of_tokens: Mutex::new(Rates::of_tokens()),
             of_beacons: Mutex::new(beacon::rates()),
-            connections: Arc::new(Semaphore::new(limits::API_CONNECTIONS)),
-            streams: Arc::new(Semaphore::new(limits::API_STREAMS)),
+            places: Places::default(),
+            farewells: Semaphore::new(limits::API_FAREWELLS),
             tasks: tasks.part(),
         });
         room.tasks.spawn("api", http::serve(listener, Arc::clone(&room)))?;

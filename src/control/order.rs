@@ -13,7 +13,6 @@ use crate::config;
 use crate::control::Ordered;
 use crate::control::Request;
 use crate::control::answer::Asked;
-use crate::control::desk;
 use crate::control::payload;
 use crate::control::payload::Payload;
 use crate::control::problem::Kind;
@@ -51,8 +50,8 @@ struct AdminBody {
 /// What is wrong with it, or that it is in force and not saved.
 pub(super) async fn put(room: &Room, asked: Asked) -> Result<Response<Payload>, Problem> {
     let patience = asked.route.patience;
-    let who = asked.who.clone();
-    let body: AdminBody = desk::body(asked.body).await?.ok_or_else(|| {
+    let who = asked.caller.name.clone();
+    let body: AdminBody = asked.json().await?.ok_or_else(|| {
         Problem::new(Kind::Body, "expected an object with `target` and `state`, found no body")
     })?;
     let until = end(body.until, body.lasts.as_deref(), Timestamp::now())?;
@@ -89,7 +88,7 @@ pub(super) async fn delete(room: &Room, asked: &Asked) -> Result<Response<Payloa
     let change = AdminChange {
         target,
         state: AdminState::Auto,
-        who: asked.who.clone(),
+        who: asked.caller.name.clone(),
         why: String::new(),
         until: None,
         force,

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
@@ -20,16 +21,46 @@ use hyper::header::HeaderValue;
 use hyper::header::RETRY_AFTER;
 use hyper::header::WWW_AUTHENTICATE;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::control::events::Events;
+use crate::control::places::Place;
 use crate::control::problem::Kind;
 use crate::control::problem::Problem;
 
 /// A body.
 #[derive(Debug)]
-pub(super) enum Payload {
+pub(super) struct Payload {
+    content: Content,
+    /// Whose place is at work until this was taken.
+    _held: Option<Held>,
+}
+
+#[derive(Debug)]
+enum Content {
     Events(Events),
     Whole(Full<Bytes>),
+}
+
+/// A place that rests once this is dropped.
+#[derive(Debug)]
+struct Held(Arc<Place>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.rests(Instant::now());
+    }
+}
+
+impl Payload {
+    fn whole(octets: impl Into<Bytes>) -> Self {
+        Self { content: Content::Whole(Full::new(octets.into())), _held: None }
+    }
+
+    /// The same, which keeps a place at work until it was taken.
+    pub(super) fn held_by(self, place: Arc<Place>) -> Self {
+        Self { _held: Some(Held(place)), ..self }
+    }
 }
 
 impl Body for Payload {
@@ -40,30 +71,30 @@ impl Body for Payload {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match self.get_mut() {
-            Self::Events(events) => Pin::new(events).poll_frame(context),
-            Self::Whole(whole) => Pin::new(whole).poll_frame(context),
+        match &mut self.get_mut().content {
+            Content::Events(events) => Pin::new(events).poll_frame(context),
+            Content::Whole(whole) => Pin::new(whole).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Events(events) => events.is_end_stream(),
-            Self::Whole(whole) => whole.is_end_stream(),
+        match &self.content {
+            Content::Events(events) => events.is_end_stream(),
+            Content::Whole(whole) => whole.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Events(events) => events.size_hint(),
-            Self::Whole(whole) => whole.size_hint(),
+        match &self.content {
+            Content::Events(events) => events.size_hint(),
+            Content::Whole(whole) => whole.size_hint(),
         }
     }
 }
 
 /// A response of a text.
 pub(super) fn text(content_type: &'static str, text: impl Into<Bytes>) -> Response<Payload> {
-    response(StatusCode::OK, content_type, Payload::Whole(Full::new(text.into())))
+    response(StatusCode::OK, content_type, Payload::whole(text))
 }
 
 /// A response of JSON.
@@ -73,20 +104,23 @@ pub(super) fn json(value: &Value) -> Response<Payload> {
 
 /// A response of nothing: it is done.
 pub(super) fn done() -> Response<Payload> {
-    let mut response = Response::new(Payload::Whole(Full::default()));
+    let mut response = Response::new(Payload::whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 
 /// A response that goes on.
 pub(super) fn stream(events: Events) -> Response<Payload> {
-    response(StatusCode::OK, "text/event-stream", Payload::Events(events))
+    response(
+        StatusCode::OK,
+        "text/event-stream",
+        Payload { content: Content::Events(events), _held: None },
+    )
 }
 
 /// A response that says why not.
 pub(super) fn refusal(problem: &Problem) -> Response<Payload> {
-    let body = Full::new(Bytes::from(format!("{:#}\n", problem.json())));
-    let body = Payload::Whole(body);
+    let body = Payload::whole(format!("{:#}\n", problem.json()));
     let mut response = response(problem.status(), "application/problem+json", body);
     let headers = response.headers_mut();
     if problem.kind == Kind::Token {

@@ -24,12 +24,14 @@ pub(super) struct Problem {
 /// A kind of problem.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
-    /// Too many batches of samples wait.
+    /// Too many batches of samples wait, or too much of other bodies.
     Backlog,
     /// The body is not what the route takes.
     Body,
     /// The configuration that was to be taken has errors.
     Configuration,
+    /// Too many requests are under way.
+    Crowded,
     /// A read on loopback for a host name: perhaps by a web site in an operator's browser.
     Host,
     /// No such method here.
@@ -63,10 +65,11 @@ pub(super) enum Kind {
 impl Kind {
     /// All kinds.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Backlog,
         Self::Body,
         Self::Configuration,
+        Self::Crowded,
         Self::Host,
         Self::Method,
         Self::Node,
@@ -91,6 +94,7 @@ impl Kind {
             Self::Configuration => {
                 ("configuration", "Configuration not taken", StatusCode::UNPROCESSABLE_ENTITY)
             }
+            Self::Crowded => ("crowded", "Too much under way", StatusCode::SERVICE_UNAVAILABLE),
             Self::Host => ("host", "Not for this host name", StatusCode::FORBIDDEN),
             Self::Method => ("method", "No such method here", StatusCode::METHOD_NOT_ALLOWED),
             Self::Node => ("node", "Node does not answer", StatusCode::SERVICE_UNAVAILABLE),

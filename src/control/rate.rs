@@ -1,23 +1,25 @@
-//! How often one peer may ask: a bucket of requests for each, refilled steadily.
+//! How often one peer or token may ask: a bucket of requests for each, refilled steadily.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::model::limits;
 
-/// The buckets of the peers that asked last.
+/// The buckets of those that asked last.
 #[derive(Debug)]
-pub(super) struct Rates {
-    buckets: HashMap<IpAddr, Bucket>,
+pub(super) struct Rates<K = IpAddr> {
+    buckets: HashMap<K, Bucket>,
     /// Nanoseconds that a full bucket took to fill.
     full: u64,
     /// Nanoseconds that one request takes of it.
     cost: u64,
-    /// Peers that are remembered.
+    /// As many are remembered.
     most: usize,
 }
 
@@ -37,25 +39,43 @@ impl Default for Rates {
     }
 }
 
-impl Rates {
-    /// So many requests at once, then one per `pause`, of each of so many peers.
-    pub(super) fn new(burst: u32, pause: Duration, most: usize) -> Self {
-        let cost = nanoseconds(pause);
-        Self { buckets: HashMap::new(), full: cost.saturating_mul(burst.into()), cost, most }
+impl Rates<Arc<str>> {
+    /// Those of tokens, by name: all that show one token share its bucket.
+    pub(super) fn of_tokens() -> Self {
+        let pause = Duration::from_secs(1) / limits::API_TOKEN_RATE;
+        Self::new(limits::API_TOKEN_BURST, pause, limits::TOKENS)
     }
+}
 
-    /// Takes one request from the bucket of a peer.
+impl Rates<IpAddr> {
+    /// Takes one request from the bucket of a peer: one per IPv4 address, and per IPv6 /64.
     ///
     /// # Errors
     ///
     /// When to come again, if it is empty.
     pub(super) fn take(&mut self, peer: IpAddr, now: Instant) -> Result<(), Duration> {
-        let peer = who(peer);
-        if !self.buckets.contains_key(&peer) && self.buckets.len() >= self.most {
+        self.take_of(&who(peer), now)
+    }
+}
+
+impl<K: Clone + Eq + Hash> Rates<K> {
+    /// So many requests at once, then one per `pause`, of each of so many.
+    pub(super) fn new(burst: u32, pause: Duration, most: usize) -> Self {
+        let cost = nanoseconds(pause);
+        Self { buckets: HashMap::new(), full: cost.saturating_mul(burst.into()), cost, most }
+    }
+
+    /// Takes one request from a bucket.
+    ///
+    /// # Errors
+    ///
+    /// When to come again, if it is empty.
+    pub(super) fn take_of(&mut self, of: &K, now: Instant) -> Result<(), Duration> {
+        if !self.buckets.contains_key(of) && self.buckets.len() >= self.most {
             self.forget_one();
         }
         let full = Bucket { left: self.full, at: now };
-        let bucket = self.buckets.entry(peer).or_insert(full);
+        let bucket = self.buckets.entry(of.clone()).or_insert(full);
         let refill = nanoseconds(now.saturating_duration_since(bucket.at));
         if refill > 0 {
             *bucket = Bucket { left: bucket.left.saturating_add(refill).min(self.full), at: now };
@@ -72,7 +92,7 @@ impl Rates {
     /// Forgets who was quiet longest: the bucket of whoever asks too often is a young one.
     fn forget_one(&mut self) {
         let oldest = self.buckets.iter().min_by_key(|(_, bucket)| bucket.at);
-        if let Some(oldest) = oldest.map(|(peer, _)| *peer) {
+        if let Some(oldest) = oldest.map(|(of, _)| of.clone()) {
             self.buckets.remove(&oldest);
         }
     }
@@ -83,7 +103,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 /// One bucket per IPv4 address and per IPv6 /64: whoever has one address of it has all.
-fn who(peer: IpAddr) -> IpAddr {
+pub(super) fn who(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(four) => IpAddr::V4(four),
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & (u128::MAX << 64))),

@@ -14,6 +14,7 @@ use crate::config::Token;
 use crate::control::Intake;
 use crate::control::TrafficSource;
 use crate::control::desk::Desk;
+use crate::control::places::Places;
 use crate::control::rate::Rates;
 use crate::engine::Notice;
 use crate::tasks::Tasks;
@@ -29,17 +30,29 @@ pub(super) struct Room {
     pub(super) tokens: ArcSwap<Vec<Token>>,
     /// What browsers are asked; replaced at a reload.
     pub(super) beacon: ArcSwap<Option<Beacon>>,
-    pub(super) rates: Mutex<Rates>,
+    pub(super) of_peers: Mutex<Rates>,
+    /// Of tokens, by name.
+    pub(super) of_tokens: Mutex<Rates<Arc<str>>>,
     /// Of browsers, by client prefix.
     pub(super) of_beacons: Mutex<Rates>,
-    /// One permit per connection.
-    pub(super) connections: Arc<Semaphore>,
-    /// One permit per event stream.
-    pub(super) streams: Arc<Semaphore>,
+    /// All connections.
+    pub(super) places: Places,
+    /// One permit per connection that is told that it has to go.
+    pub(super) farewells: Semaphore,
     pub(super) tasks: Tasks,
 }
 
 impl Room {
+    /// How often peers without a token asked.
+    pub(super) fn rates(&self) -> MutexGuard<'_, Rates> {
+        self.of_peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often it was asked with each token.
+    pub(super) fn token_rates(&self) -> MutexGuard<'_, Rates<Arc<str>>> {
+        self.of_tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How often browsers of each prefix reported.
     pub(super) fn beacon_rates(&self) -> MutexGuard<'_, Rates> {
         self.of_beacons.lock().unwrap_or_else(PoisonError::into_inner)

@@ -47,11 +47,37 @@ pub(super) enum To {
     Status,
 }
 
+impl To {
+    /// Whether the node is asked, rather than something beside it.
+    pub(super) const fn asks_node(self) -> bool {
+        match self {
+            Self::Beacon
+            | Self::BeaconPost
+            | Self::Events
+            | Self::Healthz
+            | Self::Latency
+            | Self::LatencyPost
+            | Self::LoadPost
+            | Self::OpenApi
+            | Self::Readyz => false,
+            Self::Admin
+            | Self::AdminDelete
+            | Self::AdminPut
+            | Self::Explain
+            | Self::Metrics
+            | Self::Page
+            | Self::Push
+            | Self::Reload
+            | Self::Status => true,
+        }
+    }
+}
+
 /// All of them. `openapi.json` describes the same; a test compares.
 pub(super) const ROUTES: &[Route] = &[
     read("/", &[], To::Page),
-    read("/healthz", &[], To::Healthz),
-    read("/readyz", &[], To::Readyz),
+    open(Method::GET, "/healthz", To::Healthz),
+    open(Method::GET, "/readyz", To::Readyz),
     read("/metrics", &[], To::Metrics),
     read("/api/v1/openapi.json", &[], To::OpenApi),
     read("/api/v1/status", &["region", "service"], To::Status),
@@ -84,7 +110,7 @@ const fn read(path: &'static str, query: &'static [&'static str], to: To) -> Rou
     Route { method: Method::GET, path, role: Some(Role::Read), query, patience: PATIENCE, to }
 }
 
-/// For the browsers of anybody.
+/// For anybody: load balancers and orchestrators that look whether it is there, and browsers.
 const fn open(method: Method, path: &'static str, to: To) -> Route {
     Route { method, path, role: None, query: &[], patience: PATIENCE, to }
 }

@@ -4,12 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper::Response;
-use hyper::body::Incoming;
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::control::desk;
+use crate::control::answer::Asked;
 use crate::control::payload;
 use crate::control::payload::Payload;
 use crate::control::problem::Kind;
@@ -27,20 +26,16 @@ use crate::samples::Unheard;
 /// # Errors
 ///
 /// 408, 413, and 503; nothing of it was taken, but perhaps if the keeper gave no answer.
-pub(super) async fn take(
-    keeper: &Keeper,
-    patience: Duration,
-    who: &str,
-    body: Incoming,
-) -> Result<Response<Payload>, Problem> {
-    let octets = desk::octets(body, limits::LATENCY_BATCH).await?;
+pub(super) async fn take(keeper: &Keeper, asked: Asked) -> Result<Response<Payload>, Problem> {
+    let (patience, source) = (asked.route.patience, SourceId::of(asked.caller.name.as_bytes()));
+    let octets = asked.octets(limits::LATENCY_BATCH).await?;
     let (lines, most) = (octets.split(|octet| *octet == b'\n').count(), limits::LATENCY_LINES);
     // A last line that ends is no line more.
     if lines > most + usize::from(octets.ends_with(b"\n")) {
         let detail = format!("expected at most {most} lines, found {lines}");
         return Err(Problem::new(Kind::TooLong, detail));
     }
-    answered(patience, keeper.take(octets.to_vec(), SourceId::of(who.as_bytes()))).await
+    answered(patience, keeper.take(octets.to_vec(), source)).await
 }
 
 /// Shows what is known of one prefix, or of all, page by page.

@@ -34,6 +34,8 @@ pub struct Traffic {
     pub task_panics: u64,
     /// The hooks, in the order of the configuration.
     pub hooks: Vec<HookTraffic>,
+    /// Values of other nodes that were not used: kind, why, and how many.
+    pub cluster_refused: Vec<(&'static str, &'static str, u64)>,
 }
 
 /// What one hook came to.

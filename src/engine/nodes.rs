@@ -27,7 +27,9 @@ pub struct NodeCard {
     pub instance: u64,
     /// Its version of Meridian.
     pub version: String,
-    /// Whether it answers queries, or only probes.
+    /// Whether it is a name server, or only probes. It is in no card: the key says it, which the
+    /// login must be permitted to put.
+    #[serde(skip)]
     pub answers: bool,
     /// When it started, by its own clock.
     pub started: Timestamp,
@@ -70,9 +72,12 @@ impl NodeCard {
     /// [`Unreadable`].
     pub fn decode(octets: &[u8]) -> Result<Self, Unreadable> {
         let card: Self = written::decode(octets)?;
-        match card.node.len() <= limits::NODE_NAME && card.version.len() <= limits::NODE_NAME {
+        // They are shown to people, as they are.
+        let is_plain =
+            |text: &String| text.len() <= limits::NODE_NAME && !text.contains(char::is_control);
+        match is_plain(&card.node) && is_plain(&card.version) {
             true => Ok(card),
-            false => Err(Unreadable::Damaged("its name is too long".to_owned())),
+            false => Err(Unreadable::Damaged("a name in it is too long or no line".to_owned())),
         }
     }
 }

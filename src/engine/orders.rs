@@ -58,9 +58,15 @@ impl AdminOrder {
         let is_short = why.chars().count() <= limits::WHY
             && who.len() <= limits::WHY
             && nodes.iter().all(|node| node.len() <= limits::NODE_NAME);
-        match is_short {
+        // The API refuses them too: they are shown to people, and are one line of a log.
+        let texts = [why, who].into_iter().chain(nodes);
+        let is_plain = texts.into_iter().all(|text| !text.contains(char::is_control));
+        match is_short && is_plain {
             true => Ok(order),
-            false => Err(Unreadable::Damaged("a reason or name in it is too long".to_owned())),
+            false => {
+                let problem = "a reason or name in it is too long, or more than one line";
+                Err(Unreadable::Damaged(problem.to_owned()))
+            }
         }
     }
 }

@@ -153,7 +153,7 @@ impl Opinions {
             return Err(damaged("the vantage's name is too long"));
         }
         let reasons: Vec<std::sync::Arc<str>> =
-            written.reasons.iter().map(|reason| shortened(reason).into()).collect();
+            written.reasons.iter().map(|reason| one_line(shortened(reason)).into()).collect();
         let mut position = 0_u32;
         let mut exceptions = Vec::with_capacity(written.exceptions.len());
         for (step, vote, ago, reason) in written.exceptions {
@@ -198,6 +198,14 @@ pub(crate) fn decoded<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, Unr
     match rest.is_empty() {
         true => Ok(value),
         false => Err(damaged("something follows it")),
+    }
+}
+
+/// What is shown to people as it is must not move a terminal's cursor.
+fn one_line(reason: &str) -> std::borrow::Cow<'_, str> {
+    match reason.contains(char::is_control) {
+        true => reason.replace(char::is_control, " ").into(),
+        false => reason.into(),
     }
 }
 

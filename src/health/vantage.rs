@@ -34,8 +34,8 @@ pub struct Vantage {
     published: Option<Timestamp>,
     /// When it is to publish next.
     due: Timestamp,
-    /// When the roll is to be published again.
-    roll_due: Timestamp,
+    /// When the roll is to be published; `None` as long as another shares the same.
+    roll_due: Option<Timestamp>,
 }
 
 /// What a vantage has to say.
@@ -78,7 +78,7 @@ impl Vantage {
             pause: PAUSE,
             published: None,
             due: now,
-            roll_due: now,
+            roll_due: None,
         }
     }
 
@@ -104,7 +104,7 @@ impl Vantage {
         (self.ids, self.heartbeat) = (ids(checks), heartbeat(monitors));
         let roll = Roll::of(checks);
         if roll != self.roll {
-            (self.roll, self.roll_due) = (roll, now);
+            (self.roll, self.roll_due) = (roll, Some(now));
         }
         self.due = self.due.min(now);
     }
@@ -120,16 +120,16 @@ impl Vantage {
         Some((id, seen))
     }
 
-    /// Has everything published again: whoever hears it may know nothing.
+    /// Has its opinions published again: whoever hears them may know nothing.
     pub fn say_all(&mut self, now: Timestamp) {
-        (self.due, self.roll_due) = (now, now);
+        self.due = now;
     }
 
-    /// Has the roll published again if it is not among those that are shared: a store may lose
-    /// what it keeps in memory.
+    /// Has the roll published if it is not among those that are shared, whoever shares it: a
+    /// store may lose what it keeps in memory, and a thousand vantages need one of them.
     pub fn put_back(&mut self, shared: &BTreeSet<u64>, now: Timestamp) {
         if !shared.contains(&self.roll.digest()) {
-            self.say_all(now);
+            (self.due, self.roll_due) = (now, Some(now));
         }
     }
 
@@ -143,8 +143,9 @@ impl Vantage {
         if now < self.due {
             return None;
         }
-        let roll = (self.roll_due <= now).then(|| {
-            self.roll_due = now + ROLL;
+        let is_due = self.roll_due.is_some_and(|due| due <= now);
+        let roll = is_due.then(|| {
+            self.roll_due = Some(now + ROLL);
             self.roll.clone()
         });
         self.sequence += 1;
@@ -160,7 +161,8 @@ impl Vantage {
     pub fn set_back(&mut self, now: Timestamp) {
         self.sightings.iter_mut().for_each(|sighting| sighting.set_back(now));
         self.published = self.published.map(|last| last.min(now));
-        (self.due, self.roll_due) = (self.due.min(now), self.roll_due.min(now));
+        self.due = self.due.min(now);
+        self.roll_due = self.roll_due.map(|due| due.min(now));
     }
 
     /// What tells it from another of its name.

@@ -217,13 +217,35 @@ pub const HOOKS: usize = 16;
 /// time-out of 5 s the last of them would be called an hour and a half late.
 pub const HOOK_QUEUE: usize = 1000;
 
-/// Open connections to the control API; past that new ones are closed at once. A fleet of
+/// Open connections to the control API of those who have shown no token, and again of those who
+/// have; past that the one that waited longest for a request to come is closed. A fleet of
 /// dashboards fits, and each costs a task and a few KiB.
 pub const API_CONNECTIONS: usize = 256;
 
-/// Connections of these that only loopback may take: whatever is sent from elsewhere, an
-/// operator on the machine gets in.
-pub const API_CONNECTIONS_HERE: usize = 32;
+/// Connections of these that one IPv4 address or IPv6 /64 may have without a token; past that its
+/// own that waited longest is closed.
+pub const API_CONNECTIONS_PER_PEER: usize = 64;
+
+/// Connections of one token; past that its own that waited longest is closed.
+pub const API_CONNECTIONS_PER_TOKEN: usize = 32;
+
+/// Requests without a token under way at a time, and of one IPv4 address or IPv6 /64; more are
+/// answered with 503. Fewer than there are connections: the rest are places for those who have
+/// not shown a token yet.
+pub const API_BUSY: usize = 192;
+/// The same of one address.
+pub const API_BUSY_PER_PEER: usize = 32;
+
+/// Octets of bodies of requests that are being read or waited for at a time, half of them of one
+/// token or address; more are answered with 503. Eight of the largest.
+pub const API_BODIES: usize = 8 * LATENCY_BATCH;
+
+/// When to come again after a 503 of the control API: what is under way takes seconds.
+pub const API_COME_AGAIN: Duration = Duration::from_secs(2);
+
+/// Connections of the control API that are being told 503 at a time while they are closed; past
+/// that they are closed only.
+pub const API_FAREWELLS: usize = 32;
 
 /// Octets of a request's line and header to the control API; more is answered with 431. A long
 /// token and what a browser sends fit.
@@ -233,9 +255,18 @@ pub const API_HEADER: usize = 16 * 1024;
 /// means something is an admin state with its reason.
 pub const API_BODY: usize = 64 * 1024;
 
-/// Event streams of the control API at a time; more are answered with 503. Each is a copy of
-/// every notice.
+/// Event streams of the control API at a time; more are answered with 503, but for a token one
+/// of a lesser role or without a token ends. Each is a copy of every notice.
 pub const API_STREAMS: usize = 64;
+
+/// Event streams of one IPv4 address or IPv6 /64 without a token; more are answered with 503.
+pub const API_STREAMS_PER_PEER: usize = 8;
+
+/// Event streams of one token; more are answered with 503. Some dashboards share one.
+pub const API_STREAMS_PER_TOKEN: usize = 16;
+
+/// Octets of a token; a longer one is none. A hash of 256 bits as text has 64.
+pub const API_TOKEN: usize = 1024;
 
 /// Peers of which the control API remembers how often they asked; past that the one that was
 /// quiet longest is forgotten.
@@ -249,12 +280,23 @@ pub const API_BURST: u32 = 100;
 /// drains endpoints one by one stays below.
 pub const API_RATE: u32 = 50;
 
+/// Requests with one token that may be sent to the control API at once, whoever sends them; past
+/// that it gets [`API_TOKEN_RATE`] a second, and 429. A thousand targets of `push` monitors may
+/// share one.
+pub const API_TOKEN_BURST: u32 = 1000;
+
+/// Requests per second and token of the control API; more are answered with 429.
+pub const API_TOKEN_RATE: u32 = 500;
+
 /// Characters of an operator's reason for an admin state; more is refused. It is in every
 /// status and in logs.
 pub const WHY: usize = 500;
 
 /// Requests of the API that may wait for the node; past that it answers 503.
 pub const REQUESTS: usize = 64;
+
+/// Places of these that only operators may take: whatever is asked otherwise, they are heard.
+pub const REQUESTS_OF_OPERATORS: usize = 16;
 
 /// NATS servers in a configuration; more is an error. They name each other to whoever has
 /// reached one.
@@ -282,17 +324,51 @@ pub const NODES: usize = 1280;
 /// change of configuration the one before.
 pub const ROLLS: usize = 64;
 
-/// Keys under which something is shared; more are neither put nor taken. Every vantage, node
-/// and admin state has one, and a quarter is left for what a node does not know.
-pub const SHARED_KEYS: usize = 32_768;
+/// Checks in all lists that are remembered; past that those that no vantage uses are forgotten,
+/// then no more are taken. Eight octets each.
+pub const ROLLS_CHECKS: usize = 2 * 1024 * 1024;
 
 /// Octets of a key as text; longer ones are neither put nor taken. An admin state's target fits,
 /// each octet of it written as three.
 pub const SHARED_KEY: usize = 1024;
 
-/// Octets of all that is shared; past that a reading leaves out the rest, with a warning. A
-/// thousand vantages with opinions of a thousand endpoints each fit.
-pub const SHARED: usize = 256 * 1024 * 1024;
+/// Admin states that are shared: keys at a time, octets of one, octets of all; what is more is
+/// neither put nor taken. As many as may be set, and as many that were taken away; a reason and
+/// the names in it fit, each character of them at its longest.
+pub const SHARED_ADMIN: (usize, usize, usize) = (2 * ADMIN_STATES, 16 * 1024, 16 * 1024 * 1024);
+
+/// Lists of checks that are shared, in the same way. One per vantage; all checks fit in one.
+pub const SHARED_CHECKS: (usize, usize, usize) = (VANTAGES, SHARED_VALUE, 32 * 1024 * 1024);
+
+/// Loads that nodes were told, in the same way. A number and a time.
+pub const SHARED_LOADS: (usize, usize, usize) = (REGIONS, 1024, 512 * 1024);
+
+/// Opinions that vantages publish, in the same way. A vantage at which a thousand endpoints are
+/// down has 8 kB.
+pub const SHARED_OPINIONS: (usize, usize, usize) = (VANTAGES, SHARED_VALUE, 32 * 1024 * 1024);
+
+/// What nodes and probers say of themselves, in the same way.
+pub const SHARED_CARDS: (usize, usize, usize) = (NODES, 8 * 1024, 4 * 1024 * 1024);
+
+/// Round trips that nodes were told, in the same way. Of five name servers all fits; of more, the
+/// latest does.
+pub const SHARED_SAMPLES: (usize, usize, usize) =
+    (64 * LATENCY_SHARES as usize, SHARED_VALUE, 32 * 1024 * 1024);
+
+/// Parts of the orders by round trips; more are neither put nor taken. Each has half of
+/// [`SHARED_VALUE`].
+pub const SHARED_ORDERS: usize = 256;
+
+/// Octets that the bucket on disk may hold, which is made so; past that it takes no more. All
+/// that is kept fits, with what the store adds to each.
+pub const SHARED_KEPT: usize = 96 * 1024 * 1024;
+
+/// Octets that the bucket in memory may hold, in the same way.
+pub const SHARED_LIVE: usize = 128 * 1024 * 1024;
+
+/// Values that wait to be put; one more is refused. A node has one for each admin state, and a
+/// quarter is left for the rest.
+pub const PUTS: usize = 32_768;
 
 /// Values on their way to the cluster's store at a time; past that one waits. At a round trip of
 /// 200 ms that is 80 a second, and at start a node has one for each of its admin states.
@@ -302,8 +378,14 @@ pub const PUTS_IN_FLIGHT: usize = 16;
 /// again once it has caught up. A change at every vantage at once fits.
 pub const NEWS: usize = 1024;
 
-/// Values of the cluster of which it is remembered what is wrong with them, so that it is told
-/// once; past that nothing more is told.
+/// Octets of these; past that in the same way. Opinions of a thousand vantages, at 8 kB each.
+pub const NEWS_OCTETS: usize = 8 * 1024 * 1024;
+
+/// Octets that a NATS server may send before they are asked for again; more wait there.
+pub const NEWS_AHEAD: usize = 4 * 1024 * 1024;
+
+/// Senders of whom it is remembered that it was told what is wrong with their values, so that it
+/// is told once an hour; past that it is only counted.
 pub const COMPLAINTS: usize = 64;
 
 /// Problems of a node of one kind that are listed, such as addresses that it waits for; past that

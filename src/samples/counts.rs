@@ -12,6 +12,8 @@ pub struct Counts {
     pub taken: u64,
     /// Pairs of prefix and region of which other nodes told something.
     pub merged: u64,
+    /// Values of other nodes that could not be read.
+    pub unreadable: u64,
     /// Prefixes that are held.
     pub prefixes: usize,
     /// Prefixes that were forgotten to make room.

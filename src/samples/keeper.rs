@@ -43,6 +43,9 @@ const LOOK: Duration = Duration::from_millis(100);
 const TELL: Duration = Duration::from_secs(5);
 const PARTS: usize = 4;
 
+/// How often it is said that what another node tells can't be read.
+const COMPLAINTS: Duration = Duration::from_hours(1);
+
 /// How often what is too old is forgotten: it counts for nothing long before.
 const EXPIRY: Duration = Duration::from_hours(1);
 
@@ -116,6 +119,7 @@ impl Keeper {
             expiry: now() + EXPIRY,
             tell: None,
             told: now(),
+            complained: None,
         };
         tasks.thread("latency", move |stop| thread.run(&work, stop))?;
         Ok(Self { queue, shared })
@@ -224,6 +228,8 @@ struct Thread {
     tell: Option<Tell>,
     /// When other nodes were told last.
     told: Instant,
+    /// When it was said last that what they tell can't be read.
+    complained: Option<Instant>,
 }
 
 impl Thread {
@@ -265,7 +271,7 @@ impl Thread {
             Work::LearnOf(octets) => {
                 self.shared.told.fetch_sub(1, Ordering::Relaxed);
                 if let Err(problem) = self.ledger.learn_of(&octets, now) {
-                    tracing::warn!("what another node tells of round trips is lost: {problem}");
+                    self.complain(&problem);
                 }
                 self.changed();
             }
@@ -279,6 +285,16 @@ impl Thread {
                 self.count();
                 drop(reply.send(taken));
             }
+        }
+    }
+
+    /// Counts what another node told that can't be read, and says so once an hour.
+    fn complain(&mut self, problem: &str) {
+        let now = now();
+        self.ledger.count_unreadable();
+        if self.complained.is_none_or(|before| now >= before + COMPLAINTS) {
+            self.complained = Some(now);
+            tracing::warn!("what another node tells of round trips is lost: {problem}");
         }
     }
 

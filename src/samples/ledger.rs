@@ -224,6 +224,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Another node told something that can't be read.
+    pub(super) fn count_unreadable(&mut self) {
+        self.counts.unreadable += 1;
+    }
+
     /// A copy, to learn from while this one goes on.
     pub(super) fn copy(&self) -> Lesson {
         let regions = self.sites.iter().map(|site| site.name.clone()).collect();

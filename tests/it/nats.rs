@@ -8,9 +8,9 @@ use meridian::cluster::Entry;
 use meridian::cluster::Key;
 use meridian::cluster::Link;
 use meridian::cluster::News;
+use meridian::cluster::NewsQueue;
 use meridian::config::Cluster;
 use meridian::tasks::Tasks;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio::time::timeout;
 
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// One node's link, and what it knows by it.
 struct Node {
     link: Link,
-    news: mpsc::Receiver<News>,
+    news: NewsQueue,
     tasks: Tasks,
     lost: usize,
 }

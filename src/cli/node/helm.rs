@@ -20,6 +20,7 @@ use crate::cli::notices;
 use crate::cluster::Key;
 use crate::cluster::Link;
 use crate::cluster::News;
+use crate::cluster::Refusals;
 use crate::cluster::Session;
 use crate::engine::AdminChange;
 use crate::engine::AdminDone;
@@ -114,6 +115,7 @@ impl Helm {
         let snapshot = Snapshot { standing: Arc::new(standing), world };
         let publisher = Publisher::new(snapshot.clone());
         let (notices, _) = broadcast::channel(NOTICES);
+        let session = Session::new(link.refusals().clone());
         let helm = Self {
             engine,
             last: clock.now(),
@@ -123,7 +125,7 @@ impl Helm {
             notices,
             store,
             link,
-            session: Session::default(),
+            session,
             keeper,
             spill,
             shares: Arc::new(shares),
@@ -205,6 +207,11 @@ impl Helm {
             self.engine.step(Event::Report(report), now);
         }
         self.settle(now);
+    }
+
+    /// What of the others is not used.
+    pub(super) fn refusals(&self) -> &Refusals {
+        self.link.refusals()
     }
 
     /// Has the others told something.

@@ -23,6 +23,8 @@ use crate::cli::explain::Recipe;
 use crate::cluster::Entry;
 use crate::cluster::Key;
 use crate::cluster::News;
+use crate::cluster::Refusals;
+use crate::cluster::Why;
 use crate::config;
 use crate::latency::Refusal;
 use crate::latency::Rules;
@@ -67,8 +69,6 @@ pub(super) struct Learning {
     is_unwritten: Arc<AtomicBool>,
     /// Orders that arrive of another node.
     parcels: Parcels,
-    /// What was wrong with them last.
-    complaint: Option<String>,
     /// What others told: as the store took it, with the octets until the table has them. All is
     /// read again each minute, and most of it is known.
     told: BTreeMap<Key, Told>,
@@ -111,7 +111,6 @@ impl Learning {
             is_failing: false,
             is_unwritten: Arc::default(),
             parcels: Parcels::default(),
-            complaint: None,
             told: BTreeMap::new(),
             is_stale: false,
         };
@@ -191,7 +190,12 @@ impl Learning {
     }
 
     /// Takes what came of the others. Returns orders that were learnt later than those that hold.
-    pub(super) fn listen(&mut self, own: &str, news: &News) -> Option<Published> {
+    pub(super) fn listen(
+        &mut self,
+        own: &str,
+        news: &News,
+        refusals: &Refusals,
+    ) -> Option<Published> {
         let entries = match news {
             News::Entry(entry) => std::slice::from_ref(entry),
             News::Read { entries, .. } => {
@@ -202,8 +206,10 @@ impl Learning {
             News::Lost { .. } | News::Refused { .. } => return None,
         };
         let waiting = self.told.values().filter_map(|told| told.waiting.as_ref());
-        let mut room = limits::SHARED.saturating_sub(waiting.map(|octets| octets.len()).sum());
-        let found = entries.iter().filter_map(|entry| self.one(own, entry, &mut room)).last();
+        let mut room =
+            limits::SHARED_SAMPLES.2.saturating_sub(waiting.map(|octets| octets.len()).sum());
+        let found =
+            entries.iter().filter_map(|entry| self.one(own, entry, &mut room, refusals)).last();
         self.hand_over();
         found
     }
@@ -229,7 +235,13 @@ impl Learning {
         self.published.since(now) > Timestamp::UNIX_EPOCH && !self.published.is_among(parts, now)
     }
 
-    fn one(&mut self, own: &str, entry: &Entry, room: &mut usize) -> Option<Published> {
+    fn one(
+        &mut self,
+        own: &str,
+        entry: &Entry,
+        room: &mut usize,
+        refusals: &Refusals,
+    ) -> Option<Published> {
         let part = match &entry.key {
             Key::Samples(node, _) if node != own => {
                 let revision = (entry.revision, entry.stored);
@@ -247,19 +259,18 @@ impl Learning {
             | Key::Checks(_)
             | Key::Load(_)
             | Key::Monitors
-            | Key::Node(_)
             | Key::Opinions(_)
+            | Key::Prober(_)
             | Key::Samples(..)
+            | Key::Server(_)
             | Key::Shares => return None,
         };
         let now = Timestamp::now();
         match self.parcels.take(part, &entry.value, self.published.since(now), now) {
             Ok(found) => found,
             Err(problem) => {
-                // All is read again each minute: it is said once.
-                if self.complaint.as_ref() != Some(&problem) {
+                if refusals.note(&entry.key, Why::Unreadable, entry.stored) {
                     tracing::warn!("orders of another node are lost: {problem}");
-                    self.complaint = Some(problem);
                 }
                 None
             }

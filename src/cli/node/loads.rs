@@ -21,6 +21,8 @@ use crate::cli::node::helm::cutoffs;
 use crate::cluster::Entry;
 use crate::cluster::Key;
 use crate::cluster::News;
+use crate::cluster::Why;
+use crate::health::Unreadable;
 use crate::health::written;
 use crate::load::Reading;
 use crate::meters;
@@ -96,30 +98,40 @@ impl Helm {
             News::Read { entries, .. } => (&**entries, Some(Shares::default())),
             News::Lost { .. } | News::Refused { .. } => return,
         };
-        for Entry { key, value, .. } in entries {
-            match key {
-                Key::Load(region) => match written::decode(value) {
+        for entry in entries {
+            match &entry.key {
+                Key::Load(region) => match written::decode(&entry.value) {
                     Ok(Told { load, at }) => {
+                        // Of a clock that is ahead nothing would be taken until then.
+                        let at = at.min(Timestamp::now());
                         self.spill.hear(region, Some(Reading { load, at, span: Duration::ZERO }));
                     }
-                    Err(problem) => tracing::warn!("a load that was told is lost: {problem}"),
+                    Err(problem) => self.lost(entry, "a load that was told", &problem),
                 },
-                Key::Shares => match Shares::decode(value) {
+                Key::Shares => match Shares::decode(&entry.value) {
                     Ok(shares) => told = Some(shares),
-                    Err(problem) => tracing::warn!("shares of regions are lost: {problem}"),
+                    Err(problem) => self.lost(entry, "what regions refuse", &problem),
                 },
                 Key::Admin(_)
                 | Key::Checks(_)
                 | Key::Monitors
-                | Key::Node(_)
                 | Key::Opinions(_)
                 | Key::Orders(_)
-                | Key::Samples(..) => {}
+                | Key::Prober(_)
+                | Key::Samples(..)
+                | Key::Server(_) => {}
             }
         }
         if told.is_some() {
             self.told = told;
             self.lead();
+        }
+    }
+
+    /// Counts a value that can't be read, and says so now and then.
+    fn lost(&self, entry: &Entry, what: &str, problem: &Unreadable) {
+        if self.refusals().note(&entry.key, Why::Unreadable, entry.stored) {
+            tracing::warn!("{what} is lost: {problem}");
         }
     }
 

@@ -59,7 +59,7 @@ use crate::cli::signals::Signals;
 use crate::cli::signals::received;
 use crate::cli::signals::told_to;
 use crate::cli::watch::Watched;
-use crate::cluster::News;
+use crate::cluster::NewsQueue;
 use crate::config;
 use crate::control::Request;
 use crate::engine;
@@ -104,7 +104,7 @@ pub(super) struct Node {
     shares: Kept,
     recipe: Arc<Recipe>,
     reports: mpsc::Receiver<Report>,
-    news: mpsc::Receiver<News>,
+    news: NewsQueue,
     cluster: config::Cluster,
     /// What it is to the others, until it stops.
     me: engine::Node,

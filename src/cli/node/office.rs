@@ -136,7 +136,7 @@ impl Office {
         let entered = runtime.enter();
         let hooks = Hooks::start(hooks, helm.notices().clone(), tasks).map_err(|e| chain(&e))?;
         let meters = Meters::start(regions, tasks).map_err(|error| chain(&error))?;
-        let traffic = traffic::source(server, hooks.counts(), tasks);
+        let traffic = traffic::source(server, hooks.counts(), helm.refusals(), tasks);
         drop(entered);
         let intake = Intake { keeper, meters };
         let mut office = Self {

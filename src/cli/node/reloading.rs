@@ -178,7 +178,8 @@ impl Node {
     /// Takes what others say of round trips, and says again what their store has lost.
     pub(super) fn learn_of(&mut self, news: &[News]) {
         for news in news {
-            if let Some(published) = self.learning.listen(&self.me.name, news) {
+            if let Some(published) = self.learning.listen(&self.me.name, news, self.helm.refusals())
+            {
                 self.steer_by(published, None);
             }
             if self.learning.is_lost(news) && self.helm.is_first() {

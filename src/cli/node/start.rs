@@ -30,7 +30,7 @@ use crate::cli::node::until;
 use crate::cli::state;
 use crate::cli::watch::Watched;
 use crate::cluster::Link;
-use crate::cluster::News;
+use crate::cluster::NewsQueue;
 use crate::config;
 use crate::engine::Plan;
 use crate::health::Report;
@@ -202,7 +202,7 @@ fn serve(
 async fn first_round(
     helm: &mut Helm,
     reports: &mut mpsc::Receiver<Report>,
-    news: &mut mpsc::Receiver<News>,
+    news: &mut NewsQueue,
     (learning, own): (&mut Learning, &str),
     patience: Duration,
 ) -> bool {
@@ -213,7 +213,7 @@ async fn first_round(
         tokio::select! {
             Some(report) = reports.recv() => helm.report([report]),
             Some(news) = news.recv() => {
-                let learnt = learning.listen(own, &news);
+                let learnt = learning.listen(own, &news, helm.refusals());
                 is_remap_due |= learnt.is_some_and(|learnt| learning.take(learnt, None));
                 helm.news([news]);
             }

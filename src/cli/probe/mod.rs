@@ -34,6 +34,7 @@ use crate::cli::signals::Signals;
 use crate::cli::signals::received;
 use crate::cluster::Link;
 use crate::cluster::News;
+use crate::cluster::NewsQueue;
 use crate::cluster::Session;
 use crate::config::Cluster;
 use crate::config::Measure;
@@ -116,7 +117,7 @@ struct Station {
     reports: mpsc::Receiver<Report>,
     session: Session,
     link: Link,
-    news: mpsc::Receiver<News>,
+    news: NewsQueue,
     tasks: Tasks,
 }
 
@@ -142,7 +143,7 @@ impl Station {
         let prober = Prober::start(targets.plan(), report, &tasks).map_err(|e| chain(&e))?;
         let measured = measure(options, &targets.measure, &node.name, &tasks)?;
         let outpost = Outpost::new(node, now);
-        let session = Session::default();
+        let session = Session::new(link.refusals().clone());
         let mut station = Self {
             source,
             outpost,

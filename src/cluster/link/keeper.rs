@@ -1,6 +1,5 @@
 //! The task: watches, reads and puts, and begins anew whenever something is in the way.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use futures_util::future::BoxFuture;
 use futures_util::future::OptionFuture;
 use futures_util::stream::BoxStream;
 use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio::time::sleep_until;
@@ -21,12 +21,15 @@ use crate::cluster::bucket::Bucket;
 use crate::cluster::bucket::Entry;
 use crate::cluster::fault::Fault;
 use crate::cluster::fault::Kind;
+use crate::cluster::gathered::Gathered;
 use crate::cluster::key::Key;
 use crate::cluster::link::News;
 use crate::cluster::link::outbox::Outbox;
 use crate::cluster::link::outlet::Outlet;
 use crate::cluster::link::pace::Pace;
 use crate::cluster::link::seen::Seen;
+use crate::cluster::refusals::Refusals;
+use crate::cluster::refusals::Why;
 use crate::model::limits;
 
 /// How often all is read, though nothing seems to be missing.
@@ -54,6 +57,7 @@ pub(super) struct Keeper<B> {
     sender: mpsc::Sender<News>,
     outlet: Outlet,
     seen: Seen,
+    refusals: Refusals,
     /// Before the next watch.
     pace: Pace,
     had_contact: bool,
@@ -68,22 +72,29 @@ struct Session {
     /// Before the next put, after one that was not taken.
     pace: Pace,
     hold: Option<Instant>,
-    reading: Option<BoxFuture<'static, Result<Vec<Entry>, Fault>>>,
+    reading: Option<BoxFuture<'static, Result<Gathered, Fault>>>,
     /// What the watch brought while all was read.
-    meanwhile: BTreeMap<Key, Entry>,
+    meanwhile: Gathered,
     read_at: Instant,
     /// When all was read first.
     since: Option<Instant>,
 }
 
 impl<B: Bucket> Keeper<B> {
-    pub(super) fn new(bucket: B, outbox: Arc<Outbox>, sender: mpsc::Sender<News>) -> Self {
+    pub(super) fn new(
+        bucket: B,
+        outbox: Arc<Outbox>,
+        sender: mpsc::Sender<News>,
+        outlet: Outlet,
+        refusals: Refusals,
+    ) -> Self {
         Self {
             bucket: Arc::new(bucket),
-            outlet: Outlet::new(sender.clone(), Arc::clone(&outbox)),
+            outlet,
             outbox,
             sender,
             seen: Seen::default(),
+            refusals,
             pace: Pace::new(fastrand::Rng::new()),
             had_contact: false,
             complained: None,
@@ -184,7 +195,7 @@ impl<B: Bucket> Keeper<B> {
         }
     }
 
-    fn reading(&self) -> BoxFuture<'static, Result<Vec<Entry>, Fault>> {
+    fn reading(&self) -> BoxFuture<'static, Result<Gathered, Fault>> {
         let bucket = Arc::clone(&self.bucket);
         async move { within(READ_WITHIN, "a reading of all", bucket.read()).await }.boxed()
     }
@@ -197,7 +208,7 @@ impl<B: Bucket> Keeper<B> {
     ) -> Result<(), Fault> {
         let entry = entry.ok_or_else(|| Fault::lost("the watch ended"))??;
         if session.since.is_none() || session.reading.is_some() {
-            session.gather(&entry);
+            session.meanwhile.add(entry.clone());
         }
         // Before all was read the first time it is no news by itself: it is a part of all.
         if session.since.is_some() && self.seen.is_news(&entry) && !self.outlet.entry(entry) {
@@ -207,19 +218,16 @@ impl<B: Bucket> Keeper<B> {
     }
 
     /// All was read.
-    fn read(
-        &mut self,
-        session: &mut Session,
-        read: Result<Vec<Entry>, Fault>,
-    ) -> Result<(), Fault> {
+    fn read(&mut self, session: &mut Session, read: Result<Gathered, Fault>) -> Result<(), Fault> {
         session.reading = None;
         let was_joined = self.outlet.is_joined();
         if !was_joined {
             self.seen.forget();
         }
-        let entries = self.seen.all(read?, std::mem::take(&mut session.meanwhile))?;
+        let all = self.seen.all(read?, std::mem::take(&mut session.meanwhile))?;
+        self.complain_of_room(&all);
         let now = Instant::now();
-        if !self.outlet.read(entries) {
+        if !self.outlet.read(all.into_entries()) {
             session.read_at = now;
             return Ok(());
         }
@@ -259,6 +267,25 @@ impl<B: Bucket> Keeper<B> {
         }
     }
 
+    /// Counts, and tells now and then, what there was no room for.
+    fn complain_of_room(&self, all: &Gathered) {
+        let latest = all.entries().map(|entry| entry.stored).max();
+        let latest = latest.unwrap_or(Timestamp::UNIX_EPOCH);
+        for (kind, count) in all.left_out() {
+            let most = kind.room();
+            if self.refusals.note_all(kind, Why::TooMany, count, latest) {
+                tracing::warn!(
+                    count,
+                    keys = most.keys,
+                    octets = most.octets,
+                    "the cluster's buckets hold more of `{}` than there is room for: what was put \
+                     longest ago is left out; remove what is not from nodes of this cluster",
+                    kind.as_str()
+                );
+            }
+        }
+    }
+
     fn complain(&mut self, fault: &Fault) {
         let now = Instant::now();
         if self.complained.is_none_or(|before| now - before >= COMPLAINTS) {
@@ -276,18 +303,9 @@ impl Session {
             pace: Pace::new(fastrand::Rng::new()),
             hold: None,
             reading: None,
-            meanwhile: BTreeMap::new(),
+            meanwhile: Gathered::default(),
             read_at: Instant::now(),
             since: None,
-        }
-    }
-
-    /// Keeps what came until all was read.
-    fn gather(&mut self, entry: &Entry) {
-        let is_known = self.meanwhile.contains_key(&entry.key);
-        // Past the bound it is read the next time.
-        if is_known || self.meanwhile.len() < limits::SHARED_KEYS {
-            self.meanwhile.insert(entry.key.clone(), entry.clone());
         }
     }
 }

@@ -7,6 +7,8 @@ mod pace;
 mod seen;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 
@@ -15,8 +17,10 @@ use crate::cluster::bucket::Entry;
 use crate::cluster::key::Key;
 use crate::cluster::link::keeper::Keeper;
 use crate::cluster::link::outbox::Outbox;
+use crate::cluster::link::outlet::Outlet;
 use crate::cluster::local::Hub;
 use crate::cluster::nats::Nats;
+use crate::cluster::refusals::Refusals;
 use crate::config::Cluster;
 use crate::model::limits;
 use crate::tasks::SpawnError;
@@ -49,10 +53,52 @@ pub enum News {
     },
 }
 
+/// News that wait to be taken: bounded in number and in octets.
+#[derive(Debug)]
+pub struct NewsQueue {
+    news: mpsc::Receiver<News>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl NewsQueue {
+    /// The next news; `None` once the link has ended. Cancel-safe.
+    pub async fn recv(&mut self) -> Option<News> {
+        let news = self.news.recv().await?;
+        self.taken(&news);
+        Some(news)
+    }
+
+    /// Adds what waits, at most so many, and returns how many; 0 once the link has ended.
+    /// Cancel-safe.
+    pub async fn recv_many(&mut self, news: &mut Vec<News>, most: usize) -> usize {
+        let before = news.len();
+        let count = self.news.recv_many(news, most).await;
+        news.iter().skip(before).for_each(|news| self.taken(news));
+        count
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.news.len()
+    }
+
+    /// Whether none wait.
+    pub fn is_empty(&self) -> bool {
+        self.news.is_empty()
+    }
+
+    fn taken(&self, news: &News) {
+        if let News::Entry(entry) = news {
+            self.waiting.fetch_sub(entry.value.len(), Ordering::Relaxed);
+        }
+    }
+}
+
 /// The way to the others. When dropped it ends, and what was not sent is lost.
 #[derive(Debug)]
 pub struct Link {
     outbox: Arc<Outbox>,
+    refusals: Refusals,
     part: Tasks,
 }
 
@@ -68,14 +114,12 @@ impl Link {
     /// # Panics
     ///
     /// Outside of a Tokio runtime.
-    pub fn start(
-        cluster: &Cluster,
-        tasks: &Tasks,
-    ) -> Result<(Self, mpsc::Receiver<News>), SpawnError> {
+    pub fn start(cluster: &Cluster, tasks: &Tasks) -> Result<(Self, NewsQueue), SpawnError> {
         if cluster.servers.is_empty() {
             Self::start_on(Hub::new(), tasks)
         } else {
-            Self::start_on(Nats::new(cluster), tasks)
+            let refusals = Refusals::default();
+            Self::start_with(Nats::new(cluster, refusals.clone()), refusals, tasks)
         }
     }
 
@@ -88,13 +132,20 @@ impl Link {
     /// # Panics
     ///
     /// Outside of a Tokio runtime.
-    pub fn start_on(
+    pub fn start_on(bucket: impl Bucket, tasks: &Tasks) -> Result<(Self, NewsQueue), SpawnError> {
+        Self::start_with(bucket, Refusals::default(), tasks)
+    }
+
+    fn start_with(
         bucket: impl Bucket,
+        refusals: Refusals,
         tasks: &Tasks,
-    ) -> Result<(Self, mpsc::Receiver<News>), SpawnError> {
+    ) -> Result<(Self, NewsQueue), SpawnError> {
         let (sender, news) = mpsc::channel(limits::NEWS);
+        let waiting = Arc::new(AtomicUsize::new(0));
         let (outbox, part) = (Arc::new(Outbox::default()), tasks.part());
-        let keeper = Keeper::new(bucket, Arc::clone(&outbox), sender);
+        let outlet = Outlet::new(sender.clone(), Arc::clone(&waiting), Arc::clone(&outbox));
+        let keeper = Keeper::new(bucket, Arc::clone(&outbox), sender, outlet, refusals.clone());
         let stop = part.stopping().clone();
         part.spawn("cluster link", async move {
             tokio::select! {
@@ -102,7 +153,12 @@ impl Link {
                 () = stop.cancelled() => {}
             }
         })?;
-        Ok((Self { outbox, part }, news))
+        Ok((Self { outbox, refusals, part }, NewsQueue { news, waiting }))
+    }
+
+    /// What of the others is not used.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Has a value put as soon as may be. Returns at once; a value of the same key that still

@@ -41,8 +41,8 @@ impl Outbox {
             state.refuse(key, why);
         } else if let Err(fault) = bucket::check_value(&key, &value) {
             state.refuse(key, fault.to_string());
-        } else if is_new && state.waiting.len() >= limits::SHARED_KEYS {
-            let why = format!("{} values wait for the cluster already", limits::SHARED_KEYS);
+        } else if is_new && state.waiting.len() >= limits::PUTS {
+            let why = format!("{} values wait for the cluster already", limits::PUTS);
             state.refuse(key, why);
         } else {
             state.wait(key, value);
@@ -118,7 +118,7 @@ impl State {
     }
 
     fn refuse(&mut self, key: Key, why: String) {
-        if self.refused.len() < limits::SHARED_KEYS || self.refused.contains_key(&key) {
+        if self.refused.len() < limits::PUTS || self.refused.contains_key(&key) {
             self.refused.insert(key, why);
         } else {
             tracing::warn!(%key, why, "a value is not shared, and nobody listens");
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn key(n: u64) -> Key {
-        Key::Checks(n)
+        Key::Server(n.to_string())
     }
 
     fn taken(outbox: &Outbox) -> Option<(Key, Vec<u8>)> {
@@ -168,14 +168,14 @@ mod tests {
     #[test]
     fn what_waits_is_bounded() {
         let outbox = Outbox::default();
-        let most = limits::SHARED_KEYS as u64;
+        let most = limits::PUTS as u64;
         for n in 0..=most {
             outbox.put(key(n), Arc::new([]));
         }
         outbox.put(key(0), Arc::new([1]));
         assert_eq!(outbox.refusal().unwrap().0, key(most));
         assert_eq!((outbox.refusal(), outbox.has_refusals()), (None, false));
-        outbox.put(Key::Node(String::new()), Arc::new([]));
+        outbox.put(Key::Server(String::new()), Arc::new([]));
         assert!(outbox.refusal().unwrap().1.contains("empty"));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -12,6 +14,7 @@ use crate::cluster::fault::Fault;
 use crate::cluster::fault::Kind;
 use crate::cluster::link::News;
 use crate::cluster::link::outbox::Outbox;
+use crate::model::limits;
 
 /// How long there may be no answer, on a connection that is there, until it is no contact: a
 /// leader is elected meanwhile, or a consumer made anew.
@@ -22,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Outlet {
     sender: mpsc::Sender<News>,
     outbox: Arc<Outbox>,
+    /// Octets of the entries that wait in the queue.
+    waiting: Arc<AtomicUsize>,
     told: Told,
     /// The end of the contact, and when to say it.
     lost: Option<(Instant, String)>,
@@ -39,8 +44,12 @@ enum Told {
 }
 
 impl Outlet {
-    pub(super) fn new(sender: mpsc::Sender<News>, outbox: Arc<Outbox>) -> Self {
-        Self { sender, outbox, told: Told::Nothing, lost: None }
+    pub(super) fn new(
+        sender: mpsc::Sender<News>,
+        waiting: Arc<AtomicUsize>,
+        outbox: Arc<Outbox>,
+    ) -> Self {
+        Self { sender, outbox, waiting, told: Told::Nothing, lost: None }
     }
 
     /// There is no contact: to be said now, or after a while if it may pass.
@@ -60,7 +69,15 @@ impl Outlet {
 
     /// Hands over an entry; false if the queue is full.
     pub(super) fn entry(&self, entry: Entry) -> bool {
-        self.sender.try_send(News::Entry(entry)).is_ok()
+        let octets = entry.value.len();
+        let waiting = self.waiting.fetch_add(octets, Ordering::Relaxed);
+        // One alone has room always.
+        let has_room = waiting == 0 || waiting.saturating_add(octets) <= limits::NEWS_OCTETS;
+        let is_sent = has_room && self.sender.try_send(News::Entry(entry)).is_ok();
+        if !is_sent {
+            self.waiting.fetch_sub(octets, Ordering::Relaxed);
+        }
+        is_sent
     }
 
     /// Whether the node was told of a contact, and of no end.

@@ -1,21 +1,21 @@
 //! What was delivered: so that of one key nothing older follows on something newer.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::cluster::bucket::Entry;
 use crate::cluster::fault::Fault;
+use crate::cluster::gathered::Gathered;
 use crate::cluster::key::Key;
-use crate::model::limits;
+use crate::cluster::key::Kind;
 
 /// The revision of each key that was delivered last.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     revisions: BTreeMap<Key, (u64, Timestamp)>,
-    /// Said once: whoever fills a store has no reason to stop.
-    complained: bool,
+    /// How many keys there are of each kind.
+    counts: BTreeMap<Kind, usize>,
 }
 
 impl Seen {
@@ -31,15 +31,12 @@ impl Seen {
             *before = now;
             return true;
         }
-        if self.revisions.len() >= limits::SHARED_KEYS {
-            // What was said of checks goes first: it is read again if it matters.
-            let found = self.revisions.keys().find(|key| matches!(key, Key::Checks(_))).cloned();
-            let Some(found) = found else {
-                self.complain();
-                return false;
-            };
-            self.revisions.remove(&found);
+        let count = self.counts.entry(entry.key.kind()).or_default();
+        if *count >= entry.key.kind().room().keys {
+            // When all is read the next time the newest are taken, and this one may be.
+            return false;
         }
+        *count += 1;
         self.revisions.insert(entry.key.clone(), now);
         true
     }
@@ -47,6 +44,7 @@ impl Seen {
     /// Forgets all: the contact has ended, and the store may be another.
     pub(super) fn forget(&mut self) {
         self.revisions.clear();
+        self.counts.clear();
     }
 
     /// Begins afresh with all that was read, and what came meanwhile; returns the newest of each
@@ -58,65 +56,24 @@ impl Seen {
     /// servers lags, and another should be asked.
     pub(super) fn all(
         &mut self,
-        read: Vec<Entry>,
-        meanwhile: BTreeMap<Key, Entry>,
-    ) -> Result<Vec<Entry>, Fault> {
-        let mut newest: BTreeMap<Key, Entry> = BTreeMap::new();
-        let mut octets = 0_usize;
-        let mut all: Vec<Entry> = read.into_iter().chain(meanwhile.into_values()).collect();
-        // Whoever fills the store with one kind of value leaves the others their room.
-        all.sort_by_key(|entry| (entry.key.rank(), Reverse(entry.revision)));
-        let mut rolls = 0;
-        let mut is_left_out = false;
-        for entry in all {
-            rolls += usize::from(matches!(entry.key, Key::Checks(_)));
-            let known = newest.get(&entry.key);
-            if known.is_some_and(|known| known.revision >= entry.revision) {
-                continue;
-            }
-            let before = known.map_or(0, |known| known.value.len());
-            let after = octets.saturating_sub(before).saturating_add(entry.value.len());
-            // Of these all but the newest are of the past.
-            if rolls > limits::ROLLS {
-                continue;
-            }
-            let is_full = known.is_none() && newest.len() >= limits::SHARED_KEYS;
-            if is_full || after > limits::SHARED {
-                is_left_out = true;
-                continue;
-            }
-            octets = after;
-            newest.insert(entry.key.clone(), entry);
-        }
-        if newest.values().any(|entry| self.is_older(entry)) {
+        mut read: Gathered,
+        meanwhile: Gathered,
+    ) -> Result<Gathered, Fault> {
+        read.merge(meanwhile);
+        if read.entries().any(|entry| self.is_older(entry)) {
             return Err(Fault::Behind { of: "a reading".to_owned() });
         }
-        if is_left_out {
-            self.complain();
-        } else {
-            self.complained = false;
+        self.forget();
+        for entry in read.entries() {
+            *self.counts.entry(entry.key.kind()).or_default() += 1;
+            self.revisions.insert(entry.key.clone(), (entry.revision, entry.stored));
         }
-        let entries: Vec<Entry> = newest.into_values().collect();
-        let revision = |entry: &Entry| (entry.key.clone(), (entry.revision, entry.stored));
-        self.revisions = entries.iter().map(revision).collect();
-        Ok(entries)
+        Ok(read)
     }
 
     fn is_older(&self, entry: &Entry) -> bool {
         let before = self.revisions.get(&entry.key);
         before.is_some_and(|before| entry.revision < before.0 && entry.stored < before.1)
-    }
-
-    fn complain(&mut self) {
-        if !self.complained {
-            self.complained = true;
-            tracing::warn!(
-                keys = limits::SHARED_KEYS,
-                octets = limits::SHARED,
-                "the cluster's buckets hold more than fits: some of it is left out; remove what \
-                 is not from nodes of this cluster"
-            );
-        }
     }
 }
 
@@ -128,7 +85,13 @@ mod tests {
 
     fn entry(n: u64, revision: u64, second: i64) -> Entry {
         let stored = Timestamp::from_second(second).unwrap();
-        Entry { key: Key::Node(n.to_string()), value: Arc::new([]), stored, revision }
+        Entry { key: Key::Server(n.to_string()), value: Arc::new([]), stored, revision }
+    }
+
+    /// What is delivered of what was read and what came meanwhile.
+    fn all(seen: &mut Seen, read: &[Entry], meanwhile: &[Entry]) -> Result<Vec<Entry>, Fault> {
+        let gathered = |entries: &[Entry]| entries.iter().cloned().collect();
+        seen.all(gathered(read), gathered(meanwhile)).map(Gathered::into_entries)
     }
 
     #[test]
@@ -139,43 +102,26 @@ mod tests {
         assert!(!seen.is_news(&entry(1, 4, 99)), "late");
         assert!(seen.is_news(&entry(1, 6, 98)), "a leader whose clock is behind");
         assert!(seen.is_news(&entry(1, 1, 101)), "a store that was emptied");
-        let meanwhile = BTreeMap::from([(Key::Node("1".into()), entry(1, 9, 100))]);
-        let read = vec![entry(1, 8, 99), entry(2, 3, 90)];
-        let all = seen.all(read, meanwhile);
-        assert_eq!(all, Ok(vec![entry(1, 9, 100), entry(2, 3, 90)]));
+        let read = [entry(1, 8, 99), entry(2, 3, 90)];
+        let read = all(&mut seen, &read, &[entry(1, 9, 100)]);
+        assert_eq!(read, Ok(vec![entry(1, 9, 100), entry(2, 3, 90)]));
         assert!(!seen.is_news(&entry(1, 9, 100)));
-        let lagging = seen.all(vec![entry(1, 8, 99)], BTreeMap::new());
+        let lagging = all(&mut seen, &[entry(1, 8, 99)], &[]);
         assert!(matches!(lagging, Err(Fault::Behind { .. })));
         seen.forget();
-        let restored = seen.all(vec![entry(1, 8, 99)], BTreeMap::new());
+        let restored = all(&mut seen, &[entry(1, 8, 99)], &[]);
         assert_eq!(restored, Ok(vec![entry(1, 8, 99)]));
     }
 
     #[test]
-    fn keys_are_bounded() {
+    fn keys_are_bounded_by_kind() {
         let mut seen = Seen::default();
-        let most = limits::SHARED_KEYS as u64;
-        let read = (0..most + 3).map(|n| entry(n, n, 1)).collect();
-        assert_eq!(seen.all(read, BTreeMap::new()).unwrap().len(), limits::SHARED_KEYS);
-        assert!(!seen.is_news(&entry(most + 9, most + 9, 2)));
-        let known = seen.revisions.keys().next().cloned().unwrap();
-        assert!(seen.is_news(&Entry { key: known, ..entry(0, most + 9, 2) }));
-    }
-
-    #[test]
-    fn who_fills_the_store_with_one_kind_leaves_the_others_their_room() {
-        let mut seen = Seen::default();
-        let checks = |n: u64| Entry { key: Key::Checks(n), ..entry(n, n + 1, 1) };
-        let most = limits::SHARED_KEYS as u64;
-        let last = entry(1, most * 2, 1);
-        let read = (0..most + 3).map(checks).chain([last.clone()]).collect();
-        let all = seen.all(read, BTreeMap::new()).unwrap();
-        assert_eq!(all.len(), limits::ROLLS + 1);
-        assert!(all.contains(&last));
-        assert!(all.contains(&checks(most + 2)), "the newest of them");
-        for n in 0..most {
-            seen.is_news(&checks(n));
-        }
-        assert!(seen.is_news(&entry(2, most * 3, 2)));
+        let most = u64::try_from(Kind::Server.room().keys).unwrap();
+        let read: Vec<Entry> = (0..most).map(|n| entry(n, n + 1, 1)).collect();
+        assert_eq!(all(&mut seen, &read, &[]).unwrap().len(), Kind::Server.room().keys);
+        assert!(!seen.is_news(&entry(most, most + 9, 2)));
+        assert!(seen.is_news(&entry(7, most + 9, 2)), "one that is known");
+        let other = Entry { key: Key::Admin("x".to_owned()), ..entry(0, most + 9, 2) };
+        assert!(seen.is_news(&other), "another kind has its own room");
     }
 }

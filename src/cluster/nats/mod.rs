@@ -25,10 +25,12 @@ use crate::cluster::bucket;
 use crate::cluster::bucket::Bucket;
 use crate::cluster::bucket::Entry;
 use crate::cluster::fault::Fault;
+use crate::cluster::gathered::Gathered;
 use crate::cluster::key::Key;
 use crate::cluster::nats::contact::Contact;
 use crate::cluster::nats::contact::Place;
 use crate::cluster::nats::sieve::Sieve;
+use crate::cluster::refusals::Refusals;
 use crate::config::Cluster;
 
 /// A store at NATS servers. It connects when it is watched, and only then.
@@ -46,9 +48,10 @@ struct State {
 }
 
 impl Nats {
-    /// Of these settings.
-    pub fn new(cluster: &Cluster) -> Self {
-        Self { cluster: cluster.clone(), state: Mutex::default(), sieve: Arc::default() }
+    /// Of these settings; what is skipped is counted there.
+    pub fn new(cluster: &Cluster, refusals: Refusals) -> Self {
+        let sieve = Arc::new(Sieve::new(refusals));
+        Self { cluster: cluster.clone(), state: Mutex::default(), sieve }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -89,13 +92,13 @@ impl Bucket for Nats {
         Ok(stream::select_all(tails).boxed())
     }
 
-    async fn read(&self) -> Result<Vec<Entry>, Fault> {
+    async fn read(&self) -> Result<Gathered, Fault> {
         let (contact, places) = self.places()?;
-        let mut entries = Vec::new();
+        let mut gathered = Gathered::default();
         for place in &places {
-            tail::read(&contact, place, &self.sieve, &mut entries).await?;
+            tail::read(&contact, place, &self.sieve, &mut gathered).await?;
         }
-        Ok(entries)
+        Ok(gathered)
     }
 
     async fn put(&self, key: Key, value: Arc<[u8]>) -> Result<u64, Fault> {

@@ -31,7 +31,7 @@ pub(super) async fn open(
 ) -> Result<Stream, Fault> {
     let stream = format!("KV_{bucket}");
     if let Some(found) = find(contact, &stream).await? {
-        return check(found, shelf, bucket);
+        return correct(contact, found, shelf, bucket).await;
     }
     let api = format!("$JS.API.STREAM.CREATE.{stream}");
     let create = contact.context.create_stream(config(shelf, bucket, replicas));
@@ -86,6 +86,15 @@ fn not_made(error: &CreateStreamError, bucket: &str, api: &str) -> Fault {
         Some(ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED | ErrorCode::CLUSTER_NO_PEERS) => {
             "set `replicas` in `[cluster]` to no more than there are servers with JetStream"
         }
+        Some(
+            ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::MEMORY_RESOURCES_EXCEEDED
+            | ErrorCode::INSUFFICIENT_RESOURCES
+            | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
+        ) => {
+            "give JetStream 128 MiB of memory and 96 MiB of disk (`max_memory_store`, \
+             `max_file_store`, limits of the account)"
+        }
         // Whatever else a server says may be another thing in a moment.
         Some(_) | None => return Fault::Unavailable { asked: format!("`{api}`"), found },
     };
@@ -111,11 +120,11 @@ fn config(shelf: Shelf, bucket: &str, replicas: u8) -> Config {
     Config {
         name: format!("KV_{bucket}"),
         description: Some("what Meridian's nodes share".to_owned()),
-        subjects: vec![format!("$KV.{bucket}.>")],
+        subjects: subjects(bucket).into(),
         max_messages_per_subject: 1,
         max_message_size: MOST,
         max_age: shelf.max_age(),
-        max_bytes: -1,
+        max_bytes: octets(shelf),
         max_messages: -1,
         storage: storage(shelf),
         num_replicas: replicas.into(),
@@ -127,6 +136,11 @@ fn config(shelf: Shelf, bucket: &str, replicas: u8) -> Config {
     }
 }
 
+/// What a bucket may hold, as NATS counts.
+fn octets(shelf: Shelf) -> i64 {
+    i64::try_from(shelf.octets()).unwrap_or(i64::MAX)
+}
+
 const fn storage(shelf: Shelf) -> StorageType {
     match shelf {
         Shelf::Kept => StorageType::File,
@@ -134,16 +148,69 @@ const fn storage(shelf: Shelf) -> StorageType {
     }
 }
 
+/// Corrects a bucket that was made with other limits, by hand or by an earlier version, where the
+/// login may; whatever can't be corrected and matters is refused.
+async fn correct(
+    contact: &Contact,
+    stream: Stream,
+    shelf: Shelf,
+    bucket: &str,
+) -> Result<Stream, Fault> {
+    let found = &stream.cached_info().config;
+    if found.subjects != subjects(bucket) || found.storage != storage(shelf) {
+        return check(stream, shelf, bucket);
+    }
+    let wanted = Config {
+        max_messages_per_subject: 1,
+        max_message_size: MOST,
+        max_age: shelf.max_age(),
+        max_bytes: octets(shelf),
+        max_messages: -1,
+        discard: DiscardPolicy::New,
+        ..found.clone()
+    };
+    if wanted == *found {
+        return Ok(stream);
+    }
+    let api = format!("$JS.API.STREAM.UPDATE.KV_{bucket}");
+    let why = match contact.ask(&api, contact.context.update_stream(&wanted)).await {
+        Ok(Ok(_)) => {
+            tracing::info!(bucket, "the limits of a bucket were corrected");
+            let corrected = find(contact, &format!("KV_{bucket}")).await?;
+            return check(corrected.unwrap_or(stream), shelf, bucket);
+        }
+        Ok(Err(error)) => dial::chain(&error),
+        Err(Fault::NotAllowed { found, .. }) => found,
+        Err(fault) => return Err(fault),
+    };
+    let (is_bounded, most) = (found.max_bytes == octets(shelf), octets(shelf));
+    let stream = check(stream, shelf, bucket)?;
+    if !is_bounded {
+        // It works, and a node bounds what it reads; but whoever may put can fill the server.
+        tracing::warn!(
+            bucket,
+            why,
+            "a bucket may hold more or less than it should, and can't be corrected: set it with \
+             `nats stream edit KV_{bucket} --max-bytes={most} --discard=new`"
+        );
+    }
+    Ok(stream)
+}
+
+fn subjects(bucket: &str) -> [String; 1] {
+    [format!("$KV.{bucket}.>")]
+}
+
 /// Refuses a bucket that somebody made otherwise.
 fn check(stream: Stream, shelf: Shelf, bucket: &str) -> Result<Stream, Fault> {
     let stream::Info { config: found, .. } = stream.cached_info();
     let (storage, max_age) = (storage(shelf), shelf.max_age());
-    let subjects = format!("$KV.{bucket}.>");
+    let subjects = subjects(bucket);
     let recreate = format!(
         "remove it, if it is from nobody else, with `nats kv del {bucket}`: it is created anew"
     );
-    let (found, expected, help) = if found.subjects != [subjects.as_str()] {
-        let (found, expected) = (format!("{:?}", found.subjects), format!("[{subjects:?}]"));
+    let (found, expected, help) = if found.subjects != subjects {
+        let (found, expected) = (format!("{:?}", found.subjects), format!("{subjects:?}"));
         let help = "it is no key-value bucket: name another `bucket` in `[cluster]`".to_owned();
         (format!("the subjects {found}"), expected, help)
     } else if found.max_messages_per_subject != 1 {

@@ -1,60 +1,63 @@
 //! What of a bucket is ours: keys that we know, values that are not too large.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-
 use async_nats::jetstream::message::Message;
 use jiff::Timestamp;
 
 use crate::cluster::bucket::Entry;
 use crate::cluster::key::Key;
-use crate::model::limits;
-
-/// Names that are remembered, so that each is complained of once; past that others are skipped
-/// in silence.
-const MOST: usize = 100;
+use crate::cluster::refusals::Refusals;
+use crate::cluster::refusals::Why;
 
 /// Characters that are shown of a name that somebody else chose.
 const SHOWN: usize = 80;
 
-/// Skips what is not ours, and says so once for each name.
-#[derive(Debug, Default)]
+/// Skips what is not ours; it is counted, and told of now and then.
+#[derive(Debug)]
 pub(super) struct Sieve {
-    complained: Mutex<BTreeSet<String>>,
+    refusals: Refusals,
 }
 
 impl Sieve {
+    pub(super) const fn new(refusals: Refusals) -> Self {
+        Self { refusals }
+    }
+
     /// The entry of a message, if it is one.
     pub(super) fn entry(&self, message: &Message, prefix: &str) -> Option<Entry> {
         let subject = message.subject.as_str();
         let name = subject.strip_prefix(prefix).unwrap_or(subject);
-        let Some(key) = Key::parse(name) else {
-            self.complain(name, "it is no key of Meridian");
-            return None;
-        };
+        let info = message.info().ok()?;
+        let stored = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos()).ok()?;
         if is_removal(message) {
             return None;
         }
-        let octets = message.payload.len();
-        if octets > limits::SHARED_VALUE {
-            self.complain(name, &format!("it has {octets} octets"));
+        let Some(key) = Key::parse(name) else {
+            if self.refusals.note_foreign(stored) {
+                complain(name, "it is no key of Meridian");
+            }
+            return None;
+        };
+        let (octets, most) = (message.payload.len(), key.kind().room().value);
+        if octets > most {
+            if self.refusals.note(&key, Why::TooLarge, stored) {
+                complain(name, &format!("it has {octets} octets, expected {most} at most"));
+            }
             return None;
         }
-        let info = message.info().ok()?;
-        let stored = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos()).ok()?;
         // A copy: the payload is a part of whatever else was read from the connection.
         let value = message.payload.as_ref().into();
         Some(Entry { key, value, stored, revision: info.stream_sequence })
     }
+}
 
-    fn complain(&self, name: &str, why: &str) {
-        let name: String = name.chars().take(SHOWN).collect();
-        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
-        if complained.len() < MOST && complained.insert(name.clone()) {
-            tracing::warn!(name, why, "something in the cluster's buckets is skipped");
-        }
-    }
+fn complain(name: &str, why: &str) {
+    let name: String = name.chars().take(SHOWN).collect();
+    tracing::warn!(
+        name,
+        why,
+        "a value in the cluster's buckets is not used; more of this kind and sender within the \
+         hour is only counted, in `meridian_cluster_refused`"
+    );
 }
 
 /// Whether a message says that there is no value any more.

@@ -9,7 +9,6 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::FromConsumer;
 use async_nats::jetstream::consumer::IntoConsumerConfig;
 use async_nats::jetstream::consumer::pull;
-use async_nats::jetstream::consumer::push;
 use async_nats::jetstream::stream::ConsumerError;
 use async_nats::jetstream::stream::ConsumerErrorKind;
 use futures_util::StreamExt;
@@ -20,10 +19,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::bucket::Entry;
 use crate::cluster::fault::Fault;
+use crate::cluster::gathered::Gathered;
 use crate::cluster::nats::contact::Contact;
 use crate::cluster::nats::contact::Place;
 use crate::cluster::nats::dial;
 use crate::cluster::nats::sieve::Sieve;
+use crate::model::limits;
 
 /// Messages of before with which a watch begins: a reading may come from a server that is as far
 /// behind, and what it lacks would come by no watch that began after it.
@@ -53,12 +54,12 @@ const PART_WITHIN: Duration = Duration::from_secs(5);
 /// Messages in one part of a reading.
 const PART: u64 = 1000;
 
-/// Octets in one part of a reading, about: a server drops a connection on which much more waits.
-const PART_OCTETS: u64 = 16 * 1024 * 1024;
+/// How long the server may wait for something to send before it is asked again.
+const ASKED_FOR: Duration = Duration::from_secs(30);
 
 /// A watch of one bucket: what it needs to go on.
 struct Tail {
-    messages: push::Messages,
+    messages: pull::Stream,
     place: Place,
     prefix: String,
     sieve: Arc<Sieve>,
@@ -76,21 +77,26 @@ pub(super) async fn watch(
 ) -> Result<BoxStream<'static, Result<Entry, Fault>>, Fault> {
     let last = place.stream.cached_info().state.last_sequence;
     let from = last.saturating_sub(OVERLAP) + 1;
-    let config = || push::Config {
-        // One of its own each time, so that a consumer that was made late is not heard.
-        deliver_subject: contact.connection.client.new_inbox(),
+    let config = || pull::Config {
         description: Some("a watch of Meridian".to_owned()),
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
         ack_policy: AckPolicy::None,
         max_deliver: 1,
-        idle_heartbeat: HEARTBEAT,
         inactive_threshold: UNUSED,
         num_replicas: 1,
         memory_storage: true,
-        ..push::Config::default()
+        ..pull::Config::default()
     };
     let (asked, consumer) = (asked(place), make(contact, place, config).await?);
-    let messages = contact.ask(&asked, consumer.messages()).await?;
+    // Asked for, not sent as it comes: however fast others put, no more waits here than this.
+    let messages = consumer
+        .stream()
+        .max_bytes_per_batch(limits::NEWS_AHEAD)
+        .max_messages_per_batch(limits::NEWS)
+        .heartbeat(HEARTBEAT)
+        .expires(ASKED_FOR)
+        .messages();
+    let messages = contact.ask(&asked, messages).await?;
     let messages = messages.map_err(|error| Fault::lost(dial::chain(&error)))?;
     let tail = Tail {
         messages,
@@ -143,7 +149,7 @@ pub(super) async fn read(
     contact: &Contact,
     place: &Place,
     sieve: &Sieve,
-    entries: &mut Vec<Entry>,
+    gathered: &mut Gathered,
 ) -> Result<(), Fault> {
     let config = || pull::Config {
         description: Some("a reading of Meridian".to_owned()),
@@ -157,11 +163,13 @@ pub(super) async fn read(
     };
     let (asked, mut consumer) = (asked(place), make(contact, place, config).await?);
     let prefix = prefix(place);
-    let Extent { part: most, last } = extent(contact, place).await?;
+    let last = last(contact, place).await?;
     let mut left = consumer.cached_info().num_pending;
     while left > 0 {
-        let count = usize::try_from(left.min(most)).unwrap_or(usize::MAX);
-        let batch = consumer.batch().max_messages(count).expires(PART_WITHIN).messages();
+        let count = usize::try_from(left.min(PART)).unwrap_or(usize::MAX);
+        // Some may be as large as may be, whatever the others are.
+        let batch = consumer.batch().max_messages(count).max_bytes(limits::NEWS_AHEAD);
+        let batch = batch.expires(PART_WITHIN).messages();
         let batch = contact.ask(&asked, batch).await?;
         let mut batch = batch.map_err(|error| Fault::lost(dial::chain(&error)))?;
         let mut came = false;
@@ -172,7 +180,7 @@ pub(super) async fn read(
             // servers of 2.9.10: by that alone a bucket that is always written to has no end.
             // What came after the reading began comes by the watch.
             left = if info.stream_sequence >= last { 0 } else { info.pending };
-            entries.extend(sieve.entry(&message, &prefix));
+            gathered.extend(sieve.entry(&message, &prefix));
             if left == 0 {
                 break;
             }
@@ -208,26 +216,14 @@ async fn make<C: IntoConsumerConfig + FromConsumer>(
     Err(Fault::timeout(format!("a consumer of `{}`", place.bucket)))
 }
 
-/// What is to be read.
-struct Extent {
-    /// How many messages make a part, by how large they are now.
-    part: u64,
-    /// The last message.
-    last: u64,
-}
-
-async fn extent(contact: &Contact, place: &Place) -> Result<Extent, Fault> {
+/// The number of the last message of a bucket.
+async fn last(contact: &Contact, place: &Place) -> Result<u64, Fault> {
     let api = format!("$JS.API.STREAM.INFO.KV_{}", place.bucket);
     let info = contact.ask(&api, place.stream.get_info()).await?;
-    let Ok(info) = info else {
-        return Err(Fault::Unavailable {
-            asked: format!("`{api}`"),
-            found: "the stream has no state".to_owned(),
-        });
-    };
-    let average = info.state.bytes / info.state.messages.max(1);
-    let part = (PART_OCTETS / average.max(1)).clamp(1, PART);
-    Ok(Extent { part, last: info.state.last_sequence })
+    info.map(|info| info.state.last_sequence).map_err(|_| Fault::Unavailable {
+        asked: format!("`{api}`"),
+        found: "the stream has no state".to_owned(),
+    })
 }
 
 fn prefix(place: &Place) -> String {

@@ -92,12 +92,12 @@ async fn what_passes_in_time_costs_a_pause_only() {
     let mut listener = script.listen();
     listener.joined().await;
     script.store(node("a"), b"1");
-    assert_eq!(listener.entry().await, pair("nodes.a", "1"));
+    assert_eq!(listener.entry().await, pair("servers.a", "1"));
     script.fail(Fault::timeout("a leader"));
     script.store(node("a"), b"2");
     sleep(Duration::from_secs(4)).await;
     script.mend();
-    assert_eq!(listener.read().await, (vec![pair("nodes.a", "2")], false));
+    assert_eq!(listener.read().await, (vec![pair("servers.a", "2")], false));
     // The next trouble has patience of its own.
     sleep(Duration::from_secs(10)).await;
     let before = script.since_begin();
@@ -105,7 +105,7 @@ async fn what_passes_in_time_costs_a_pause_only() {
     assert_eq!(listener.lost().await, "no answer in time to a leader");
     assert!((5_000..5_600).contains(&(script.since_begin() - before)));
     script.mend();
-    assert_eq!(listener.read().await, (vec![pair("nodes.a", "2")], true));
+    assert_eq!(listener.read().await, (vec![pair("servers.a", "2")], true));
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +119,7 @@ async fn all_is_read_each_minute() {
     script.state().entries.insert(node("a"), entry);
     sleep(Duration::from_secs(59)).await;
     assert_eq!(listener.news.len(), 0);
-    assert_eq!(listener.read().await, (vec![pair("nodes.a", [1])], false));
+    assert_eq!(listener.read().await, (vec![pair("servers.a", [1])], false));
     assert_eq!((script.since_begin(), script.state().reads), (60_000, 2));
 }
 
@@ -132,13 +132,13 @@ async fn what_comes_while_all_is_read_is_neither_lost_nor_undone() {
     sleep(Duration::from_secs(1)).await;
     script.store(node("a"), b"2");
     script.store(node("b"), b"1");
-    let expected = vec![pair("nodes.a", "2"), pair("nodes.b", "1")];
+    let expected = vec![pair("servers.a", "2"), pair("servers.b", "1")];
     assert_eq!(listener.read().await, (expected, true));
     sleep(Duration::from_secs(61)).await;
     // The reading under way has no more than the second value.
     script.store(node("a"), b"3");
-    assert_eq!(listener.entry().await, pair("nodes.a", "3"), "nobody waits for a reading");
-    let expected = vec![pair("nodes.a", "3"), pair("nodes.b", "1")];
+    assert_eq!(listener.entry().await, pair("servers.a", "3"), "nobody waits for a reading");
+    let expected = vec![pair("servers.a", "3"), pair("servers.b", "1")];
     assert_eq!(listener.read().await, (expected, false));
 }
 
@@ -153,11 +153,11 @@ async fn of_one_key_the_newest_value_arrives_and_one_at_a_time() {
     for octet in 2..=5 {
         listener.link.put(node("a"), vec![octet]);
     }
-    assert_eq!(listener.entry().await, pair("nodes.a", [1]));
-    assert_eq!(listener.entry().await, pair("nodes.a", [5]));
-    assert_eq!(script.put(), [pair("nodes.a", [1]), pair("nodes.a", [5])]);
+    assert_eq!(listener.entry().await, pair("servers.a", [1]));
+    assert_eq!(listener.entry().await, pair("servers.a", [5]));
+    assert_eq!(script.put(), [pair("servers.a", [1]), pair("servers.a", [5])]);
     for n in 0..100 {
-        listener.link.put(Key::Checks(n), vec![]);
+        listener.link.put(node(&n.to_string()), vec![]);
     }
     for _ in 0..100 {
         listener.entry().await;
@@ -177,7 +177,7 @@ async fn a_put_without_an_answer_is_tried_again_unless_a_newer_one_waits() {
     listener.link.put(node("b"), vec![2]);
     let mut came = [listener.entry().await, listener.entry().await];
     came.sort();
-    assert_eq!(came, [pair("nodes.a", [1]), pair("nodes.b", [2])]);
+    assert_eq!(came, [pair("servers.a", [1]), pair("servers.b", [2])]);
     assert_eq!(script.watched().len(), 1, "the watch is none the worse for it");
 }
 
@@ -194,7 +194,7 @@ async fn what_was_not_sent_is_kept_until_there_is_contact() {
     assert_eq!(script.put(), []);
     script.mend();
     listener.joined().await;
-    assert_eq!(listener.entry().await, pair("nodes.a", [3]));
+    assert_eq!(listener.entry().await, pair("servers.a", [3]));
     // On its way when the contact ends: it goes again.
     script.state().puts = [None].into();
     listener.link.put(node("b"), vec![4]);
@@ -202,8 +202,8 @@ async fn what_was_not_sent_is_kept_until_there_is_contact() {
     script.fail(Fault::lost("suddenly"));
     listener.lost().await;
     script.mend();
-    assert_eq!(listener.read().await, (vec![pair("nodes.a", [3])], true));
-    assert_eq!(listener.entry().await, pair("nodes.b", [4]));
+    assert_eq!(listener.read().await, (vec![pair("servers.a", [3])], true));
+    assert_eq!(listener.entry().await, pair("servers.b", [4]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,9 +211,9 @@ async fn what_no_store_takes_is_refused_and_nothing_else_with_it() {
     let script = Script::new();
     let mut listener = script.listen();
     listener.joined().await;
-    listener.link.put(node("large"), vec![0; limits::SHARED_VALUE + 1]);
+    listener.link.put(node("large"), vec![0; limits::SHARED_CARDS.1 + 1]);
     let (key, why) = listener.refused().await;
-    assert_eq!((key, why.contains("1048577 octets")), (node("large"), true), "{why}");
+    assert_eq!((key, why.contains("8193 octets")), (node("large"), true), "{why}");
     listener.link.put(node(""), vec![0]);
     assert_eq!(listener.refused().await.0, node(""));
     script.state().puts = [Some(denied())].into();
@@ -223,7 +223,7 @@ async fn what_no_store_takes_is_refused_and_nothing_else_with_it() {
     let full = Fault::Store { asked: "it".to_owned(), found: "no space".to_owned() };
     script.state().puts = [Some(full.clone()), Some(full)].into();
     listener.link.put(node("a"), vec![1]);
-    assert_eq!(listener.entry().await, pair("nodes.a", [1]));
+    assert_eq!(listener.entry().await, pair("servers.a", [1]));
     assert_eq!(script.watched().len(), 1);
 }
 
@@ -236,7 +236,7 @@ async fn a_bucket_that_went_away_under_a_put_is_watched_anew() {
     script.state().puts = [Some(gone)].into();
     listener.link.put(node("a"), vec![1]);
     assert_eq!(listener.read().await, (vec![], false));
-    assert_eq!(listener.entry().await, pair("nodes.a", [1]));
+    assert_eq!(listener.entry().await, pair("servers.a", [1]));
     assert_eq!(script.watched().len(), 2);
 }
 
@@ -246,8 +246,10 @@ async fn who_listens_slowly_misses_nothing_and_fills_no_memory() {
     let mut listener = script.listen();
     listener.joined().await;
     let most = limits::NEWS as u64;
-    for n in 0..most * 3 {
-        script.store(node(&format!("{:05}", n % (most * 2))), &n.to_be_bytes());
+    // As many names as fit, twice each.
+    let names = limits::SHARED_CARDS.0 as u64;
+    for n in 0..names * 2 {
+        script.store(node(&format!("{:05}", n % names)), &n.to_be_bytes());
     }
     sleep(Duration::from_secs(200)).await;
     assert_eq!((listener.news.len(), script.state().reads), (limits::NEWS, 1));
@@ -255,11 +257,11 @@ async fn who_listens_slowly_misses_nothing_and_fills_no_memory() {
         listener.entry().await;
     }
     let (all, joined) = listener.read().await;
-    assert_eq!((all.len() as u64, joined), (most * 2, false));
-    assert_eq!(all[0].1, (most * 2).to_be_bytes());
+    assert_eq!((all.len() as u64, joined), (names, false));
+    assert_eq!(all[0].1, names.to_be_bytes());
     // The end of the contact is said, however full the queue was.
     for n in 0..most + 1 {
-        script.store(node(&n.to_string()), &[]);
+        script.store(node(&format!("{n:05}")), &[]);
     }
     sleep(Duration::from_secs(1)).await;
     script.fail(Fault::lost("suddenly"));
@@ -271,6 +273,33 @@ async fn who_listens_slowly_misses_nothing_and_fills_no_memory() {
     }
     listener.lost().await;
     assert!(listener.read().await.1);
+}
+
+/// A flood of the largest values that there may be: what waits is bounded in octets too, and what
+/// is read by kind.
+#[tokio::test(start_paused = true)]
+async fn large_values_fill_no_memory_either() {
+    let script = Script::new();
+    let mut listener = script.listen();
+    listener.joined().await;
+    let large = vec![7; limits::SHARED_VALUE];
+    let opinions = |n: usize| Key::Opinions(n.to_string());
+    for n in 0..100 {
+        script.store(opinions(n), &large);
+    }
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(listener.news.len(), limits::NEWS_OCTETS / limits::SHARED_VALUE);
+    for _ in 0..listener.news.len() {
+        listener.entry().await;
+    }
+    let (all, _) = listener.read().await;
+    assert_eq!(all.len(), limits::SHARED_OPINIONS.2 / limits::SHARED_VALUE);
+    let left_out = listener.link.refusals().counts();
+    let left_out = left_out.iter().find(|of| (of.kind, of.why) == ("opinions", "too-many"));
+    assert_eq!(left_out.unwrap().count, 100 - all.len() as u64);
+    // There is room again.
+    script.store(opinions(200), &large);
+    listener.entry().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,7 +22,7 @@ async fn joins(cluster: &Cluster) {
     let mut listener = Listener::start(cluster);
     listener.joined().await;
     listener.link.put(node("a"), b"1".to_vec());
-    assert_eq!(listener.entry().await, pair("nodes.a", "1"));
+    assert_eq!(listener.entry().await, pair("servers.a", "1"));
 }
 
 /// Why a link with these settings does not join.

@@ -11,12 +11,11 @@ mod shapes;
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
 use crate::cluster::Entry;
 use crate::cluster::Key;
 use crate::cluster::Link;
 use crate::cluster::News;
+use crate::cluster::NewsQueue;
 use crate::config::Cluster;
 use crate::tasks::Tasks;
 
@@ -30,7 +29,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// A link, and what it says.
 struct Listener {
     link: Link,
-    news: mpsc::Receiver<News>,
+    news: NewsQueue,
     tasks: Tasks,
 }
 
@@ -107,7 +106,7 @@ fn pair(key: &str, value: impl AsRef<[u8]>) -> (String, Vec<u8>) {
 }
 
 fn node(name: &str) -> Key {
-    Key::Node(name.to_owned())
+    Key::Server(name.to_owned())
 }
 
 /// Settings for one server.

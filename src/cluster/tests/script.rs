@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use crate::cluster::Bucket;
 use crate::cluster::Entry;
 use crate::cluster::Fault;
+use crate::cluster::Gathered;
 use crate::cluster::Key;
 use crate::cluster::Link;
 use crate::cluster::tests::Listener;
@@ -132,7 +133,7 @@ impl Bucket for Script {
         Ok(stream::unfold(watch, next).boxed())
     }
 
-    async fn read(&self) -> Result<Vec<Entry>, Fault> {
+    async fn read(&self) -> Result<Gathered, Fault> {
         let (entries, takes) = {
             let mut state = self.state();
             state.reads += 1;

@@ -24,8 +24,8 @@ async fn share(here: &mut Listener, there: &mut Listener) {
     assert_eq!(here.entry().await, pair("admin.x", "drained"));
     assert_eq!(there.entry().await, pair("admin.x", "drained"));
     there.link.put(node("there"), b"1".to_vec());
-    assert_eq!(here.entry().await, pair("nodes.there", "1"));
-    assert_eq!(there.entry().await, pair("nodes.there", "1"));
+    assert_eq!(here.entry().await, pair("servers.there", "1"));
+    assert_eq!(there.entry().await, pair("servers.there", "1"));
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_server_that_is_restarted_kept_what_it_has_on_disk() {
     assert!(before.elapsed() < NOTICED_WITHIN, "{:?}", before.elapsed());
     // What was in memory is gone; the other link may have been faster.
     assert!(joined && read == [pair("admin.x", "drained")], "{read:?}");
-    assert_eq!(here.entry().await, pair("nodes.here", "new"));
+    assert_eq!(here.entry().await, pair("servers.here", "new"));
 }
 
 #[tokio::test]
@@ -90,8 +90,8 @@ async fn a_bucket_that_is_removed_is_made_again() {
     // Whoever puts next notices; the other misses the heartbeats of its watch.
     here.link.put(node("here"), b"2".to_vec());
     assert_eq!(here.read().await, (vec![pair("admin.x", "drained")], false));
-    assert_eq!(here.entry().await, pair("nodes.here", "2"));
-    let expected = vec![pair("admin.x", "drained"), pair("nodes.here", "2")];
+    assert_eq!(here.entry().await, pair("servers.here", "2"));
+    let expected = vec![pair("admin.x", "drained"), pair("servers.here", "2")];
     assert_eq!(there.read().await, (expected, false));
 }
 
@@ -114,5 +114,5 @@ async fn a_server_that_starts_late_is_found() {
     listener.link.put(node("a"), vec![1]);
     server.resume();
     listener.joined().await;
-    assert_eq!(listener.entry().await, pair("nodes.a", [1]));
+    assert_eq!(listener.entry().await, pair("servers.a", [1]));
 }

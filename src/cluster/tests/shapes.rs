@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use async_nats::ConnectOptions;
 use async_nats::HeaderMap;
 use async_nats::jetstream;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Config;
 use async_nats::jetstream::stream::StorageType;
 
+use crate::cluster::Key;
 use crate::cluster::News;
 use crate::cluster::tests::Listener;
 use crate::cluster::tests::at;
@@ -45,27 +47,52 @@ async fn fails_with(config: Config) -> String {
 #[tokio::test]
 async fn a_bucket_of_another_shape_is_named_with_what_to_do() {
     assert_eq!(
-        fails_with(Config { max_messages_per_subject: 5, ..kept() }).await,
-        "the bucket `meridian-kept` has a history of 5, expected 1; remove it, if it is from \
-         nobody else, with `nats kv del meridian-kept`: it is created anew"
-    );
-    assert_eq!(
-        fails_with(Config { max_message_size: 100, ..kept() }).await,
-        "the bucket `meridian-kept` has a largest value of 100 octets, expected 1048576 at least; \
-         set it with `nats stream edit KV_meridian-kept --max-msg-size=1048576`"
-    );
-    assert_eq!(
         fails_with(Config { subjects: vec!["a".to_owned()], ..kept() }).await,
         "the bucket `meridian-kept` has the subjects [\"a\"], expected [\"$KV.meridian-kept.>\"]; \
          it is no key-value bucket: name another `bucket` in `[cluster]`"
     );
     let why = fails_with(Config { storage: StorageType::Memory, ..kept() }).await;
     assert!(why.contains("has the storage Memory, expected File; remove it"), "{why}");
+}
+
+/// Limits that a bucket was made with by hand or by an earlier version.
+#[tokio::test]
+async fn a_bucket_with_other_limits_is_corrected() {
+    let server = NatsServer::start("");
+    let beside = beside(&server).await;
+    let other = Config {
+        max_messages_per_subject: 5,
+        max_message_size: 100,
+        max_age: Duration::from_secs(60),
+        ..kept()
+    };
+    beside.create_stream(other).await.unwrap();
+    Listener::start(&at(&server)).joined().await;
+    let found = beside.get_stream("KV_meridian-kept").await.unwrap();
+    let found = &found.cached_info().config;
+    assert_eq!((found.max_messages_per_subject, found.max_age), (1, Duration::ZERO));
+    assert_eq!(found.max_bytes, i64::try_from(limits::SHARED_KEPT).unwrap());
+    assert_eq!(usize::try_from(found.max_message_size), Ok(limits::SHARED_VALUE));
+    let live = beside.get_stream("KV_meridian-live").await.unwrap();
+    let live = live.cached_info().config.max_bytes;
+    assert_eq!(live, i64::try_from(limits::SHARED_LIVE).unwrap());
+}
+
+/// One that may not be corrected: what matters is told, and a node lives with the rest.
+#[tokio::test]
+async fn a_bucket_that_may_not_be_corrected() {
+    let deny = "publish: { deny: [\"$JS.API.STREAM.UPDATE.>\"] }";
+    let (server, cluster) = restricted(deny);
+    let login = ConnectOptions::with_user_and_password("b".to_owned(), "b".to_owned());
+    let beside = jetstream::new(login.connect(server.url()).await.unwrap());
+    beside.create_stream(Config { max_messages_per_subject: 5, ..kept() }).await.unwrap();
     assert_eq!(
-        fails_with(Config { max_age: Duration::from_secs(60), ..kept() }).await,
-        "the bucket `meridian-kept` has an age limit of 60 s, expected 0 s, where 0 is none; set \
-         it with `nats stream edit KV_meridian-kept --max-age=0s`"
+        Listener::start(&cluster).lost().await,
+        "the bucket `meridian-kept` has a history of 5, expected 1; remove it, if it is from \
+         nobody else, with `nats kv del meridian-kept`: it is created anew"
     );
+    beside.update_stream(kept()).await.unwrap();
+    Listener::start(&cluster).joined().await;
 }
 
 #[tokio::test]
@@ -121,15 +148,15 @@ async fn who_may_create_nothing_says_so_and_joins_once_another_did() {
 
 #[tokio::test]
 async fn who_may_not_put_is_refused_that_and_goes_on() {
-    let (_server, cluster) = restricted("publish: { deny: [\"$KV.meridian-live.nodes.a\"] }");
+    let (_server, cluster) = restricted("publish: { deny: [\"$KV.meridian-live.servers.a\"] }");
     let mut listener = Listener::start(&cluster);
     listener.joined().await;
     listener.link.put(node("a"), vec![1]);
     let (key, why) = listener.refused().await;
     assert_eq!(key, node("a"));
-    assert!(why.starts_with("the login may not use `$KV.meridian-live.nodes.a`"), "{why}");
+    assert!(why.starts_with("the login may not use `$KV.meridian-live.servers.a`"), "{why}");
     listener.link.put(node("b"), vec![1]);
-    assert_eq!(listener.entry().await, pair("nodes.b", [1]));
+    assert_eq!(listener.entry().await, pair("servers.b", [1]));
 }
 
 #[tokio::test]
@@ -146,9 +173,9 @@ async fn a_server_that_takes_less_than_it_should() {
     listener.joined().await;
     listener.link.put(node("a"), vec![1; 1001]);
     let (_, why) = listener.refused().await;
-    assert_eq!(why, "the value of `nodes.a` has 1001 octets, expected 1000 at most");
+    assert_eq!(why, "the value of `servers.a` has 1001 octets, expected 1000 at most");
     listener.link.put(node("b"), vec![1]);
-    assert_eq!(listener.entry().await, pair("nodes.b", [1]));
+    assert_eq!(listener.entry().await, pair("servers.b", [1]));
 }
 
 #[tokio::test]
@@ -178,20 +205,26 @@ async fn what_is_from_nobody_of_us_is_skipped() {
     };
     let large = vec![1; limits::SHARED_VALUE + 1];
     put("strange.key", vec![1]).await;
-    put("nodes.large", large.clone()).await;
-    put("nodes.a", vec![1]).await;
-    put("nodes.removed", vec![1]).await;
-    remove("nodes.removed", "DEL").await;
+    put("opinions.large", large).await;
+    put("servers.large", vec![1; limits::SHARED_CARDS.1 + 1]).await;
+    put("servers.a", vec![1]).await;
+    put("servers.removed", vec![1]).await;
+    remove("servers.removed", "DEL").await;
     let mut listener = Listener::start(&at(&server));
-    assert_eq!(listener.read().await, (vec![pair("nodes.a", [1])], true));
+    assert_eq!(listener.read().await, (vec![pair("servers.a", [1])], true));
     put("another.key", vec![1]).await;
-    put("nodes.large", large).await;
-    remove("nodes.a", "PURGE").await;
-    put("nodes.b", vec![2]).await;
-    assert_eq!(listener.entry().await, pair("nodes.b", [2]));
+    remove("servers.a", "PURGE").await;
+    put("servers.b", vec![2]).await;
+    assert_eq!(listener.entry().await, pair("servers.b", [2]));
     // What was removed may come again.
-    put("nodes.a", vec![3]).await;
-    assert_eq!(listener.entry().await, pair("nodes.a", [3]));
+    put("servers.a", vec![3]).await;
+    assert_eq!(listener.entry().await, pair("servers.a", [3]));
+    let counts = listener.link.refusals().counts();
+    // A watch begins with some of before: they count each time they are met.
+    let skipped = counts.iter().filter(|of| of.count > 0);
+    let skipped: Vec<_> = skipped.map(|of| (of.kind, of.why)).collect();
+    let too_large = [("servers", "too-large"), ("opinions", "too-large")];
+    assert_eq!(skipped, [&[("other", "foreign")][..], &too_large].concat());
 }
 
 /// More than fits into one part of a reading.
@@ -201,11 +234,11 @@ async fn large_and_many_values_are_read_whole() {
     let mut writer = Listener::start(&at(&server));
     writer.joined().await;
     let value = vec![5; 700_000];
-    for n in 0..60 {
-        writer.link.put(node(&format!("large-{n}")), value.clone());
+    for n in 0..40 {
+        writer.link.put(Key::Opinions(format!("large-{n}")), value.clone());
     }
-    for n in 0..2_500 {
-        writer.link.put(node(&format!("small-{n}")), vec![1]);
+    for n in 0..2_520 {
+        writer.link.put(Key::Admin(format!("small-{n}")), vec![1]);
     }
     let mut came = 0;
     while came < 2_560 {
@@ -229,5 +262,5 @@ async fn large_and_many_values_are_read_whole() {
     let entries: Vec<_> = entries.iter().map(shown).collect();
     assert_eq!(entries.len(), 2_560);
     let large = entries.iter().filter(|(_, found)| *found == value);
-    assert_eq!(large.count(), 60);
+    assert_eq!(large.count(), 40);
 }

@@ -52,13 +52,20 @@ families! {
     TCP_ACCEPTED = "meridian_tcp_accepted" Counter None, "TCP connections accepted and served.";
     TCP_ACCEPT_ERRORS = "meridian_tcp_accept_errors" Counter None, "Calls to accept TCP connections that failed.";
     TCP_CLOSED = "meridian_tcp_closed" Counter None, "TCP connections that the server closed, by why.";
+    // The control API.
+    API_CONNECTIONS = "meridian_api_connections" Gauge None, "Connections to the control API, of those who have shown a token and of anybody.";
+    API_EVICTED = "meridian_api_evicted_connections" Counter None, "Connections to the control API that were closed for others.";
+    API_REFUSED = "meridian_api_refused_requests" Counter None, "Requests to the control API answered with 503 because too much was under way.";
     // Hooks.
     HOOK_EVENTS = "meridian_hook_events" Counter None, "Events for hooks, by what became of them.";
+    // The cluster.
+    CLUSTER_REFUSED = "meridian_cluster_refused" Counter None, "Values in the cluster's buckets that are not used, by kind and why; one that stays there counts each minute.";
     // Samples.
     LATENCY_SAMPLES = "meridian_latency_samples" Counter None, "Samples of round trips that were reported, taken or refused for a reason.";
     LATENCY_OVERFLOWS = "meridian_latency_overflows" Counter None, "Batches of samples of which nothing was taken because too many waited.";
     LATENCY_PREFIXES = "meridian_latency_prefixes" Gauge None, "Client prefixes of which round trips are kept.";
     LATENCY_MERGED = "meridian_latency_merged_pairs" Counter None, "Pairs of client prefix and region of which other nodes told something.";
+    LATENCY_UNREADABLE = "meridian_latency_unreadable" Counter None, "Values of round trips of other nodes that could not be read.";
     LATENCY_ORDERS = "meridian_latency_orders" Gauge None, "Orders of regions by round trips that hold: of areas, and of blocks of addresses.";
     LATENCY_LEARNT = "meridian_latency_learnt_timestamp_seconds" Gauge Some("seconds"), "When these orders were learnt, here or on another node; absent if none were.";
     LATENCY_LEARNING = "meridian_latency_learning_seconds" Gauge Some("seconds"), "How long this node took to learn them; 0 if another did.";

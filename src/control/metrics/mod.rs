@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::control::Traffic;
 use crate::control::metrics::family as f;
+use crate::control::places;
 use crate::engine::CheckStatus;
 use crate::engine::ClusterStatus;
 use crate::engine::Contact;
@@ -34,6 +35,7 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 pub(super) fn render(
     status: &Status,
     traffic: &Traffic,
+    api: &places::Counts,
     samples: &Counts,
     loads: &Figures,
 ) -> String {
@@ -41,7 +43,9 @@ pub(super) fn render(
     node(&mut text, status, traffic);
     responses(&mut text, traffic);
     transports(&mut text, traffic);
+    self::api(&mut text, api);
     hooks(&mut text, traffic);
+    refused(&mut text, traffic);
     latency(&mut text, samples);
     self::loads(&mut text, loads);
     services(&mut text, status);
@@ -97,6 +101,14 @@ fn transports(text: &mut f::Text, traffic: &Traffic) {
     }
 }
 
+fn api(text: &mut f::Text, api: &places::Counts) {
+    let mut connections = text.family(&f::API_CONNECTIONS);
+    connections.sample(&[("of", "anybody")], api.of_anybody);
+    connections.sample(&[("of", "tokens")], api.of_tokens);
+    text.family(&f::API_EVICTED).sample(&[], api.evicted);
+    text.family(&f::API_REFUSED).sample(&[], api.refused);
+}
+
 fn hooks(text: &mut f::Text, traffic: &Traffic) {
     let mut events = text.family(&f::HOOK_EVENTS);
     for hook in &traffic.hooks {
@@ -105,6 +117,13 @@ fn hooks(text: &mut f::Text, traffic: &Traffic) {
         {
             events.sample(&[("hook", &hook.hook), ("outcome", outcome)], value);
         }
+    }
+}
+
+fn refused(text: &mut f::Text, traffic: &Traffic) {
+    let mut refused = text.family(&f::CLUSTER_REFUSED);
+    for (kind, why, count) in &traffic.cluster_refused {
+        refused.sample(&[("kind", kind), ("why", why)], count);
     }
 }
 
@@ -118,6 +137,7 @@ fn latency(text: &mut f::Text, samples: &Counts) {
     text.family(&f::LATENCY_PREFIXES).sample(&[], samples.prefixes);
     text.family(&f::LATENCY_EVICTIONS).sample(&[], samples.evicted);
     text.family(&f::LATENCY_MERGED).sample(&[], samples.merged);
+    text.family(&f::LATENCY_UNREADABLE).sample(&[], samples.unreadable);
     let mut orders = text.family(&f::LATENCY_ORDERS);
     orders.sample(&[("of", "area")], samples.orders.areas);
     orders.sample(&[("of", "block")], samples.orders.blocks);

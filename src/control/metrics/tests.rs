@@ -46,7 +46,8 @@ fn parse(text: &str) -> BTreeMap<String, Vec<(String, f64)>> {
 
 fn traffic() -> Traffic {
     let hook = HookTraffic { hook: "chat".into(), delivered: 3, failed: 1, dropped: 2 };
-    Traffic { tcp_slow: 4, hooks: vec![hook], ..Traffic::default() }
+    let cluster_refused = vec![("opinions", "unreadable", 6)];
+    Traffic { tcp_slow: 4, hooks: vec![hook], cluster_refused, ..Traffic::default() }
 }
 
 fn samples() -> Counts {
@@ -68,7 +69,13 @@ fn loads() -> Figures {
 
 #[test]
 fn a_scraper_can_read_it() {
-    let families = parse(&render(&fixture::status(), &traffic(), &samples(), &loads()));
+    let families = parse(&render(
+        &fixture::status(),
+        &traffic(),
+        &places::Counts::default(),
+        &samples(),
+        &loads(),
+    ));
     let names: BTreeSet<&str> = families.keys().map(String::as_str).collect();
     let listed: BTreeSet<&str> = f::ALL.iter().map(|family| family.name).collect();
     assert_eq!(names, listed, "every family is shown, with samples or without");
@@ -92,6 +99,11 @@ fn a_scraper_can_read_it() {
         ),
         ("meridian_service_state", "meridian_service_state{service=\"www\",state=\"up\"}", 0.0),
         ("meridian_tcp_closed", "meridian_tcp_closed_total{why=\"slow\"}", 4.0),
+        (
+            "meridian_cluster_refused",
+            "meridian_cluster_refused_total{kind=\"opinions\",why=\"unreadable\"}",
+            6.0,
+        ),
         ("meridian_latency_samples", "meridian_latency_samples_total{outcome=\"taken\"}", 5.0),
         (
             "meridian_latency_samples",
@@ -123,7 +135,8 @@ fn a_scraper_can_read_it() {
 fn what_operators_and_peers_wrote_stays_inside_its_quotes() {
     let mut status = fixture::status();
     status.regions[0].region = "a\"} 1\n# EOF\n\\".into();
-    let text = render(&status, &Traffic::default(), &samples(), &loads());
+    let text =
+        render(&status, &Traffic::default(), &places::Counts::default(), &samples(), &loads());
     parse(&text);
     assert!(text.contains(r#"meridian_region_up{region="a\"} 1\n# EOF\n\\"} 1"#), "{text}");
 }

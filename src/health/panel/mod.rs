@@ -194,12 +194,12 @@ impl Panel {
     /// Learns what positions mean; opinions that waited for it count from now on.
     pub fn learn(&mut self, roll: Roll) {
         let digest = roll.digest();
-        if self.rolls.len() >= limits::ROLLS {
+        if !self.has_room(&roll) {
             let is_used = |digest: &u64| self.seats.iter().any(|seat| seat.refers_to(*digest));
             self.rolls.retain(|digest, _| is_used(digest));
             self.positions.retain(|digest, _| self.rolls.contains_key(digest));
         }
-        if self.rolls.len() >= limits::ROLLS {
+        if !self.has_room(&roll) {
             return;
         }
         self.rolls.insert(digest, Arc::new(roll));
@@ -213,6 +213,11 @@ impl Panel {
                 self.hear(at, said, heard);
             }
         }
+    }
+
+    fn has_room(&self, roll: &Roll) -> bool {
+        let checks: usize = self.rolls.values().map(|known| known.len()).sum();
+        self.rolls.len() < limits::ROLLS && checks + roll.len() <= limits::ROLLS_CHECKS
     }
 
     /// Nobody else can be heard from `now` on: what they said last stays as old as it is.

@@ -87,7 +87,7 @@ pub const LATENCY_RATED: usize = 16;
 
 /// Octets of the file of orders by round trips; one that has more is not read. As many areas and
 /// blocks as there may be take 60 MB.
-pub const LATENCY_ORDERS_FILE: usize = 128 * 1024 * 1024;
+pub const LATENCY_ORDERS_FILE: usize = 64 * 1024 * 1024;
 
 /// Client prefixes in one value that tells other nodes of round trips: of eleven regions with five
 /// sources each it has 350 kB.

@@ -92,14 +92,18 @@ async fn what_others_told_is_taken_once_and_leaves_room_for_clients() {
         News::Read { entries: entries.collect(), joined: false }
     };
     let waiting = |of: &Learning| of.told.values().filter(|told| told.waiting.is_some()).count();
-    assert!(ground.learning.listen("a", &told(1)).is_none());
+    assert!(ground.learning.listen("a", &told(1), &Refusals::default()).is_none());
     assert_eq!((waiting(&ground.learning), ground.keeper.counts().overflows), (40, 0));
     ground.learning.told.values_mut().for_each(|told| told.waiting = None);
-    ground.learning.listen("a", &told(1));
+    ground.learning.listen("a", &told(1), &Refusals::default());
     assert_eq!(waiting(&ground.learning), 0, "it is known");
-    ground.learning.listen("a", &told(2));
+    ground.learning.listen("a", &told(2), &Refusals::default());
     assert_eq!(waiting(&ground.learning), 40);
-    ground.learning.listen("a", &News::Read { entries: Vec::new(), joined: true });
+    ground.learning.listen(
+        "a",
+        &News::Read { entries: Vec::new(), joined: true },
+        &Refusals::default(),
+    );
     assert!(ground.learning.told.is_empty());
 }
 
@@ -114,9 +118,9 @@ async fn what_others_told_is_bounded_while_it_waits() {
     for node in 0..300 {
         let key = Key::Samples(format!("n{node}"), 0);
         let entry = Entry { value: Arc::clone(&value), ..entry(key, 1) };
-        ground.learning.listen("a", &News::Entry(entry));
+        ground.learning.listen("a", &News::Entry(entry), &Refusals::default());
     }
-    assert_eq!(ground.learning.told.len(), limits::SHARED / limits::SHARED_VALUE);
+    assert_eq!(ground.learning.told.len(), limits::SHARED_SAMPLES.2 / limits::SHARED_VALUE);
 }
 
 #[tokio::test]
