@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::config::Places;
+use crate::config::aliases;
 use crate::config::cluster;
 use crate::config::codes;
 use crate::config::control;
@@ -38,6 +39,7 @@ use crate::config::vantage;
 use crate::health::Checks;
 use crate::model::Code;
 use crate::model::Diagnostic;
+use crate::model::Endpoint;
 use crate::model::Maintenance;
 use crate::model::Monitor;
 use crate::model::Probe;
@@ -47,6 +49,7 @@ use crate::model::RegionId;
 use crate::model::Rule;
 use crate::model::Service;
 use crate::model::Span;
+use crate::model::Target;
 use crate::model::Vantages;
 use crate::model::limits;
 
@@ -88,6 +91,8 @@ pub(super) fn check(
     let services = check_services(&raw, &policies, &regions, &mut names, problems);
     let maintenance = check_maintenance(&raw, &services, &names, gathered.now, problems);
     problems.extend(owners::check(&raw.services, &services, &gathered.zones));
+    problems.extend(aliases::check(&raw.services, &gathered.zones));
+    problems.extend(loopback(&raw));
     problems.extend(unused(&raw, &regions, &names));
     problems.extend(monitor::not_permitted(&raw.monitors));
     problems.extend(no_database(&raw, &policies, &regions));
@@ -254,7 +259,11 @@ fn check_services(
         if let (true, Some(checked)) = (complete, policy) {
             problems.extend(families::fences(written, &service, checked, regions));
         }
-        problems.extend(families::gaps(written, &service, regions));
+        // What is missing may be just what was wrong.
+        if complete && service.pools.len() == written.pools.len() {
+            problems.extend(families::gaps(written, &service, regions));
+        }
+        problems.extend(service::ttl_never_served(written, &service, &raw.monitors));
         let ids = service.monitors.iter().flat_map(|monitors| &monitors.of);
         let used: Vec<&Monitor> =
             ids.filter_map(|id| Some(&raw.monitors.get(id.index())?.value)).collect();
@@ -292,6 +301,32 @@ fn check_maintenance(
         checked.extend(maintenance::check(written, targets, ttl, now, problems));
     }
     checked
+}
+
+/// Endpoints on loopback, of a node that answers others than this machine.
+fn loopback(raw: &Raw) -> Vec<Diagnostic> {
+    let server = raw.server.as_ref().map(|at| &at.value);
+    if server.is_none_or(|server| server.listen.iter().all(|at| at.ip().is_loopback())) {
+        return Vec::new();
+    }
+    let of_service = |service: &service::Written| {
+        let endpoints = service.pools.iter().flat_map(|pool| &pool.endpoints);
+        let is_loopback = |at: &&At<Endpoint>| match at.value.target {
+            Target::Address(address) => address.is_loopback(),
+            Target::Host(_) => false,
+        };
+        let first = endpoints.clone().find(is_loopback)?;
+        let message = format!(
+            "service `{}` answers a loopback address: each client would connect to itself",
+            service.name.value
+        );
+        Some(
+            Diagnostic::warning(codes::LOOPBACK_ENDPOINT, first.span, message)
+                .label(first.span, "the machine of the client, whichever that is")
+                .help("write the address that clients are to connect to"),
+        )
+    };
+    raw.services.iter().filter_map(of_service).collect()
 }
 
 fn unused(raw: &Raw, regions: &[At<Region>], names: &Names) -> Vec<Diagnostic> {

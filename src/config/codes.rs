@@ -50,7 +50,8 @@ codes! {
     UNKNOWN_CONTINENT = "unknown-continent": "A text is not the code of a continent.";
     UNKNOWN_COUNTRY = "unknown-country": "A text is not the code of a country.";
     UNKNOWN_RANK = "unknown-rank": "A word of `rank` is not a criterion.";
-    UNUSABLE_ADDRESS = "unusable-address": "An endpoint's address is unspecified or multicast.";
+    UNUSABLE_ADDRESS = "unusable-address": "An endpoint's address is one that no client can connect to.";
+    WITHDRAWN_COUNTRY = "withdrawn-country": "A country code is withdrawn, or stands for no country.";
     // The server.
     DUPLICATE_LISTEN = "duplicate-listen": "An address is listed twice in `listen`.";
     NSID_TOO_LONG = "nsid-too-long": "The NSID is longer than 64 octets.";
@@ -73,6 +74,7 @@ codes! {
     UNKNOWN_TAG = "unknown-tag": "A rule uses a tag that no network has.";
     // Monitors.
     BODY_REGEX = "body-regex": "A text is not a regular expression.";
+    EXPECT_ANSWER = "expect-answer": "A text is not record data of the type that is asked for.";
     EXEC_PROGRAM = "exec-program": "The program of a monitor is not there, or can't be run.";
     HTTP_HEADER = "http-header": "A header of a probe has a wrong name or value, or is not the operator's to set.";
     HTTP_HOST = "http-host": "A text is not the name of a host that a probe can present.";
@@ -80,6 +82,7 @@ codes! {
     ICMP_NOT_PERMITTED = "icmp-not-permitted": "A monitor sends echo requests, which this user may not do here.";
     JSON_POINTER = "json-pointer": "A text is not a JSON pointer.";
     MONITOR_KIND = "monitor-kind": "A monitor has no kind of probe, or several.";
+    MONITOR_NEVER_SUCCEEDS = "monitor-never-succeeds": "A monitor expects what can't be together, so that no probe would succeed.";
     MONITOR_PATH = "monitor-path": "The path of an HTTP probe does not begin with `/`, or has spaces.";
     PROBE_PLACE = "probe-place": "A text is not a place that a probe can go to.";
     RCODE = "rcode": "A text is not the code of a DNS response.";
@@ -119,6 +122,8 @@ codes! {
     UNUSED_POLICY = "unused-policy": "No service refers to a policy.";
     // Services.
     ALIAS_AT_APEX = "alias-at-apex": "A service of host names is at the apex of a zone.";
+    ALIAS_LOOP = "alias-loop": "A host name leads back to where it came from.";
+    ALIAS_TO_NOTHING = "alias-to-nothing": "A host name leads to a name of an own zone that has no address, or does not exist.";
     ALIAS_TO_ITSELF = "alias-to-itself": "A service answers its own name as a host name.";
     ANSWERS_OF_ALIAS = "answers-of-alias": "A service of host names asks for several answers.";
     DUPLICATE_ENDPOINT = "duplicate-endpoint": "A pool lists an endpoint twice.";
@@ -126,6 +131,7 @@ codes! {
     FALLBACK_FAMILIES = "fallback-families": "A fallback lacks an address family of its service, or has one too many.";
     FAMILY_GAP = "family-gap": "Dual-stack clients of a region go elsewhere for one address family.";
     FENCE_WITHOUT_FAMILY = "fence-without-family": "Behind a fence there is no address of a family that the service has.";
+    LOOPBACK_ENDPOINT = "loopback-endpoint": "An endpoint is a loopback address, and clients are elsewhere.";
     MIXED_ENDPOINTS = "mixed-endpoints": "A service has both host names and addresses.";
     NO_SERVICE = "no-service": "There is no service.";
     DUPLICATE_MONITOR = "duplicate-monitor": "A service names a monitor twice.";
@@ -137,6 +143,7 @@ codes! {
     SERVICE_WITHOUT_POOL = "service-without-pool": "A service has no pool.";
     SERVICE_WITHOUT_WEIGHT = "service-without-weight": "The weights of all pools of a service are 0.";
     STATIC_RECORD = "static-record": "A record of the zone is in the way of a service.";
+    TTL_NEVER_SERVED = "ttl-never-served": "The TTL of a service is longer than its monitors let any answer live.";
     TTL_MIN_ABOVE_TTL = "ttl-min-above-ttl": "The least TTL of a service is above its TTL.";
     // Clusters and vantages.
     CLUSTER_LOGIN = "cluster-login": "A cluster says in several ways who the node is, or names a user or a password file alone.";

@@ -28,6 +28,7 @@
 //! [`load`], then `raw` and `check`; `reader` is how all keys are read.
 #![forbid(unsafe_code)]
 
+mod aliases;
 mod beacon;
 mod check;
 mod cluster;
@@ -336,6 +337,7 @@ fn read(
     let parsed = syntax::parse(source, text);
     let reader = Reader::new(source, files::folder(path));
     raw.add(Section::root(&reader, parsed.tree.get_ref()), is_main);
+    let has_all_names = reader.has_all_names();
     let (mut problems, files) = reader.into_parts();
     raw.named.extend(files);
     let spans: Vec<Span> = parsed.problems.iter().filter_map(locus).collect();
@@ -348,7 +350,7 @@ fn read(
         reliable && !echo
     });
     problems.extend(parsed.problems);
-    (problems, parsed.unreliable_from.is_none())
+    (problems, parsed.unreliable_from.is_none() && has_all_names)
 }
 
 fn no_match(pattern: &At<PathBuf>) -> Diagnostic {

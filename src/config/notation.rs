@@ -31,8 +31,33 @@ const COUNTRIES: &str = "\
     TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
 /// What people write for a country that ISO calls otherwise.
-const OTHER_COUNTRIES: [(&str, &str); 4] =
-    [("UK", "GB"), ("EL", "GR"), ("USA", "US"), ("EN", "GB")];
+const OTHER_COUNTRIES: [(&str, &str); 2] = [("USA", "US"), ("EN", "GB")];
+
+/// Codes that ISO withdrew or keeps for others, and those by which vendors of databases mean no
+/// country: what they are, and what to write.
+const WITHDRAWN: [(&str, &str, &str); 21] = [
+    ("A1", "an anonymous proxy, in old databases", "an `asn` or `net`"),
+    ("A2", "a satellite provider, in old databases", "an `asn` or `net`"),
+    ("AN", "the Netherlands Antilles, withdrawn", "\"BQ\", \"CW\", \"SX\""),
+    ("AP", "Asia and the Pacific, in old databases", "`continent = [\"AS\", \"OC\"]`"),
+    ("BU", "Burma, withdrawn", "\"MM\""),
+    ("CS", "Serbia and Montenegro, withdrawn", "\"RS\", \"ME\""),
+    ("DD", "East Germany, withdrawn", "\"DE\""),
+    ("EL", "the European Union's code of Greece", "\"GR\""),
+    ("EU", "Europe or the European Union, no country", "`continent = [\"EU\"]`"),
+    ("FX", "metropolitan France, withdrawn", "\"FR\""),
+    ("NT", "a neutral zone, withdrawn", "\"SA\", \"IQ\""),
+    ("O1", "somewhere else, in old databases", "an `asn` or `net`"),
+    ("SU", "the Soviet Union, withdrawn", "\"RU\" and the countries beside it"),
+    ("T1", "the Tor network, of one vendor", "an `asn` or `net`"),
+    ("TP", "East Timor, withdrawn", "\"TL\""),
+    ("UK", "kept for the United Kingdom", "\"GB\""),
+    ("XX", "unknown", "a last rule without `match`"),
+    ("YU", "Yugoslavia, withdrawn", "\"RS\", \"ME\""),
+    ("ZR", "Zaire, withdrawn", "\"CD\""),
+    ("ZZ", "unknown", "a last rule without `match`"),
+    ("QQ", "unknown, in some databases", "a last rule without `match`"),
+];
 
 /// What people write for a continent.
 const OTHER_CONTINENTS: [(&str, &str); 8] = [
@@ -151,11 +176,43 @@ pub(super) fn address(text: &str) -> Result<IpAddr, Fault> {
             _ => fault.help("write an address such as \"192.0.2.10\" or \"2001:db8::10\""),
         });
     };
-    if address.is_unspecified() || address.is_multicast() {
-        let fault = Fault::new(codes::UNUSABLE_ADDRESS, "the address of one host");
-        return Err(fault.help("write the address that clients are to connect to"));
-    }
-    Ok(address)
+    let Some((what, instead)) = unusable(address) else { return Ok(address) };
+    let fault = Fault::new(codes::UNUSABLE_ADDRESS, "the address of one host");
+    let help = instead.map_or_else(
+        || "write the address that clients are to connect to".to_owned(),
+        |instead| format!("write \"{instead}\""),
+    );
+    Err(fault.found(format!("\"{address}\", which is {what}")).help(help))
+}
+
+/// What keeps clients from connecting to an address, and which may be meant.
+fn unusable(address: IpAddr) -> Option<(&'static str, Option<IpAddr>)> {
+    let (what, instead) = match address {
+        IpAddr::V4(v4) => match v4.octets() {
+            [0, ..] => ("of this network (RFC 791, 3.2)", None),
+            [169, 254, ..] => ("of one link only (RFC 3927)", None),
+            [255, 255, 255, 255] => ("everybody on a link", None),
+            [224..=239, ..] => ("multicast", None),
+            [240..=255, ..] => ("reserved (RFC 1112, 4)", None),
+            _ => return None,
+        },
+        IpAddr::V6(v6) => match (v6.to_ipv4_mapped(), v6.segments()) {
+            (Some(v4), _) => ("an IPv4 address in an IPv6 one", Some(IpAddr::V4(v4))),
+            (None, [0, 0, 0, 0, 0, 0, 0, 1]) => return None,
+            (None, [0, 0, 0, 0, 0, 0, 0, 0]) => ("unspecified", None),
+            (None, [0, 0, 0, 0, 0, 0, ..]) => {
+                ("an IPv4 address in an IPv6 one (RFC 4291, 2.5.5.1)", v6.to_ipv4().map(IpAddr::V4))
+            }
+            (None, [0xfe80..=0xfebf, ..]) => ("of one link only (RFC 4291, 2.5.6)", None),
+            (None, [0xfec0..=0xfeff, ..]) => ("of one site, which is withdrawn (RFC 3879)", None),
+            (None, [0xff00..=0xffff, ..]) => ("multicast", None),
+            (None, [0x100, 0, 0, 0, ..]) => ("where packets are dropped (RFC 6666)", None),
+            _ => return None,
+        },
+    };
+    // What an IPv4 address in an IPv6 one holds may be none of a host either.
+    let instead = instead.filter(|address| unusable(*address).is_none());
+    Some((what, instead))
 }
 
 /// Reads a prefix without host bits; a lone address is a prefix of full length.
@@ -196,6 +253,12 @@ pub(super) fn country(text: &str) -> Result<Country, Fault> {
         }
         None => fault.help("write its two letters (ISO 3166-1 alpha-2)"),
     })
+}
+
+/// What a code is that stands for no country (any more), and what to write instead.
+pub(super) fn withdrawn(text: &str) -> Option<(&'static str, &'static str)> {
+    let found = WITHDRAWN.iter().find(|(code, _, _)| code.eq_ignore_ascii_case(text));
+    found.map(|(_, what, instead)| (*what, *instead))
 }
 
 fn known_country(text: &str) -> Option<Country> {
@@ -279,6 +342,30 @@ mod tests {
         for text in ["192.0.2.300", "2001:db8::g", "", "0.0.0.0", "ff02::1", "*.example", "."] {
             assert!(target(text).is_err(), "{text}");
         }
+        for text in [
+            "0.1.2.3",
+            "169.254.1.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::0.0.0.9",
+            "fe80::1",
+            "febf::1",
+            "fec0::1",
+            "ff02::1",
+            "100::1",
+        ] {
+            assert_eq!(address(text).unwrap_err().code, codes::UNUSABLE_ADDRESS, "{text}");
+        }
+        for (text, instead) in [("::ffff:192.0.2.1", "192.0.2.1"), ("::192.0.2.1", "192.0.2.1")] {
+            assert_eq!(help(address(text)), format!("write \"{instead}\""));
+        }
+        assert!(!help(address("::ffff:0.0.0.0")).contains("0.0.0.0"));
+        for text in ["127.0.0.1", "::1", "10.0.0.1", "fc00::1", "2001:db8::1", "64:ff9b::c000:201"]
+        {
+            assert!(address(text).is_ok(), "{text}");
+        }
     }
 
     #[test]
@@ -318,12 +405,15 @@ mod tests {
     #[test]
     fn places_that_go_by_other_names_are_suggested() {
         assert_eq!(country("de").unwrap().as_str(), "DE");
-        assert_eq!(help(country("UK")), "write \"GB\"");
-        assert!(help(country("EU")).contains("continent"));
+        assert_eq!(help(country("USA")), "write \"US\"");
+        assert!(help(country("SA-01")).contains("subdivision"));
+        for (code, _, _) in WITHDRAWN {
+            assert!(country(code).is_err() && withdrawn(code).is_some(), "{code}");
+        }
         assert!(help(country("US-CA")).contains("subdivision"));
         assert_eq!(help(continent("North America")), "write \"NA\"");
         assert!(help(continent("DE")).contains("country"));
-        assert_eq!(help(subdivision("UK-ENG")), "write \"GB\"");
+        assert!(subdivision("UK-ENG").is_err());
         assert_eq!(asn("AS64496").unwrap(), Asn(64496));
         assert_eq!(help(rank("geo")), "write \"nearest\"");
         assert!(help(rank("neerest")).contains("\"nearest\""));

@@ -260,6 +260,10 @@ fn ranks_nothing(
     if rank.iter().any(decides) || (ranked.len() < 2 && !rank.is_empty()) {
         return None;
     }
+    // Who asks for measured round trips and for no distance gets what was asked for.
+    if rank.contains(&Rank::Latency) && !rank.contains(&Rank::Nearest) {
+        return None;
+    }
     let at = written.rank.as_ref().map_or(written.name.span, |rank| rank.span);
     let (text, help) = if rank.is_empty() {
         ("it has no criterion", "write `rank = [\"rules\", \"latency\", \"nearest\"]`")

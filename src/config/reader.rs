@@ -4,6 +4,7 @@
 //! remembers which keys it was asked for, so that it can report the others; a
 //! `Value` knows what it is called and what a right one looks like.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
@@ -81,12 +82,15 @@ pub(super) struct Reader<'a> {
     problems: RefCell<Vec<Diagnostic>>,
     /// Files that it names, whether they are there or not.
     files: RefCell<Vec<PathBuf>>,
+    /// Whether names are missing that the file would define were it right.
+    has_lost_names: Cell<bool>,
 }
 
 impl<'a> Reader<'a> {
     /// Starts reading a file.
     pub(super) fn new(source: SourceId, folder: &'a Path) -> Self {
-        Self { source, folder, problems: RefCell::default(), files: RefCell::default() }
+        let (problems, files) = (RefCell::default(), RefCell::default());
+        Self { source, folder, problems, files, has_lost_names: Cell::default() }
     }
 
     /// A range of this file.
@@ -97,6 +101,16 @@ impl<'a> Reader<'a> {
     /// Keeps a problem.
     pub(super) fn report(&self, problem: Diagnostic) {
         self.problems.borrow_mut().push(problem);
+    }
+
+    /// Names that the file would define are not known: what refers to them is not wrong.
+    pub(super) fn lose_names(&self) {
+        self.has_lost_names.set(true);
+    }
+
+    /// Whether all names are known that the file defines.
+    pub(super) fn has_all_names(&self) -> bool {
+        !self.has_lost_names.get()
     }
 
     /// Keeps the path of a file that matters: once it changes or is created, what is read

@@ -10,6 +10,7 @@ use crate::config::reader::At;
 use crate::config::section::Section;
 use crate::config::value::Value;
 use crate::model::Asn;
+use crate::model::Country;
 use crate::model::Diagnostic;
 use crate::model::Match;
 use crate::model::RegionId;
@@ -71,9 +72,9 @@ fn read_match(mut keys: Section<'_>, written: &mut Written) {
         matches.continents = read.unwrap_or_default();
     }
     if let Some(value) = keys.value("country", "[\"DE\"]") {
-        let read = values(value.list(|item| item.parsed(notation::country)));
+        let read = values(value.list(country));
         kept(read.is_some());
-        matches.countries = read.unwrap_or_default();
+        matches.countries = read.unwrap_or_default().into_iter().flatten().collect();
     }
     if let Some(value) = keys.value("subdivision", "[\"US-CA\"]") {
         let read = values(value.list(|item| item.parsed(notation::subdivision)));
@@ -97,6 +98,22 @@ fn read_match(mut keys: Section<'_>, written: &mut Written) {
     }
     written.complete = complete;
     keys.close();
+}
+
+/// A country. One that is none (any more) is warned of, and matches where a database still has it.
+fn country(item: &Value<'_>) -> Option<At<Option<Country>>> {
+    let text = item.text()?;
+    let Some((what, instead)) = notation::withdrawn(&text.value) else {
+        return item.parsed(notation::country).map(|at| at.map(Some));
+    };
+    let code = text.value.to_ascii_uppercase();
+    let message = format!("\"{code}\" is no country code of ISO 3166-1, but {what}");
+    item.report(
+        Diagnostic::warning(codes::WITHDRAWN_COUNTRY, text.span, message)
+            .label(text.span, "current databases place no client there")
+            .help(format!("write {instead}")),
+    );
+    Some(text.map(|text| text.parse().ok()))
 }
 
 fn asn(item: &Value<'_>) -> Option<At<Asn>> {

@@ -100,9 +100,21 @@ impl<'a> Section<'a> {
 
     /// The tables under the keys of the table under `key`: `[region.us]`, `[region.eu]`.
     pub(super) fn named(&mut self, key: &'static str) -> Vec<Self> {
-        let outer = self.section(key);
-        let tables = outer.iter().flat_map(Self::entries).filter_map(|value| value.section());
-        tables.collect()
+        let Some(value) = self.value(key, "{ … }") else { return Vec::new() };
+        let Some(outer) = value.as_section() else {
+            self.reader.lose_names();
+            return value.misshapen(None).unwrap_or_default();
+        };
+        let (tables, others): (Vec<_>, Vec<_>) = outer
+            .entries()
+            .map(|entry| (entry.as_section(), entry))
+            .partition(|(t, _)| t.is_some());
+        // One mistake: the name is missing, and so every key stands where a name should.
+        if let Some((_, first)) = others.first() {
+            self.reader.lose_names();
+            return value.misshapen(Some(first)).unwrap_or_default();
+        }
+        tables.into_iter().filter_map(|(table, _)| table).collect()
     }
 
     /// All entries, for tables whose keys are the operator's.
@@ -112,7 +124,7 @@ impl<'a> Section<'a> {
 
     /// The elements of an array of tables: `[[policy.global.rule]]`.
     pub(super) fn elements(&mut self, key: &'static str) -> Vec<Self> {
-        let array = self.value(key, "[{ … }]").map(|value| value.array());
+        let array = self.value(key, "[{ … }]").map(|value| value.tables());
         array.iter().flatten().filter_map(Value::section).collect()
     }
 

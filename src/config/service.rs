@@ -19,6 +19,8 @@ use crate::config::value::Value;
 use crate::model::AllDown;
 use crate::model::Diagnostic;
 use crate::model::Failback;
+use crate::model::Monitor;
+use crate::model::MonitorId;
 use crate::model::Name;
 use crate::model::Service;
 use crate::model::Ttl;
@@ -260,6 +262,38 @@ fn ttls(written: &Written, problems: &mut Vec<Diagnostic>) -> (Ttl, Ttl) {
         problems.push(problem.help(format!("write `ttl-min = \"{most}s\"` or less")));
     }
     (ttl, least.value.min(ttl))
+}
+
+/// A TTL that is longer than it takes the monitors to turn an endpoint down: as a client must not
+/// be kept longer than that, no answer of what is up has it.
+pub(super) fn ttl_never_served(
+    written: &Written,
+    service: &Service,
+    monitors: &[At<Monitor>],
+) -> Option<Diagnostic> {
+    let ttl = written.ttl.as_ref()?;
+    let of = service.monitors.as_ref()?;
+    let find = |id: MonitorId| monitors.get(id.index()).map(|at| &at.value);
+    let (longest, monitor) = of.down_in(find)?;
+    let most = longest.as_secs().max(service.ttl_min.secs().into());
+    if u64::from(ttl.value.secs()) <= most {
+        return None;
+    }
+    let (interval, fall) = (units::show(monitor.interval), monitor.fall);
+    let message = format!(
+        "no answer of service `{}` has its TTL: monitor `{}` can turn an endpoint down in {} \
+         (`interval` {interval}, `fall` {fall}), and an answer lives no longer than {most}s",
+        service.name,
+        monitor.name,
+        units::show(longest),
+    );
+    Some(
+        Diagnostic::warning(codes::TTL_NEVER_SERVED, ttl.span, message)
+            .label(ttl.span, format!("at most {most}s are ever served"))
+            .help(format!(
+                "write `ttl = \"{most}s\"`, a larger `ttl-min`, or a longer `interval` of the monitor"
+            )),
+    )
 }
 
 fn without_weight(written: &Written) -> Option<Diagnostic> {

@@ -225,12 +225,13 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// The elements of an array.
-    pub(super) fn array(&self) -> Vec<Self> {
+    /// The elements of an array of tables.
+    pub(super) fn tables(&self) -> Vec<Self> {
         if self.value.is_array() {
             return self.one_or_many();
         }
-        self.wrong_type("an array").unwrap_or_default()
+        let fault = Fault::new(codes::WRONG_TYPE, "an array of tables").found(self.found());
+        self.fault(fault.help(format!("write `[[{}]]`", self.dotted()))).unwrap_or_default()
     }
 
     /// The elements of an array, or the value itself.
@@ -275,6 +276,21 @@ impl<'a> Value<'a> {
             let fault = Fault::new(codes::WRONG_TYPE, "a table").found(self.found());
             self.fault(fault.help(help))
         })
+    }
+
+    /// Reports that it is not tables by name, in which `first` would be a name; returns `None` for
+    /// the caller to return.
+    pub(super) fn misshapen<T>(&self, first: Option<&Self>) -> Option<T> {
+        let path = self.dotted();
+        let fault = Fault::new(codes::WRONG_TYPE, "a table with a name of its own");
+        let (found, at) = match first {
+            Some(first) => (format!("`{}` in `[{path}]`", first.key.value), first),
+            None if self.value.is_array() => (format!("an array of tables, `[[{path}]]`"), self),
+            None => (self.found(), self),
+        };
+        at.fault(
+            fault.found(found).help(format!("write `[{path}.NAME]`, with a name of your choice")),
+        )
     }
 
     /// Reports that the value is of another type; returns `None` for the caller to return.

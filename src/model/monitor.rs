@@ -263,3 +263,21 @@ pub struct Monitors {
     /// How many must say up: 1 to the number of `of`. All unless the operator says otherwise.
     pub need: u8,
 }
+
+impl Monitors {
+    /// How long it takes at the least until an endpoint is down that fails from now on, and the
+    /// monitor that decides then: no answer of what is up may live longer.
+    pub fn down_in<'m>(
+        &self,
+        find: impl Fn(MonitorId) -> Option<&'m Monitor>,
+    ) -> Option<(Duration, &'m Monitor)> {
+        let one = |id: &MonitorId| {
+            let monitor = find(*id)?;
+            Some((monitor.interval * u32::from(monitor.fall), monitor))
+        };
+        let mut all: Vec<_> = self.of.iter().filter_map(one).collect();
+        all.sort_by_key(|(time, _)| *time);
+        // It is down once fewer than `need` are up.
+        all.into_iter().nth(self.of.len().checked_sub(usize::from(self.need))?)
+    }
+}

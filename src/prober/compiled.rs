@@ -33,6 +33,7 @@ use crate::prober::redirects::Endpoint;
 use crate::prober::redirects::Hop;
 use crate::prober::redirects::Moved;
 use crate::prober::tcp;
+use crate::prober::tls;
 use crate::prober::tls::ClientTls;
 
 /// A monitor, its TLS and its patterns.
@@ -151,9 +152,12 @@ impl Compiled {
             Probe::Tcp(probe) => tcp::probe(probe, &found, port, stage).await,
             Probe::Tls(_) => {
                 let stream = found.connect(port, stage).await?;
-                let Some(tls) = &self.tls else { return Ok(()) };
+                let Some(client) = &self.tls else { return Ok(()) };
                 let name = check.name.clone().unwrap_or_else(|| check.at.host.to_string());
-                *ends = tls.handshake(stream, &name, stage).await?.1;
+                let (mut stream, until) = client.handshake(stream, &name, stage).await?;
+                *ends = until;
+                stage.decide(Ok(()));
+                tls::farewell(&mut stream).await;
                 Ok(())
             }
             Probe::Icmp => icmp::probe(&found, stage).await,

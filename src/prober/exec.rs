@@ -1,12 +1,9 @@
-//! A program whose exit status says: no shell, no input, killed with all that it started.
+//! A program whose exit status says: no shell, no input, and an end with all that it started.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::Pid;
-use rustix::process::Signal;
-use rustix::process::kill_process_group;
 use tokio::io::AsyncReadExt;
 use tokio::process::ChildStderr;
 use tokio::process::Command;
@@ -15,25 +12,14 @@ use crate::model::ExecProbe;
 use crate::prober::connect::Stage;
 use crate::prober::failure;
 use crate::prober::failure::Fault;
+use crate::tasks::Program;
 
 /// Octets of standard error that are kept as the reason.
 const REASON: usize = 200;
 
 /// How long the end of standard error is waited for once the program has ended: something
-/// that it left behind may hold it open.
+/// that got away may hold it open.
 const LINGER: Duration = Duration::from_millis(50);
-
-/// A process group that is killed unless it ended.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(pid) = self.0 {
-            // It may just have ended by itself.
-            kill_process_group(pid, Signal::KILL).ok();
-        }
-    }
-}
 
 /// Runs the program.
 pub(super) async fn probe(
@@ -42,31 +28,27 @@ pub(super) async fn probe(
     stage: &Stage,
 ) -> Result<(), Fault> {
     let program = probe.program.display();
-    let mut child = Command::new(&probe.program)
+    let mut command = Command::new(&probe.program);
+    command
         .args(&probe.arguments)
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .envs(environment)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
+        .stderr(Stdio::piped());
+    let mut run = Program::start(&mut command)
         .map_err(|error| Fault::Ours(format!("can't run {program}: {error}")))?;
     stage.begin("the program ran");
-    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-    let mut group = Group(pid);
-    let mut stderr = child.stderr.take();
+    let mut stderr = run.child().stderr.take();
     let mut reason = Vec::new();
     let status = tokio::select! {
         biased;
-        status = child.wait() => status,
-        () = drain(stderr.as_mut(), &mut reason) => child.wait().await,
+        status = run.wait() => status,
+        () = drain(stderr.as_mut(), &mut reason) => run.wait().await,
     };
     let status = status.map_err(|error| Fault::Ours(format!("{program}: {error}")))?;
     tokio::time::timeout(LINGER, drain(stderr.as_mut(), &mut reason)).await.ok();
-    group.0 = None;
     if status.success() {
         return Ok(());
     }

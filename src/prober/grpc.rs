@@ -1,5 +1,7 @@
 //! `grpc.health.v1.Health/Check` over HTTP/2, with the two messages by hand.
 
+use std::time::Duration;
+
 use http_body_util::BodyExt;
 use http_body_util::Full;
 use hyper::HeaderMap;
@@ -10,11 +12,15 @@ use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
+use tokio::time::timeout;
 
 use crate::model::limits;
 use crate::prober::connect::Stage;
 use crate::prober::failure::Fault;
 use crate::prober::http;
+
+/// How long the end of the connection may take once the target is judged, within the timeout.
+const FAREWELL: Duration = Duration::from_millis(250);
 
 /// `ServingStatus.SERVING`.
 const SERVING: u64 = 1;
@@ -65,13 +71,21 @@ where
         }
         judge(&found)
     };
-    let (mut exchange, mut connection) = (std::pin::pin!(exchange), std::pin::pin!(connection));
-    tokio::select! {
-        biased;
-        result = &mut exchange => result,
-        // Why it ended is told to the exchange too.
-        _ = &mut connection => exchange.await,
-    }
+    let mut connection = std::pin::pin!(connection);
+    let result = {
+        let mut exchange = std::pin::pin!(exchange);
+        tokio::select! {
+            biased;
+            result = &mut exchange => result,
+            // Why it ended is told to the exchange too.
+            _ = &mut connection => return exchange.await,
+        }
+    };
+    stage.decide(result.clone());
+    // Without senders it says that it goes (RFC 9113, 6.8), and closes.
+    drop(sender);
+    timeout(FAREWELL, connection).await.ok();
+    result
 }
 
 /// The request with its one field, the service, after the five octets that go before a message.

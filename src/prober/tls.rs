@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls::ClientConfig;
@@ -18,16 +19,23 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::model::TlsOptions;
+use crate::model::limits;
 use crate::prober::certificate;
 use crate::prober::connect::Stage;
 use crate::prober::failure::Fault;
 use crate::prober::tls::trust::Authorities;
 use crate::prober::tls::trust::Trusting;
+
+/// How long a target may take for its farewell, within the timeout of the probe.
+const FAREWELL: Duration = Duration::from_millis(250);
 
 /// How a monitor speaks TLS.
 #[derive(Clone, Debug)]
@@ -99,6 +107,23 @@ impl ClientTls {
         let ends = leaf.and_then(certificate::ends);
         Ok((stream, ends))
     }
+}
+
+/// Says farewell, and waits for that of the target, so that it has no reset to log: what it sends
+/// after a handshake, such as tickets, would otherwise find nobody.
+pub(super) async fn farewell(stream: &mut TlsStream<TcpStream>) {
+    let farewell = async {
+        stream.shutdown().await.ok();
+        let mut octets = [0; 1024];
+        let mut n_left = limits::PROBE_REST;
+        while let Ok(n @ 1..) = stream.read(&mut octets).await {
+            n_left = n_left.saturating_sub(n);
+            if n_left == 0 {
+                break;
+            }
+        }
+    };
+    timeout(FAREWELL, farewell).await.ok();
 }
 
 /// A host without its port and brackets.

@@ -22,8 +22,12 @@
 //!
 //! # Start with
 //!
-//! [`Tasks::spawn`] and [`Tasks::stop`].
+//! [`Tasks::spawn`] and [`Tasks::stop`]; for programs, [`Program`].
 #![forbid(unsafe_code)]
+
+mod program;
+
+pub use program::Program;
 
 use std::any::Any;
 use std::borrow::Cow;

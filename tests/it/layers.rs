@@ -49,7 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "control",
         &["config", "engine", "health", "load", "meters", "model", "responder", "samples", "tasks"],
     ),
-    ("prober", &["health", "model", "tasks"]),
+    ("prober", &["health", "model", "tasks", "zone"]),
     ("server", &["config", "model", "responder", "snapshot", "tasks"]),
     ("store", &["model", "tasks"]),
     (

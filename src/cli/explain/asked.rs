@@ -57,6 +57,7 @@ pub(super) fn read(reply: &[u8]) -> Result<Answer, String> {
         records: message.answers.iter().map(ToString::to_string).collect(),
         authority: message.authorities.iter().map(ToString::to_string).collect(),
         scope,
+        ttl_bound: None,
     })
 }
 

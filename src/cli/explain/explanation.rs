@@ -118,6 +118,9 @@ pub(super) struct Answer {
     pub(super) authority: Vec<String>,
     /// The scope prefix length (RFC 7871); `None` without client subnet.
     pub(super) scope: Option<u8>,
+    /// What keeps the TTL of a running node below that of the records here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ttl_bound: Option<String>,
 }
 
 impl Explanation {

@@ -39,8 +39,10 @@ use crate::config::Config;
 use crate::config::Loaded;
 use crate::control;
 use crate::load::LoadStatus;
+use crate::model::Monitor;
 use crate::model::Region;
 use crate::model::RegionId;
+use crate::model::Service;
 use crate::model::limits;
 use crate::responder::Outcome;
 use crate::responder::Transport;
@@ -82,6 +84,7 @@ fn explain(options: &Explain, config: Config) -> Result<Explanation, String> {
     let down = options.down.iter().map(find).collect::<Result<Vec<_>, _>>()?;
     let drained = options.drain.iter().map(find).collect::<Result<Vec<_>, _>>()?;
     let ground = Ground::of(&config);
+    let monitors = config.monitors.clone();
     let (world, _) = World::build(config).map_err(|error| chain(&error))?;
     let admission = |region: RegionId| {
         if drained.contains(&region) {
@@ -97,7 +100,28 @@ fn explain(options: &Explain, config: Config) -> Result<Explanation, String> {
     let Explain { name, qtype, client, resolver, .. } = options;
     let (name, qtype) = (name.clone(), *qtype);
     let question = control::Explain { name, qtype, client: *client, resolver: *resolver };
-    answer(&question, options.seed, &ground, (&snapshot, &BTreeMap::new()))
+    let mut explanation = answer(&question, options.seed, &ground, (&snapshot, &BTreeMap::new()))?;
+    let named = |service: &&Service| Some(&service.name) == explanation.service.as_ref();
+    let service = ground.services.iter().find(named);
+    explanation.answer.ttl_bound = service.and_then(|service| ttl_bound(service, &monitors));
+    Ok(explanation)
+}
+
+/// What keeps the TTL below the configured one on a node that probes.
+fn ttl_bound(service: &Service, monitors: &[Monitor]) -> Option<String> {
+    let of = service.monitors.as_ref()?;
+    let (time, monitor) = of.down_in(|id| monitors.get(id.index()))?;
+    let most = time.as_secs().max(service.ttl_min.secs().into());
+    (most < service.ttl.secs().into()).then(|| {
+        format!(
+            "at most {most} s on a running node, where monitor `{}` can turn an endpoint down in \
+             {} s (interval {} s, fall {})",
+            monitor.name,
+            time.as_secs_f64(),
+            monitor.interval.as_secs_f64(),
+            monitor.fall
+        )
+    })
 }
 
 /// Explains on what a node runs with, and knows of regions' loads. Blocks: databases are read again.
@@ -185,6 +209,18 @@ endpoints = ["192.0.2.1"]
 [service.www.pool.eu]
 endpoints = ["192.0.2.2"]
 "#;
+
+    #[test]
+    fn what_bounds_a_ttl_is_told_without_a_running_node() {
+        let mut config = config(VotingScope::Everyone);
+        config.services[0].ttl = crate::model::Ttl::from_secs(300).unwrap();
+        let bound = ttl_bound(&config.services[0], &config.monitors).unwrap();
+        let expected = "at most 30 s on a running node, where monitor `web` can turn an endpoint \
+                        down in 30 s (interval 10 s, fall 3)";
+        assert_eq!(bound, expected);
+        config.services[0].ttl = crate::model::Ttl::from_secs(30).unwrap();
+        assert_eq!(ttl_bound(&config.services[0], &config.monitors), None);
+    }
 
     fn config(scope: VotingScope) -> Config {
         let folder = tempfile::tempdir().unwrap();

@@ -102,5 +102,8 @@ fn write_answer(out: &mut String, explanation: &Explanation) -> std::fmt::Result
     for record in answer.records.iter().chain(&answer.authority) {
         writeln!(out, "{:8} {record}", "")?;
     }
-    Ok(())
+    match &answer.ttl_bound {
+        Some(bound) => writeln!(out, "{:8} TTL: {bound}", ""),
+        None => Ok(()),
+    }
 }

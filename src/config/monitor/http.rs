@@ -3,7 +3,10 @@
 use std::ops::RangeInclusive;
 
 use crate::config::codes;
+use crate::config::monitor::never;
+use crate::config::monitor::never::Places;
 use crate::config::monitor::tls;
+use crate::config::reader::At;
 use crate::config::reader::Fault;
 use crate::config::section::Section;
 use crate::config::value::Value;
@@ -24,23 +27,37 @@ pub(super) fn read(mut section: Section<'_>, is_secure: bool) -> HttpProbe {
     let expect_status = expect.and_then(|value| statuses(&value));
     let body = section.value("expect-body", "\"ok\"").and_then(|value| body(&value));
     let json = section.value("expect-json", "{ \"/status\" = \"ok\" }");
+    let json_at = json.as_ref().map(|value| value.span);
     let expect_json = json.and_then(|value| pointers(&value)).unwrap_or_default();
     let redirects = section.value("redirects", "0");
     let redirects = redirects.and_then(|value| value.integer(0..=limits::REDIRECTS));
     let tls = is_secure.then(|| tls::options(&mut section));
+    let places = Places {
+        method: method.as_ref().map(|at| at.span),
+        status: expect_status.as_ref().map(|at| at.span),
+        body: body.as_ref().map(|at| at.span),
+        json: json_at,
+        redirects: redirects.as_ref().map(|at| at.span),
+    };
+    let name = section.to_string();
+    let reader = section.reader();
     section.close();
-    HttpProbe {
+    let probe = HttpProbe {
         tls,
         method: method.map_or_else(|| "GET".to_owned(), |at| at.value),
         path: path.map_or_else(|| "/".to_owned(), |at| at.value),
         host: host.map(|at| at.value),
         port: port.map_or(if is_secure { 443 } else { 80 }, |at| at.value),
         headers,
-        expect_status: expect_status.unwrap_or_else(|| vec![200..=299]),
-        expect_body: body,
+        expect_status: expect_status.map_or_else(|| vec![200..=299], |at| at.value),
+        expect_body: body.map(|at| at.value),
         expect_json,
         redirects: redirects.map_or(0, |at| at.value),
+    };
+    for problem in never::of_http(&probe, &places, &name) {
+        reader.report(problem);
     }
+    probe
 }
 
 fn method(text: &str) -> Result<String, Fault> {
@@ -78,7 +95,12 @@ pub(super) fn host(text: &str) -> Result<String, Fault> {
         return Ok(text.to_owned());
     }
     let fault = Fault::new(codes::HTTP_HOST, "a host name such as \"www.example.com\"");
-    Err(fault.help("write the host alone, or the host and a port"))
+    let number = text.rsplit_once(':').map(|(_, number)| number);
+    let is_number = number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()));
+    Err(fault.help(match is_number {
+        true => "write a port of 1 to 65535, or none; an IPv6 address before it has brackets",
+        false => "write the host alone, or the host and a port",
+    }))
 }
 
 /// `{ "X-A" = "b" }`.
@@ -114,12 +136,12 @@ fn header(name: &str, text: &str) -> Result<String, Fault> {
 }
 
 /// `["200-299", 304]`: ranges as text, single statuses as text or number.
-fn statuses(value: &Value<'_>) -> Option<Vec<RangeInclusive<u16>>> {
+fn statuses(value: &Value<'_>) -> Option<At<Vec<RangeInclusive<u16>>>> {
     let found = value.list(|item| match item.is_integer() {
         true => item.integer(sound::STATUSES).map(|at| at.map(|status| status..=status)),
         false => item.parsed(status_range),
     })?;
-    Some(found.value.into_iter().map(|at| at.value).collect())
+    Some(found.map(|all| all.into_iter().map(|at| at.value).collect()))
 }
 
 fn status_range(text: &str) -> Result<RangeInclusive<u16>, Fault> {
@@ -138,13 +160,13 @@ fn status_range(text: &str) -> Result<RangeInclusive<u16>, Fault> {
 }
 
 /// Text that must be in the body, or `{ regex = "…" }`.
-fn body(value: &Value<'_>) -> Option<BodyMatch> {
+fn body(value: &Value<'_>) -> Option<At<BodyMatch>> {
     let Some(mut section) = value.as_section() else {
-        return value.text().map(|at| BodyMatch::Contains(at.value));
+        return value.text().map(|at| at.map(BodyMatch::Contains));
     };
     let pattern = section.required("regex", "\"ok|ready\"").and_then(|value| value.parsed(regex));
     section.close();
-    pattern.map(|at| BodyMatch::Matches(at.value))
+    pattern.map(|at| at.map(BodyMatch::Matches))
 }
 
 fn regex(text: &str) -> Result<String, Fault> {

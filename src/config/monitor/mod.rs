@@ -1,6 +1,7 @@
 //! `[monitor.NAME]`: what to probe, how often, with which thresholds.
 
 mod http;
+mod never;
 mod others;
 mod place;
 mod tls;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::config::codes;
 use crate::config::monitor::http;
+use crate::config::monitor::never;
 use crate::config::monitor::tls;
 use crate::config::notation;
 use crate::config::reader::At;
@@ -17,11 +18,13 @@ use crate::config::value::Value;
 use crate::model::DnsProbe;
 use crate::model::ExecProbe;
 use crate::model::GrpcProbe;
+use crate::model::Name;
 use crate::model::Probe;
 use crate::model::RecordType;
 use crate::model::TcpProbe;
 use crate::model::TlsProbe;
 use crate::model::limits;
+use crate::zone;
 
 /// Response codes by name (RFC 6895, 2.3), those that a server may answer a query with.
 const RCODES: [(&str, u16); 7] = [
@@ -45,6 +48,11 @@ pub(super) fn tcp(mut section: Section<'_>) -> TcpProbe {
     let port = section.required("port", "443").and_then(|value| value.integer(1..=u16::MAX));
     let send = section.value("send", "\"PING\\r\\n\"").and_then(|value| value.text());
     let expect = section.value("expect", "\"PONG\"").and_then(|value| value.text());
+    if let Some(At { value, span }) = &expect
+        && let Some(problem) = never::too_long(value.len(), *span, &section.to_string())
+    {
+        section.reader().report(problem);
+    }
     section.close();
     TcpProbe {
         port: port.map_or(1, |at| at.value),
@@ -65,16 +73,29 @@ pub(super) fn tls(mut section: Section<'_>) -> TlsProbe {
 pub(super) fn dns(mut section: Section<'_>) -> Option<DnsProbe> {
     let name = section.required("name", "\"www.example.com\"");
     let name = name.and_then(|value| value.parsed(notation::domain));
-    let rtype = section.value("type", "\"A\"").and_then(|value| value.parsed(record_type));
+    let rtype = section.value("type", "\"A\"");
+    let is_there = rtype.is_some();
+    let rtype = rtype.and_then(|value| value.parsed(record_type));
+    // Of a type that is wrong it is not known which data it has.
+    let is_typed = rtype.is_some() || !is_there;
     let port = section.value("port", "53").and_then(|value| value.integer(1..=u16::MAX));
     let rcode = section.value("expect-rcode", "\"NOERROR\"").and_then(|value| rcode(&value));
+    let of = rtype.as_ref().map_or(RecordType::A, |at| at.value);
     let answer = section.value("expect-answer", "[\"192.0.2.1\"]");
-    let answer = answer.and_then(|value| value.list(Value::text));
+    let answer = answer.and_then(|value| match is_typed {
+        true => value.list(|item| item.parsed(|text| record_data(of, text))),
+        false => value.list(Value::text),
+    });
+    if let Some((rcode, answer)) = rcode.as_ref().zip(answer.as_ref())
+        && let Some(problem) = never::of_dns(rcode, answer.span, &section.to_string())
+    {
+        section.reader().report(problem);
+    }
     section.close();
     Some(DnsProbe {
         port: port.map_or(53, |at| at.value),
         name: name?.value,
-        rtype: rtype.map_or(RecordType::A, |at| at.value),
+        rtype: of,
         expect_rcode: rcode.map_or(0, |at| at.value),
         expect_answer: answer
             .map_or_else(Vec::new, |at| at.value.into_iter().map(|item| item.value).collect()),
@@ -87,6 +108,21 @@ fn record_type(text: &str) -> Result<RecordType, Fault> {
         let fault = Fault::new(codes::RECORD_TYPE, "a record type such as \"A\" or \"SOA\"");
         fault.help("write its mnemonic, or `TYPE` and its number (RFC 3597)")
     })
+}
+
+/// Record data of a type, as in a zone or as `dig` prints them; strings of a TXT may be without
+/// their quotes.
+fn record_data(rtype: RecordType, text: &str) -> Result<String, Fault> {
+    let read = |text: &str| zone::data_from_text(rtype, text, &Name::root());
+    let has_strings = matches!(rtype, RecordType::TXT | RecordType::SPF);
+    let bare = (has_strings && !text.contains('"')).then(|| format!("\"{text}\""));
+    let Err(error) = read(text) else { return Ok(text.to_owned()) };
+    if bare.is_some_and(|quoted| read(&quoted).is_ok()) {
+        return Ok(text.to_owned());
+    }
+    let fault = Fault::new(codes::EXPECT_ANSWER, format!("data of a record of type {rtype}"));
+    let fault = fault.found(format!("{text:?}: {}", error.message));
+    Err(fault.help(error.help.unwrap_or_else(|| "write the data as `dig` prints them".to_owned())))
 }
 
 fn rcode(value: &Value<'_>) -> Option<At<u16>> {

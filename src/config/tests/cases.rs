@@ -86,10 +86,15 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "unknown-country",
         RANK,
-        "rank = [\"rules\"]\nrule = [{ match = { country = [\"UK\", \"XY\"] }, regions = [\"eu\"] }]",
+        "rank = [\"rules\"]\nrule = [{ match = { country = [\"USA\", \"XY\"] }, regions = [\"eu\"] }]",
     ),
     ("unknown-rank", RANK, "rank = [\"geo\", \"neerest\", \"x\"]"),
-    ("unusable-address", US, "[\"0.0.0.0\"]"),
+    ("unusable-address", US, "[\"0.0.0.0\", \"::ffff:192.0.2.1\", \"fe80::1\"]"),
+    (
+        "withdrawn-country",
+        RANK,
+        "rank = [\"rules\"]\nrule = [{ match = { country = [\"UK\", \"eu\", \"DE\"] }, regions = [\"eu\"] }]",
+    ),
     // The server.
     ("duplicate-listen", "", "[server]\nlisten = [\"127.0.0.1:53\", \"127.0.0.1:53\"]\n"),
     (
@@ -137,6 +142,16 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     // Monitors.
     ("monitor-kind", "", "[monitor.web]\n[monitor.both]\nhttp = {}\ntcp = { port = 80 }\n"),
+    (
+        "expect-answer",
+        "",
+        "[monitor.a]\ndns = { name = \"a.example\", expect-answer = [\"192.0.2.1\", \"2001:db8::1\"] }\n[monitor.mx]\ndns = { name = \"a.example\", type = \"MX\", expect-answer = \"mail.example\" }\n",
+    ),
+    (
+        "monitor-never-succeeds",
+        "",
+        "[monitor.a]\nhttp = { method = \"HEAD\", expect-body = \"ok\" }\n[monitor.b]\nhttp = { expect-status = [\"204\", 304], expect-json = { \"/a\" = 1 } }\n[monitor.c]\ndns = { name = \"a.example\", expect-rcode = \"NXDOMAIN\", expect-answer = \"192.0.2.1\" }\n",
+    ),
     ("body-regex", "", "[monitor.web]\nhttp = { expect-body = { regex = \"up (now\" } }\n"),
     ("exec-program", "", "[monitor.own]\nexec = { command = [\"/no/such/program\", \"x\"] }\n"),
     ("http-header", "", "[monitor.web]\nhttp = { headers = { Host = \"a.example\" } }\n"),
@@ -230,6 +245,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "fallback-families",
         NAME,
         "name = \"www.gslb.example.com\"\nall-down = { fallback = [\"2001:db8::99\"] }",
+    ),
+    (
+        "loopback-endpoint",
+        "endpoints = [\"192.0.2.10\"]",
+        "endpoints = [\"127.0.0.1\"]\n[server]\nlisten = [\"192.0.2.53:53\"]",
+    ),
+    (
+        "ttl-never-served",
+        NAME,
+        "name = \"www.gslb.example.com\"\nmonitor = \"m\"\nttl = \"5m\"\n[monitor.m]\ninterval = \"20s\"\nhttp = {}",
     ),
     ("mixed-endpoints", EU, "[\"lb.eu.example.net\"]"),
     ("pool-not-ranked", RANK, "rank = [\"priority\"]\nregions = [\"us\"]"),
@@ -348,6 +373,14 @@ pub(super) fn all() -> Vec<(&'static str, String)> {
         ("fence-without-family", two_families.replace(RANK, fence)),
         ("alias-at-apex", hosts.replace("www.gslb", "gslb")),
         ("alias-to-itself", hosts.replace("us.example.net", "WWW.gslb.example.com")),
+        (
+            "alias-loop",
+            format!(
+                "[service.api]\nname = \"api.gslb.example.com\"\npool.us.endpoints = [\"www.gslb.example.com\"]\n{}",
+                hosts.replace("us.example.net", "api.gslb.example.com")
+            ),
+        ),
+        ("alias-to-nothing", hosts.replace("us.example.net", "nothere.gslb.example.com")),
         ("answers-of-alias", hosts.replace(NAME, &format!("{NAME}\nanswers = 2"))),
         ("no-service", head.to_owned()),
     ]);

@@ -6,6 +6,7 @@ mod folder;
 mod loads;
 mod maintenance;
 mod monitors;
+mod sense;
 mod sources;
 
 use std::collections::BTreeSet;

@@ -55,17 +55,17 @@ fn every_kind_is_read() {
 fn a_request_is_read_with_all_that_it_expects() {
     let found = monitor(
         "at = \"http://10.0.0.1:8080/up?x=1\"\n\
-         http = { method = \"HEAD\", headers = { \"X-A\" = \"b\" }, expect-status = [204, \"301-302\"], \
-         expect-body = { regex = \"a|b\" }, expect-json = { \"/a/0\" = 1, \"\" = { b = [true] } }, redirects = 2 }",
+         http = { method = \"POST\", headers = { \"X-A\" = \"b\" }, expect-status = [204, \"301-302\"], \
+         expect-body = { regex = \"a|b\" }, expect-json = { \"/a/0\" = 1, \"\" = { a = [1], b = [true] } }, redirects = 2 }",
     );
     let at = found.at.unwrap();
     assert_eq!((at.port, at.path.as_deref()), (Some(8080), Some("/up?x=1")));
     assert_eq!(at.host, ProbeHost::Address(IpAddr::from([10, 0, 0, 1])));
     let Probe::Http(http) = found.probe else { panic!() };
-    assert_eq!((&*http.method, &*http.path, http.redirects), ("HEAD", "/up?x=1", 2));
+    assert_eq!((&*http.method, &*http.path, http.redirects), ("POST", "/up?x=1", 2));
     assert_eq!(http.expect_status, [204..=204, 301..=302]);
     assert_eq!(http.expect_body, Some(BodyMatch::Matches("a|b".to_owned())));
-    let whole = serde_json::json!({ "b": [true] });
+    let whole = serde_json::json!({ "a": [1], "b": [true] });
     assert_eq!(http.expect_json, [("/a/0".to_owned(), 1.into()), (String::new(), whole)]);
     assert_eq!(
         (found.hold_down, found.timeout),

@@ -15,6 +15,7 @@ use crate::config::Hook;
 use crate::config::HookAction;
 use crate::control::hook::kind;
 use crate::engine::Notice;
+use crate::tasks::Program;
 
 /// The rests before a second and a third try of a URL.
 const RESTS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
@@ -96,7 +97,7 @@ fn client() -> Option<reqwest::Client> {
     client.build().ok()
 }
 
-/// Runs a program without a shell. Dropped before its end, it is killed.
+/// Runs a program without a shell. It ends with all that it started, also if it is dropped.
 async fn run(words: &[String], event: &str, json: &str) -> Result<(), String> {
     let (program, arguments) = words.split_first().ok_or("there is no program")?;
     let mut command = Command::new(program);
@@ -105,14 +106,22 @@ async fn run(words: &[String], event: &str, json: &str) -> Result<(), String> {
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    let mut child =
-        command.spawn().map_err(|error| format!("failed to run `{program}`: {error}"))?;
-    if let Some(mut input) = child.stdin.take() {
-        // It may well not read what it is told.
-        drop(input.write_all(format!("{json}\n").as_bytes()).await);
-    }
-    let status = child.wait().await.map_err(|error| format!("lost `{program}`: {error}"))?;
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut run = Program::start(&mut command)
+        .map_err(|error| format!("failed to run `{program}`: {error}"))?;
+    let input = run.child().stdin.take();
+    let told = async {
+        if let Some(mut input) = input {
+            // It may well not read what it is told.
+            drop(input.write_all(format!("{json}\n").as_bytes()).await);
+        }
+    };
+    // Nor need it have read all before it ends: what it left may hold the pipe open.
+    let status = tokio::select! {
+        status = run.wait() => status,
+        () = told => run.wait().await,
+    };
+    let status = status.map_err(|error| format!("lost `{program}`: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("`{program}`: {status}")) }
 }
 

@@ -313,6 +313,28 @@ mod tests {
         assert_eq!((counts.delivered, counts.dropped), (0, 0));
     }
 
+    #[tokio::test]
+    async fn a_command_that_succeeds_leaves_nothing_behind() {
+        let script = "sleep 600 <&0 & echo $! > pid";
+        let (hook, folder) = scripted(script, Duration::from_secs(10));
+        let (sender, _keep) = broadcast::channel(16);
+        let tasks = Tasks::new();
+        let hooks = Hooks::start(&[hook], sender.clone(), &tasks).unwrap();
+        sender.send(notice(1)).unwrap();
+        until(hooks.counts(), |counts| counts.delivered == 1).await;
+        let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+        let stat = format!("/proc/{}/stat", pid.trim());
+        // Gone, or a record of what ended that nobody took.
+        let runs = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+        for _ in 0..1000 {
+            if !runs() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{pid} runs on");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_is_slow_loses_the_oldest_and_holds_up_nobody() {
         let counts = Arc::new(Counts::default());

@@ -128,6 +128,9 @@ async fn a_program_says_by_its_status() {
     assert_eq!(failure(&failed), "exit status 3: no disk");
     let late = run("sleep 600 & sleep 600", Duration::from_millis(300)).await.outcome;
     assert_eq!(failure(&late), "no answer within 300 ms while the program ran");
+    let left = run("sleep 600 & echo busy >&2; exit 1", long).await;
+    assert_eq!(failure(&left.outcome), "exit status 1: busy");
+    assert!(left.took < Duration::from_secs(20), "what keeps the pipe open holds up nobody");
     let missing = ExecProbe { program: PathBuf::from("/no/such"), arguments: Vec::new() };
     assert!(matches!(outcome(Probe::Exec(missing), nowhere()).await, Outcome::Unable(_)));
 }
