@@ -8,6 +8,7 @@ use crate::model::Code;
 use crate::model::Name;
 use crate::model::SourceId;
 use crate::model::Span;
+use crate::model::Ttl;
 use crate::model::limits;
 use crate::zone::field;
 use crate::zone::flaw;
@@ -50,6 +51,8 @@ impl Reader<'_> {
             return Ok(());
         }
         if is("$TTL") {
+            // Records behind one that can't be read have a TTL all the same: that is said once.
+            self.default_ttl = self.default_ttl.or(Some(Ttl::ZERO));
             let [time] = arguments else { return wrong("`$TTL` and one time") };
             self.default_ttl = Some(head::ttl(time)?);
             return Ok(());

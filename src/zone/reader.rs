@@ -167,10 +167,15 @@ impl<'s> Reader<'s> {
 
     /// Notes what an entry that could not be read may have held.
     fn unread(&mut self, flaw: &Flaw, tokens: &[Token<'_>], scope: &Scope) {
+        // No record is missing for a `$TTL`.
+        if tokens.first().is_some_and(|first| first.text.eq_ignore_ascii_case("$TTL")) {
+            return;
+        }
         let reading = &mut self.reading;
         let local = [flaw::CLASS, flaw::RDATA, flaw::TTL, flaw::TYPE].contains(&flaw.code);
+        let local = local && !tokens.first().is_some_and(is_directive);
         match &scope.owner {
-            Owner::Here(owner) if local && !tokens.first().is_some_and(is_directive) => {
+            Owner::Here(owner) if local => {
                 let has = |rtype: &str| tokens.iter().any(|t| t.text.eq_ignore_ascii_case(rtype));
                 reading.soa |= has("SOA");
                 reading.ns |= has("NS");

@@ -330,7 +330,12 @@ fn octets_of_known_types_are_held_to_the_same_rules() {
             assert!(read.is_err() || read.as_ref() == Ok(&other), "{entry}");
         }
     }
+    // RFC 2874, 3.1: bits of the prefix are 0 in what is behind it.
+    assert_eq!(rdata("A6 63 ffff:ffff:ffff:ffff::1 .").as_deref(), Ok("3f01000000000000000100"));
+    assert!(rdata(r"A6 \# 11 3f01000000000000000100").is_ok());
     for entry in [
+        r"A6 \# 11 3f02000000000000000100",
+        r"X25 \# 5 0433313161",
         r"A \# 3 0A0000",
         r"NS \# 2 C00C",
         r"X25 \# 4 03333131",
@@ -345,6 +350,7 @@ fn octets_of_known_types_are_held_to_the_same_rules() {
         // RFC 4034, 4.1.2: blocks ascend, and end in an octet that is not 0.
         r"CSYNC \# 10 000000420003 00020000",
         r"CSYNC \# 12 000000420003 010180 000140",
+        r"CSYNC \# 12 000000420003 000140 000120",
         r"CSYNC \# 8 000000420003 0000",
         r"LOC \# 16 01121613800000008000000000989680",
         r"LOC \# 16 00A21613800000008000000000989680",
@@ -378,6 +384,7 @@ fn rfc9460_what_bind_does_not_know() {
         ("HTTPS 1 . alpn= \"h2\"", None),
         ("SVCB 1 . dohpath=/q{?dns,x}", Some("0001000007000a2f717b3f646e732c787d")),
         ("SVCB 1 . dohpath=/q{?dnsx}", None),
+        (r"SVCB 1 . dohpath=/\255{?dns}", None),
         (r"SVCB 1 . alpn=a\\b", None),
     ] {
         assert_eq!(rdata(entry).ok().as_deref(), expected, "{entry}");

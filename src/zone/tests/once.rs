@@ -25,6 +25,9 @@ fn what_was_not_read_is_not_missing() {
         (format!("{HEAD}$ORIGIN a..b\na CNAME b\na TXT c\n"), vec!["zone-directive"]),
         ("$TTL 1\n$INCLUDE soa\n".into(), vec!["zone-include"]),
         ("$TTL 1\n@ SOA ns h (1 2 3 4 5\n@ NS ns\n".into(), vec!["zone-syntax"]),
+        (format!("$TTL 1y\n@ SOA ns h 1 2 3 4 5\n{ns}"), vec!["zone-ttl"]),
+        (format!("$TTL\n{ns}"), vec!["zone-directive", "zone-soa"]),
+        (format!("{HEAD}$GENERATE 1-2 ns$ 1y A 192.0.2.$\n@ NS ns2\n"), vec!["zone-ttl"]),
         // A mistake elsewhere does not hide what is missing.
         (format!("$TTL 1\n{ns}a A x\n"), vec!["zone-soa", "zone-rdata"]),
         (format!("{HEAD}@ NS ns2\na A x\n"), vec!["zone-glue", "zone-rdata"]),
@@ -109,9 +112,9 @@ fn rrsets_that_no_message_holds_are_errors() {
         let records: Vec<String> = (0..n).map(|i| data.replace('#', &format!("{i:04}"))).collect();
         codes(&format!("{HEAD}{}", records.concat()))
     };
-    // 12 + 11 + 21 + n · 16 octets.
+    // 12 + 11 + 20 + 4 + 4093 · 16 octets are 65,535.
     let text = |n: u32| {
-        let lines = (0..n).map(|i| format!("big A 10.0.{}.{}\n", i / 256, i % 256));
+        let lines = (0..n).map(|i| format!("bigbig A 10.0.{}.{}\n", i / 256, i % 256));
         format!("{HEAD}{}", lines.collect::<String>())
     };
     assert_eq!(codes(&text(4093)), [""; 0]);
