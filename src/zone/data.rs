@@ -9,8 +9,8 @@ use crate::model::Name;
 use crate::model::RecordType;
 use crate::zone::flaw;
 use crate::zone::flaw::Flaw;
-use crate::zone::layout;
 use crate::zone::rdata;
+use crate::zone::shape;
 use crate::zone::splitter::Splitter;
 
 /// Why a text is not the data of a record.
@@ -83,7 +83,7 @@ pub fn same_data(rtype: RecordType, a: &[u8], b: &[u8]) -> bool {
 /// The data with their names in lower case.
 pub(super) fn canonical(rtype: RecordType, octets: &[u8]) -> Vec<u8> {
     let mut octets = octets.to_vec();
-    layout::lower_names(rtype, &mut octets);
+    shape::lower_names(rtype, &mut octets);
     octets
 }
 

@@ -48,6 +48,8 @@ mod rdata;
 mod reader;
 mod record;
 mod rules;
+mod served;
+mod shape;
 mod splitter;
 mod table;
 mod text;

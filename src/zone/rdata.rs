@@ -27,6 +27,7 @@ use crate::zone::location;
 use crate::zone::mnemonic;
 use crate::zone::rare;
 use crate::zone::rules;
+use crate::zone::shape;
 use crate::zone::splitter::Token;
 
 /// Appends the wire form of the data of one record of type `rtype` to `out`.
@@ -54,7 +55,7 @@ pub(super) fn write(
             generic(rest, mark.at(), out)?;
             let octets = out.get(start..).unwrap_or_default();
             if let Some(layout) = layout
-                && !layout::fits(layout, octets)
+                && !shape::fits(layout, octets)
             {
                 let message = format!("these octets are not the data of {rtype}");
                 return Err(Flaw::new(flaw::RDATA, mark.at(), message)

@@ -1,5 +1,6 @@
 //! The room as a whole: text in, lookups out.
 
+mod bindings;
 mod data;
 mod generated;
 mod load;
