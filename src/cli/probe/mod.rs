@@ -139,7 +139,8 @@ impl Station {
         let now = clock.now();
         let node = Node { name, instance: identity.instance, probes: true };
         let (report, reports) = mpsc::channel(REPORTS);
-        let (link, news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
+        let link = Link::start_prober(&cluster, &node.name, &tasks);
+        let (link, news) = link.map_err(|error| chain(&error))?;
         let prober = Prober::start(targets.plan(), report, &tasks).map_err(|e| chain(&e))?;
         let measured = measure(options, &targets.measure, &node.name, &tasks)?;
         let outpost = Outpost::new(node, now);

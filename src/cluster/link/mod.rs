@@ -123,6 +123,24 @@ impl Link {
         }
     }
 
+    /// The same for a prober of this name, which hears of the others only what it is to probe.
+    ///
+    /// # Errors
+    ///
+    /// As [`Link::start`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn start_prober(
+        cluster: &Cluster,
+        name: &str,
+        tasks: &Tasks,
+    ) -> Result<(Self, NewsQueue), SpawnError> {
+        let refusals = Refusals::default();
+        Self::start_with(Nats::of_prober(cluster, name, refusals.clone()), refusals, tasks)
+    }
+
     /// The same, on a store of the caller's.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ pub(super) struct Contact {
 /// One bucket.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
+    pub(super) shelf: Shelf,
     pub(super) bucket: String,
     pub(super) stream: Stream,
 }
@@ -47,7 +48,7 @@ impl Contact {
         for shelf in Shelf::ALL {
             let bucket = shelf.bucket(&cluster.bucket);
             let stream = shape::open(self, shelf, &bucket, cluster.replicas).await?;
-            places.push(Place { bucket, stream });
+            places.push(Place { shelf, bucket, stream });
         }
         Ok(places)
     }

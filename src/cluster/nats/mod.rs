@@ -4,6 +4,7 @@
 //! of each, and a header on those that remove one. Here it is used as that, since what watches
 //! it has to notice within seconds what a key-value client is silent about.
 
+mod asking;
 mod contact;
 mod dial;
 mod shape;
@@ -27,6 +28,7 @@ use crate::cluster::bucket::Entry;
 use crate::cluster::fault::Fault;
 use crate::cluster::gathered::Gathered;
 use crate::cluster::key::Key;
+use crate::cluster::nats::asking::Asking;
 use crate::cluster::nats::contact::Contact;
 use crate::cluster::nats::contact::Place;
 use crate::cluster::nats::sieve::Sieve;
@@ -39,6 +41,8 @@ pub struct Nats {
     cluster: Cluster,
     state: Mutex<State>,
     sieve: Arc<Sieve>,
+    /// What a prober asks for; a name server reads all.
+    keys: Option<Vec<Key>>,
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +55,18 @@ impl Nats {
     /// Of these settings; what is skipped is counted there.
     pub fn new(cluster: &Cluster, refusals: Refusals) -> Self {
         let sieve = Arc::new(Sieve::new(refusals));
-        Self { cluster: cluster.clone(), state: Mutex::default(), sieve }
+        Self { cluster: cluster.clone(), state: Mutex::default(), sieve, keys: None }
+    }
+
+    /// The same for a prober of this name: it reads what concerns it, and nothing else.
+    pub fn of_prober(cluster: &Cluster, name: &str, refusals: Refusals) -> Self {
+        Self { keys: Some(asking::keys(name)), ..Self::new(cluster, refusals) }
+    }
+
+    fn asking(&self, contact: &Contact, places: &[Place]) -> Option<Asking> {
+        let keys = self.keys.clone()?;
+        let (contact, places, sieve) = (contact.clone(), places.to_vec(), Arc::clone(&self.sieve));
+        Some(Asking { contact, places, keys, sieve })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -84,6 +99,10 @@ impl Bucket for Nats {
     async fn watch(&self) -> Result<BoxStream<'static, Result<Entry, Fault>>, Fault> {
         let contact = self.contact().await?;
         let places = contact.open(&self.cluster).await?;
+        if let Some(asking) = self.asking(&contact, &places) {
+            self.state().places = places;
+            return Ok(asking.watch());
+        }
         let mut tails = Vec::new();
         for place in &places {
             tails.push(tail::watch(&contact, place, Arc::clone(&self.sieve)).await?);
@@ -94,6 +113,9 @@ impl Bucket for Nats {
 
     async fn read(&self) -> Result<Gathered, Fault> {
         let (contact, places) = self.places()?;
+        if let Some(asking) = self.asking(&contact, &places) {
+            return asking.read().await.map(Gathered::from_iter);
+        }
         let mut gathered = Gathered::default();
         for place in &places {
             tail::read(&contact, place, &self.sieve, &mut gathered).await?;

@@ -167,6 +167,7 @@ async fn correct(
         max_bytes: octets(shelf),
         max_messages: -1,
         discard: DiscardPolicy::New,
+        allow_direct: true,
         ..found.clone()
     };
     if wanted == *found {

@@ -1,6 +1,8 @@
 //! What of a bucket is ours: keys that we know, values that are not too large.
 
+use async_nats::HeaderMap;
 use async_nats::jetstream::message::Message;
+use async_nats::jetstream::message::StreamMessage;
 use jiff::Timestamp;
 
 use crate::cluster::bucket::Entry;
@@ -24,20 +26,34 @@ impl Sieve {
 
     /// The entry of a message, if it is one.
     pub(super) fn entry(&self, message: &Message, prefix: &str) -> Option<Entry> {
-        let subject = message.subject.as_str();
-        let name = subject.strip_prefix(prefix).unwrap_or(subject);
         let info = message.info().ok()?;
-        let stored = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos()).ok()?;
-        if is_removal(message) {
+        let stored = info.published.unix_timestamp_nanos();
+        let name = message.subject.strip_prefix(prefix).unwrap_or(&message.subject);
+        if message.headers.as_ref().is_some_and(is_removal) {
             return None;
         }
+        self.take(name, &message.payload, stored, info.stream_sequence)
+    }
+
+    /// The entry that a bucket was asked for, if it is one.
+    pub(super) fn answer(&self, message: &StreamMessage, prefix: &str) -> Option<Entry> {
+        let name = message.subject.strip_prefix(prefix).unwrap_or(&message.subject);
+        if is_removal(&message.headers) {
+            return None;
+        }
+        let stored = message.time.unix_timestamp_nanos();
+        self.take(name, &message.payload, stored, message.sequence)
+    }
+
+    fn take(&self, name: &str, value: &[u8], stored: i128, revision: u64) -> Option<Entry> {
+        let stored = Timestamp::from_nanosecond(stored).ok()?;
         let Some(key) = Key::parse(name) else {
             if self.refusals.note_foreign(stored) {
                 complain(name, "it is no key of Meridian");
             }
             return None;
         };
-        let (octets, most) = (message.payload.len(), key.kind().room().value);
+        let (octets, most) = (value.len(), key.kind().room().value);
         if octets > most {
             if self.refusals.note(&key, Why::TooLarge, stored) {
                 complain(name, &format!("it has {octets} octets, expected {most} at most"));
@@ -45,8 +61,7 @@ impl Sieve {
             return None;
         }
         // A copy: the payload is a part of whatever else was read from the connection.
-        let value = message.payload.as_ref().into();
-        Some(Entry { key, value, stored, revision: info.stream_sequence })
+        Some(Entry { key, value: value.into(), stored, revision })
     }
 }
 
@@ -60,9 +75,8 @@ fn complain(name: &str, why: &str) {
     );
 }
 
-/// Whether a message says that there is no value any more.
-fn is_removal(message: &Message) -> bool {
-    let Some(headers) = &message.headers else { return false };
+/// Whether headers say that there is no value any more.
+fn is_removal(headers: &HeaderMap) -> bool {
     let operation = headers.get("KV-Operation").map(|operation| operation.as_str());
     // The latter is what newer servers say of values that they removed for their age.
     matches!(operation, Some("DEL" | "PURGE")) || headers.get("Nats-Marker-Reason").is_some()

@@ -5,6 +5,7 @@ mod contract;
 mod keeping;
 mod logins;
 mod nkey;
+mod roles;
 mod script;
 mod servers;
 mod shapes;
