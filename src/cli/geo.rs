@@ -19,6 +19,7 @@ use crate::config;
 use crate::geo::Atlas;
 use crate::geo::Database;
 use crate::geo::DatabaseInfo;
+use crate::geo::HolderTexts;
 use crate::geo::Located;
 use crate::geo::Nets;
 use crate::model::Family;
@@ -72,7 +73,8 @@ fn lookup(atlas: &Atlas, address: IpAddr, as_json: bool) -> Exit {
     } else {
         located_text(atlas, address, &located)
     };
-    let exit = if located.place == Place::default() { Exit::Negative } else { Exit::Done };
+    let known = located.place != Place::default() || located.holder() != HolderTexts::default();
+    let exit = if known { Exit::Done } else { Exit::Negative };
     show(&text, exit)
 }
 
@@ -84,21 +86,21 @@ fn located_json(atlas: &Atlas, address: IpAddr, located: &Located<'_>) -> Value 
             json!({
                 "database": source.database.label(),
                 "network": source.network.to_string(),
-                "place": source.place.as_ref().map(place_json),
+                "place": source.place.as_ref().map(|place| place_json(place, &source.holder)),
             })
         })
         .collect();
     json!({
         "address": address,
         "network": located.network.to_string(),
-        "place": place_json(&located.place),
+        "place": place_json(&located.place, &located.holder()),
         "tags": tags(atlas, located),
         "special_purpose": located.ask_resolver,
         "sources": sources,
     })
 }
 
-fn place_json(place: &Place) -> Value {
+fn place_json(place: &Place, holder: &HolderTexts) -> Value {
     json!({
         "continent": place.continent.map(|continent| continent.to_string()),
         "country": place.country.map(|country| country.to_string()),
@@ -106,15 +108,20 @@ fn place_json(place: &Place) -> Value {
         "latitude": place.coordinates.map(|at| at.lat()),
         "longitude": place.coordinates.map(|at| at.lon()),
         "asn": place.asn.map(|asn| asn.0),
+        "isp": holder.isp,
+        "organization": holder.organization,
+        "domain": holder.domain,
     })
 }
 
 fn located_text(atlas: &Atlas, address: IpAddr, located: &Located<'_>) -> String {
-    let mut lines = vec![format!("{address}  {}  {}", located.network, place_text(&located.place))];
+    let place = place_text(&located.place, &located.holder());
+    let mut lines = vec![format!("{address}  {}  {place}", located.network)];
+    let special = "  a special-purpose block: such clients are steered by their resolver";
     if located.ask_resolver {
-        lines.push(
-            "  a special-purpose block: such clients are steered by their resolver".to_owned(),
-        );
+        lines.push(special.to_owned());
+    } else if located.is_claimed && located.overlay.tags().is_empty() {
+        lines.push(format!("{special}, unless a rule asks for what is known of them"));
     }
     if let Some(carrier) = located.carrier {
         lines.push(format!("  located by the IPv4 address inside {}", carrier.block()));
@@ -124,7 +131,8 @@ fn located_text(atlas: &Atlas, address: IpAddr, located: &Located<'_>) -> String
         lines.push(format!("  tags: {}", tags.join(", ")));
     }
     for source in &located.sources {
-        let place = source.place.as_ref().map_or_else(|| "no record".to_owned(), place_text);
+        let text = |place| place_text(place, &source.holder);
+        let place = source.place.as_ref().map_or_else(|| "no record".to_owned(), text);
         lines.push(format!("  {}  {}  {place}", source.database.label(), source.network));
     }
     lines.extend(credit(located).map(|credit| format!("\n{credit}")));
@@ -158,13 +166,16 @@ fn tags(atlas: &Atlas, located: &Located<'_>) -> Vec<String> {
     located.overlay.tags().iter().map(|tag| atlas.nets().name(*tag).to_owned()).collect()
 }
 
-fn place_text(place: &Place) -> String {
+fn place_text(place: &Place, holder: &HolderTexts) -> String {
     let parts = [
         place.continent.map(|continent| continent.to_string()),
         place.country.map(|country| country.to_string()),
         place.subdivision.map(|subdivision| subdivision.to_string()),
         place.coordinates.map(|at| format!("{:.4} {:.4}", at.lat(), at.lon())),
         place.asn.map(|asn| format!("AS{}", asn.0)),
+        holder.isp.as_ref().map(|name| format!("isp \"{name}\"")),
+        holder.organization.as_ref().map(|name| format!("organization \"{name}\"")),
+        holder.domain.as_ref().map(|name| format!("domain {name}")),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "nothing known".to_owned() } else { parts.join(" ") }

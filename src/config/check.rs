@@ -363,7 +363,7 @@ fn no_database(raw: &Raw, policies: &[Checked], regions: &[At<Region>]) -> Optio
         !(wanted.continents.is_empty()
             && wanted.countries.is_empty()
             && wanted.subdivisions.is_empty()
-            && wanted.asns.is_empty())
+            && !wanted.asks_for_holder())
     };
     let locates = |checked: &&Checked| {
         let policy = &checked.policy;

@@ -149,8 +149,26 @@ pub(super) fn check(
             format!("add \"{name}\" to the `regions` of policy `{policy}`, or remove the pool");
         problems.push(problem.help(help));
     }
-    let endpoints = written.endpoints.iter().map(|at| at.value.clone()).collect();
+    let endpoints = distinct(&written.endpoints);
     Some(Pool { region, weight: written.weight.value, min_healthy: written.min_healthy, endpoints })
+}
+
+/// Each endpoint once, since an RRset has no record twice (RFC 2181, 5). Who lists one twice wants
+/// it to get more: the weights add up.
+fn distinct(written: &[At<Endpoint>]) -> Vec<Endpoint> {
+    let mut endpoints: Vec<Endpoint> = Vec::with_capacity(written.len());
+    let mut first: HashMap<&Target, usize> = HashMap::new();
+    for At { value, .. } in written {
+        let at = *first.entry(&value.target).or_insert(endpoints.len());
+        match endpoints.get_mut(at) {
+            Some(endpoint) => {
+                let sum = endpoint.weight.0.saturating_add(value.weight.0);
+                endpoint.weight = Weight(sum.min(limits::WEIGHT));
+            }
+            None => endpoints.push(value.clone()),
+        }
+    }
+    endpoints
 }
 
 fn without_weight(written: &Written, service: &At<String>) -> Option<Diagnostic> {
@@ -182,7 +200,7 @@ fn duplicates(written: &Written) -> Vec<Diagnostic> {
             Diagnostic::warning(codes::DUPLICATE_ENDPOINT, at.span, message)
                 .label(at.span, "again")
                 .label(earlier, "before")
-                .help("remove one of them; for a larger share give it a `weight`"),
+                .help("write it once, for a larger share with a `weight`; it gets the sum of both"),
         );
     }
     problems

@@ -86,6 +86,19 @@ fn read_match(mut keys: Section<'_>, written: &mut Written) {
         kept(read.is_some());
         matches.asns = read.unwrap_or_default();
     }
+    let example = "[\"Example Net\"]";
+    let names = [
+        ("isp", &mut matches.isps, example),
+        ("organization", &mut matches.organizations, example),
+        ("domain", &mut matches.domains, "[\"example.net\"]"),
+    ];
+    for (key, names, example) in names {
+        if let Some(value) = keys.value(key, example) {
+            let read = values(value.list(Value::text));
+            kept(read.is_some());
+            *names = read.unwrap_or_default();
+        }
+    }
     if let Some(value) = keys.value("net", "[\"192.0.2.0/24\"]") {
         let read = values(value.list(|item| item.parsed(notation::prefix)));
         kept(read.is_some());
@@ -203,6 +216,10 @@ fn key_of(matches: &Match, tags: &[At<String>]) -> String {
     matches.countries.sort_unstable();
     matches.subdivisions.sort_unstable();
     matches.asns.sort_unstable();
+    for names in [&mut matches.isps, &mut matches.organizations, &mut matches.domains] {
+        names.iter_mut().for_each(|name| *name = name.trim().to_ascii_lowercase());
+        names.sort_unstable();
+    }
     matches.nets.sort_unstable();
     matches.tags.sort_unstable();
     format!("{matches:?}")

@@ -22,6 +22,9 @@ const NSID: usize = 64;
 /// The least and the longest time an idle TCP connection may be kept.
 const TCP_IDLE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3600)];
 
+/// What every resolver takes (RFC 1035, 4.2.1).
+const UDP_PAYLOAD_LEAST: u16 = 512;
+
 /// How this node serves DNS.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Server {
@@ -31,6 +34,8 @@ pub struct Server {
     pub workers: usize,
     /// What to answer to the NSID option (RFC 5001); at most 64 octets.
     pub nsid: Option<String>,
+    /// Octets of a UDP response at most.
+    pub udp_payload: u16,
     /// How long a TCP connection may be idle (RFC 7766, 6.2.3).
     pub tcp_idle: Duration,
     /// Open TCP connections at most.
@@ -46,6 +51,7 @@ impl Default for Server {
             ],
             workers: 0,
             nsid: None,
+            udp_payload: limits::UDP_PAYLOAD,
             tcp_idle: Duration::from_secs(10),
             tcp_connections: limits::TCP_CONNECTIONS,
         }
@@ -65,6 +71,11 @@ pub(super) fn read(mut section: Section<'_>) -> Server {
     }
     if let Some(value) = section.value("nsid", "\"fra1\"") {
         server.nsid = value.parsed(nsid).map(|nsid| nsid.value);
+    }
+    if let Some(value) = section.value("udp-payload", "1232")
+        && let Some(most) = value.integer(UDP_PAYLOAD_LEAST..=limits::UDP_PAYLOAD)
+    {
+        server.udp_payload = most.value;
     }
     if let Some(value) = section.value("tcp-idle", "\"10s\"")
         && let Some(idle) = value.quantity("s", tcp_idle)

@@ -23,10 +23,10 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::geo::Carrier;
 use crate::geo::Countries;
 use crate::geo::Database;
 use crate::geo::DatabaseError;
+use crate::geo::HolderTexts;
 use crate::geo::Nets;
 use crate::geo::Network;
 use crate::geo::Overlay;
@@ -34,7 +34,9 @@ use crate::geo::OverlayId;
 use crate::geo::overlay::Ground;
 use crate::geo::overlay::OverlayTrie;
 use crate::geo::overlay::Patch;
+use crate::model::Carrier;
 use crate::model::Family;
+use crate::model::HolderName;
 use crate::model::Place;
 use crate::model::limits;
 
@@ -45,6 +47,8 @@ pub struct Atlas {
     pub(super) overlays: OverlayTrie,
     countries: &'static Countries,
     nets: Nets,
+    /// Names of holders that somebody asks for, sorted.
+    names: Vec<HolderName>,
 }
 
 /// What is known of one address.
@@ -56,6 +60,9 @@ pub struct Located<'a> {
     pub place: Place,
     /// Whether the client can't be located and the resolver's address decides.
     pub ask_resolver: bool,
+    /// Whether it is in a special-purpose block that no database places: the resolver's address
+    /// decides but for policies that ask for what else is known of it.
+    pub is_claimed: bool,
     /// What carries the IPv4 address by which the client was located.
     pub carrier: Option<Carrier>,
     /// The operator's nets and the rules' prefixes that cover the network.
@@ -73,6 +80,8 @@ pub struct Source<'a> {
     pub network: Network,
     /// The place as the record has it; `None` without a record.
     pub place: Option<Place>,
+    /// Whose network it is, as the record has it.
+    pub holder: HolderTexts,
 }
 
 /// What is known of a network, before ids are given.
@@ -82,6 +91,20 @@ pub(super) enum Situation {
     Carried(Carrier),
     Claimed(Place),
     Known(Place),
+}
+
+impl Located<'_> {
+    /// Whose network it is, as the first database that says so has it.
+    pub fn holder(&self) -> HolderTexts {
+        self.sources.iter().fold(HolderTexts::default(), |found, source| {
+            let HolderTexts { isp, organization, domain } = &source.holder;
+            HolderTexts {
+                isp: found.isp.or_else(|| isp.clone()),
+                organization: found.organization.or_else(|| organization.clone()),
+                domain: found.domain.or_else(|| domain.clone()),
+            }
+        })
+    }
 }
 
 impl Atlas {
@@ -100,7 +123,17 @@ impl Atlas {
     ) -> Self {
         assert!(databases.len() <= limits::DATABASES, "the configuration was checked");
         let overlays = OverlayTrie::new(&nets, prefixes, measured);
-        Self { databases, overlays, countries: Countries::builtin(), nets }
+        Self { databases, overlays, countries: Countries::builtin(), nets, names: Vec::new() }
+    }
+
+    /// With the names of holders that rules ask for. Places have no others: all that they would
+    /// do is tell networks apart for nothing.
+    #[must_use]
+    pub fn with_names(mut self, mut names: Vec<HolderName>) -> Self {
+        names.sort_unstable();
+        names.dedup();
+        self.names = names;
+        self
     }
 
     /// The databases, in order.
@@ -140,15 +173,18 @@ impl Atlas {
         for database in &self.databases {
             let (place, leaf_depth) = database.lookup(effective.address())?;
             depth = depth.max(leaf_depth);
-            sources.push(Source { database, network: network(leaf_depth), place });
+            let holder = database.holder(effective.address())?;
+            sources.push(Source { database, network: network(leaf_depth), place, holder });
         }
         let situation = self.situate(patch, sources.iter().filter_map(|source| source.place));
         let (place, ask_resolver) = match situation {
             Situation::AskResolver | Situation::Carried(_) => (Place::default(), true),
             Situation::Claimed(place) | Situation::Known(place) => (place, false),
         };
+        let is_claimed = matches!(situation, Situation::Claimed(_));
         let overlay = self.overlays.overlay(patch.overlay);
-        Ok(Located { network: network(depth), place, ask_resolver, carrier, overlay, sources })
+        let network = network(depth);
+        Ok(Located { network, place, ask_resolver, is_claimed, carrier, overlay, sources })
     }
 
     /// Merges what the databases say of a network and lays the patch over it.
@@ -163,11 +199,14 @@ impl Atlas {
             Ground::Global | Ground::Special => {}
         }
         let place = merge(places);
+        let holder = place.holder.among(|name| self.names.binary_search(&name).is_ok());
+        let place = Place { holder, ..place };
         let placed =
             place.country.is_some() || place.continent.is_some() || place.coordinates.is_some();
         if patch.ground == Ground::Global || placed {
             Situation::Known(self.countries.complete(place))
-        } else if covered {
+        } else if covered || place != Place::default() {
+            // An autonomous system at least: a rule may ask for it.
             Situation::Claimed(place)
         } else {
             Situation::AskResolver
@@ -180,6 +219,7 @@ fn merge(places: impl IntoIterator<Item = Place>) -> Place {
     let mut merged = Place::default();
     for place in places {
         merged.asn = merged.asn.or(place.asn);
+        merged.holder = merged.holder.or(place.holder);
         let elsewhere = merged.country.zip(place.country).is_some_and(|(a, b)| a != b);
         if !elsewhere {
             merged.country = merged.country.or(place.country);

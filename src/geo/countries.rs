@@ -96,6 +96,25 @@ impl Countries {
         self.clients.get(&country).copied()
     }
 
+    /// Whether a client may be in a country, by what else is said of it: the continent, and
+    /// coordinates. These contradict if they are twice as near to another country's people: large
+    /// countries have borders that are far from theirs.
+    pub fn may_be(
+        &self,
+        country: Country,
+        continent: Option<Continent>,
+        at: Option<Coordinates>,
+    ) -> bool {
+        let same_continent = continent.is_none_or(|said| self.continent(country) == Some(said));
+        let near = at.map(UnitVector::from).is_none_or(|at| {
+            let km = |centroid: Coordinates| at.chord_squared(centroid.into()).km();
+            let own = self.centroid(country).map_or(f64::INFINITY, km);
+            let others = self.countries.values().filter_map(|facts| facts.centroid);
+            others.map(km).all(|other| other * 2.0 >= own)
+        });
+        same_continent && near
+    }
+
     /// Fills in what follows from what is known: the continent from the country;
     /// coordinates from the subdivision, else the country, else the continent.
     #[must_use]

@@ -19,6 +19,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use crate::geo::DatabaseError;
+use crate::geo::HolderTexts;
 use crate::geo::data_section::Decoder;
 use crate::geo::record;
 use crate::geo::search_tree::Cursor;
@@ -148,16 +149,33 @@ impl Database {
     ///
     /// If the database is damaged there.
     pub fn lookup(&self, address: IpAddr) -> Result<(Option<Place>, u8), DatabaseError> {
+        let (leaf, depth) = self.leaf(address)?;
+        Ok((self.place(&mut self.decoder(), leaf)?, depth))
+    }
+
+    /// Whose network an address is in, as its record has it.
+    ///
+    /// # Errors
+    ///
+    /// If the file is damaged there.
+    pub fn holder(&self, address: IpAddr) -> Result<HolderTexts, DatabaseError> {
+        let (leaf, _) = self.leaf(address)?;
+        let Position::Record(at) = self.tree().position(leaf) else {
+            return Ok(HolderTexts::default());
+        };
+        let damaged = |source| DatabaseError::Record { label: self.label.clone(), source };
+        record::holder(&mut self.decoder(), at).map_err(damaged)
+    }
+
+    fn leaf(&self, address: IpAddr) -> Result<(Cursor, u8), DatabaseError> {
         let family = Family::from(address);
         let bits = match address {
             IpAddr::V4(v4) => u128::from(u32::from(v4)),
             IpAddr::V6(v6) => u128::from(v6),
         };
-        let (leaf, depth) = self
-            .tree()
+        self.tree()
             .descend(self.root(family), bits, family.bits())
-            .map_err(|source| self.tree_error(source))?;
-        Ok((self.place(&mut self.decoder(), leaf)?, depth))
+            .map_err(|source| self.tree_error(source))
     }
 
     /// Where the descent for a family starts; at the empty leaf if it is not covered.

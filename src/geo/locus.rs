@@ -10,12 +10,13 @@ use std::hash::Hash;
 use std::hash::Hasher;
 use std::sync::Arc;
 
-use crate::geo::Carrier;
 use crate::geo::Overlay;
 use crate::geo::OverlayId;
 use crate::model::Asn;
+use crate::model::Carrier;
 use crate::model::Continent;
 use crate::model::Country;
+use crate::model::Holder;
 use crate::model::Place;
 use crate::model::Subdivision;
 
@@ -49,9 +50,10 @@ pub enum Locus {
     AskResolver,
     /// Where the IPv4 addresses inside are.
     Carried(Carrier),
-    /// In a special-purpose block of which no database says anything, but which the
-    /// operator's nets or prefixes of rules cover. A policy whose rules name none of these
-    /// prefixes knows no more of it than of [`Locus::AskResolver`], unless it is in a net.
+    /// In a special-purpose block that no database places, but which the operator's nets or
+    /// prefixes of rules cover, or of which a database says whose it is. A policy whose rules
+    /// ask for nothing of that knows no more of it than of [`Locus::AskResolver`], unless it is
+    /// in a net.
     Claimed {
         /// What is known all the same: perhaps an autonomous system.
         place: PlaceId,
@@ -174,6 +176,7 @@ struct PlaceKey {
     subdivision: Option<Subdivision>,
     coordinates: Option<[u64; 2]>,
     asn: Option<Asn>,
+    holder: Holder,
 }
 
 impl PlaceKey {
@@ -184,6 +187,7 @@ impl PlaceKey {
             subdivision: place.subdivision,
             coordinates: place.coordinates.map(|at| [at.lat().to_bits(), at.lon().to_bits()]),
             asn: place.asn,
+            holder: place.holder,
         }
     }
 }

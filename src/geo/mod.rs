@@ -11,8 +11,7 @@
 //!
 //! - A walk shows every address of both families exactly once, in order.
 //! - No contents of a file make anything here panic, loop or read past a bound.
-//! - Queries use none of this: they look into what was compiled from a walk. Only
-//!   [`Carrier::of`] and what belongs to it is made for the query path.
+//! - Queries use none of this: they look into what was compiled from a walk.
 //!
 //! # Not here
 //!
@@ -48,7 +47,6 @@ mod mmdb_writer;
 pub use atlas::Atlas;
 pub use atlas::Located;
 pub use atlas::Source;
-pub use carrier::Carrier;
 pub use codes::CODES;
 pub use countries::Countries;
 pub use data_section::DataError;
@@ -71,6 +69,7 @@ pub use prefix_map::PrefixMap;
 pub use prefix_map::PrefixMap6;
 pub use prefix_map::PrefixMap6Builder;
 pub use prefix_map::PrefixMapBuilder;
+pub use record::HolderTexts;
 pub use search_tree::TreeError;
 pub use unit_vector::ChordSquared;
 pub use unit_vector::UnitVector;

@@ -17,12 +17,12 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::geo::Carrier;
 use crate::geo::Nets;
 use crate::geo::Network;
 use crate::geo::TagId;
 use crate::geo::special;
 use crate::geo::special::Reach;
+use crate::model::Carrier;
 use crate::model::Family;
 
 /// The nets and prefixes that cover a network; equal sets have one id.

@@ -10,6 +10,7 @@
 //! - What comes out is what the record says; what it leaves out is filled in
 //!   by `countries`, after several databases were merged.
 
+use crate::geo::Countries;
 use crate::geo::data_section::DataError;
 use crate::geo::data_section::Decoder;
 use crate::geo::data_section::Elements;
@@ -19,6 +20,8 @@ use crate::model::Asn;
 use crate::model::Continent;
 use crate::model::Coordinates;
 use crate::model::Country;
+use crate::model::Holder;
+use crate::model::HolderName;
 use crate::model::Place;
 use crate::model::Subdivision;
 
@@ -29,6 +32,31 @@ pub(super) fn place(decoder: &mut Decoder<'_>, at: usize) -> Result<Place, DataE
         fields.read(decoder, map)?;
     }
     Ok(fields.place())
+}
+
+/// Whose network it is, in a database's own words.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HolderTexts {
+    /// The provider of access.
+    pub isp: Option<String>,
+    /// Who has registered it, else who has registered its autonomous system.
+    pub organization: Option<String>,
+    /// The second-level domain that its addresses have names in.
+    pub domain: Option<String>,
+}
+
+/// Whose network the record at an offset says it is.
+pub(super) fn holder(decoder: &mut Decoder<'_>, at: usize) -> Result<HolderTexts, DataError> {
+    let mut fields = Fields::default();
+    if let Value::Map(map) = decoder.record(at)? {
+        fields.read(decoder, map)?;
+    }
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    Ok(HolderTexts {
+        isp: owned(fields.isp),
+        organization: owned(fields.organization.or(fields.as_organization)),
+        domain: owned(fields.domain),
+    })
 }
 
 /// The fields of a record that say where a network is, before they are checked
@@ -42,6 +70,10 @@ struct Fields<'a> {
     registered: Option<Country>,
     /// `CA` or `US-CA`.
     subdivision: Option<&'a str>,
+    isp: Option<&'a str>,
+    organization: Option<&'a str>,
+    as_organization: Option<&'a str>,
+    domain: Option<&'a str>,
     lat: Option<f64>,
     lon: Option<f64>,
 }
@@ -77,10 +109,30 @@ impl<'a> Fields<'a> {
                     self.lon = self.lon.or(number(decoder.value(head)?));
                 }
                 b"loc" | b"location" => self.read_location(decoder, head)?,
-                _ => {}
+                _ => self.read_holder(decoder, key, head)?,
             }
             Ok(true)
         })
+    }
+
+    /// The fields of databases of ISPs, organizations and domains.
+    fn read_holder(
+        &mut self,
+        decoder: &mut Decoder<'a>,
+        key: &[u8],
+        head: Head,
+    ) -> Result<(), DataError> {
+        let field = match key {
+            b"isp" => &mut self.isp,
+            b"org" | b"organization" => &mut self.organization,
+            b"as_name" | b"autonomous_system_organization" => &mut self.as_organization,
+            b"as_domain" | b"domain" => &mut self.domain,
+            _ => return Ok(()),
+        };
+        if field.is_none() {
+            *field = text_of(decoder, head, b"name")?;
+        }
+        Ok(())
     }
 
     /// `15169`, `"AS15169"`, or a map that holds one of them.
@@ -90,6 +142,8 @@ impl<'a> Fields<'a> {
                 if let b"asn" | b"autonomous_system_number" | b"number" = key {
                     let value = decoder.value(head)?;
                     self.asn = self.asn.or_else(|| asn(value));
+                } else {
+                    self.read_holder(decoder, key, head)?;
                 }
                 Ok(true)
             }),
@@ -126,11 +180,12 @@ impl<'a> Fields<'a> {
     }
 
     fn place(self) -> Place {
-        let country = self.country.or(self.registered);
-        let coordinates = self
-            .lat
-            .zip(self.lon)
-            .and_then(|(lat, lon)| Coordinates::new(lat, lon))
+        let stated = self.lat.zip(self.lon).and_then(|(lat, lon)| Coordinates::new(lat, lon));
+        let country = self.country.or_else(|| {
+            let may_be = |country| Countries::builtin().may_be(country, self.continent, stated);
+            self.registered.filter(|registered| may_be(*registered))
+        });
+        let coordinates = stated
             // Several vendors write 0,0 for "no idea"; it lies in the Gulf of Guinea.
             .filter(|at| country.is_some() || at.lat() != 0.0 || at.lon() != 0.0);
         Place {
@@ -139,6 +194,11 @@ impl<'a> Fields<'a> {
             subdivision: self.subdivision.and_then(|code| subdivision(country?, code)),
             coordinates,
             asn: self.asn,
+            holder: Holder {
+                isp: self.isp.map(HolderName::of),
+                organization: self.organization.or(self.as_organization).map(HolderName::of),
+                domain: self.domain.map(HolderName::of),
+            },
         }
     }
 }
@@ -216,181 +276,4 @@ fn subdivision(country: Country, code: &str) -> Option<Subdivision> {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::geo::Database;
-    use crate::geo::mmdb_writer::MmdbWriter;
-    use crate::geo::mmdb_writer::Value;
-
-    /// The place that a record gives, as text: `continent country subdivision lat,lon ASn`.
-    fn read(record: Value) -> String {
-        let file = MmdbWriter::new(28, 4).insert("192.0.2.0/24", record).write();
-        let database = Database::from_bytes(file, "test").unwrap();
-        let (place, _) = database.lookup("192.0.2.1".parse().unwrap()).unwrap();
-        let place = place.unwrap();
-        let parts = [
-            place.continent.map(|c| c.to_string()),
-            place.country.map(|c| c.to_string()),
-            place.subdivision.map(|s| s.to_string()),
-            place.coordinates.map(|at| format!("{},{}", at.lat(), at.lon())),
-            place.asn.map(|asn| format!("AS{}", asn.0)),
-        ];
-        parts.map(|part| part.unwrap_or_else(|| "?".to_owned())).join(" ")
-    }
-
-    fn flat<const N: usize>(pairs: [(&str, &str); N]) -> Value {
-        Value::map(pairs.map(|(key, value)| (key, Value::text(value))))
-    }
-
-    fn check<const N: usize>(cases: [(Value, &str); N]) {
-        for (record, expected) in cases {
-            assert_eq!(read(record.clone()), expected, "{record:?}");
-        }
-    }
-
-    #[test]
-    fn nested_records_as_maxmind_writes_them() {
-        let location = |lat, lon| {
-            Value::map([
-                ("accuracy_radius", Value::Uint16(100)),
-                ("latitude", lat),
-                ("longitude", lon),
-            ])
-        };
-        let country = |code| {
-            Value::map([
-                ("geoname_id", Value::Uint32(6)),
-                ("iso_code", Value::text(code)),
-                ("names", Value::map([("de", Value::text("x")), ("en", Value::text("y"))])),
-            ])
-        };
-        check([
-            (
-                Value::map([
-                    ("city", Value::map([("names", Value::map([("en", Value::text("Berlin"))]))])),
-                    ("continent", Value::map([("code", Value::text("EU"))]).shared()),
-                    ("country", country("DE").shared()),
-                    ("location", location(Value::Double(52.52), Value::Double(13.4))),
-                    ("registered_country", country("FR")),
-                    ("subdivisions", Value::Array(vec![country("BE"), country("XX")])),
-                    ("traits", Value::map([("autonomous_system_number", Value::Uint32(3320))])),
-                ]),
-                "EU DE DE-BE 52.52,13.4 AS3320",
-            ),
-            (Value::map([("registered_country", country("FR"))]), "? FR ? ? ?"),
-            (
-                Value::map([
-                    ("country", country("DE")),
-                    ("location", location(Value::Float(52.37), Value::Float(-4.8945))),
-                ]),
-                "? DE ? 52.37,-4.8945 ?",
-            ),
-            (
-                Value::map([("location", location(Value::Double(0.0), Value::Double(0.0)))]),
-                "? ? ? ? ?",
-            ),
-            (
-                Value::map([("location", location(Value::Double(91.0), Value::Double(0.0)))]),
-                "? ? ? ? ?",
-            ),
-            (
-                Value::map([("location", location(Value::Double(1.0), Value::Double(f64::NAN)))]),
-                "? ? ? ? ?",
-            ),
-            (Value::map([("autonomous_system_number", Value::Uint32(0))]), "? ? ? ? ?"),
-            (Value::map([("autonomous_system_number", Value::Uint64(64496))]), "? ? ? ? AS64496"),
-        ]);
-    }
-
-    #[test]
-    fn flat_records_as_db_ip_ipinfo_and_ip2location_write_them() {
-        check([
-            (flat([("country_code", "US")]), "? US ? ? ?"),
-            (flat([("country_code", "us"), ("state1", "California")]), "? US ? ? ?"),
-            (flat([("country_code", "US"), ("state1", "CA")]), "? US US-CA ? ?"),
-            (flat([("region", "US-CA"), ("country", "US")]), "? US US-CA ? ?"),
-            (flat([("region", "CA-ON"), ("country", "US")]), "? US ? ? ?"),
-            (
-                flat([
-                    ("asn", "AS15169"),
-                    ("continent", "North America"),
-                    ("country", "United States"),
-                    ("country_code", "US"),
-                    ("lat", "37.4056"),
-                    ("lng", "-122.0775"),
-                ]),
-                "NA US ? 37.4056,-122.0775 AS15169",
-            ),
-            (flat([("country", "DE"), ("loc", "52.5, 13.4")]), "? DE ? 52.5,13.4 ?"),
-            (flat([("as_number", "64496"), ("continent_code", "oc")]), "OC ? ? ? AS64496"),
-            (
-                Value::map([
-                    ("country_code", Value::text("FR")),
-                    ("latitude", Value::Float(48.85)),
-                    ("longitude", Value::Float(2.35)),
-                ]),
-                "? FR ? 48.85,2.35 ?",
-            ),
-            (flat([("latitude", "0"), ("longitude", "0"), ("country_code", "-")]), "? ? ? ? ?"),
-            (flat([("latitude", "0"), ("longitude", "0"), ("country_code", "GH")]), "? GH ? 0,0 ?"),
-            (Value::map([("as", Value::map([("asn", Value::text("AS1"))]))]), "? ? ? ? AS1"),
-        ]);
-    }
-
-    #[test]
-    fn what_says_nothing_or_has_another_type_is_ignored() {
-        let odd = [
-            Value::Array(vec![]),
-            Value::Bool(true),
-            Value::Bytes(vec![1; 300]),
-            Value::Double(-1.5),
-            Value::Int32(-3),
-            Value::Map(vec![]),
-            Value::text(""),
-            Value::text("-"),
-            Value::text("ZZ"),
-            Value::text(&"x".repeat(70_000)),
-            Value::Uint128(u128::MAX),
-            Value::Array(vec![Value::Array(vec![Value::Bool(false)])]),
-        ];
-        for value in odd {
-            let keys = [
-                "asn",
-                "continent",
-                "country",
-                "country_code",
-                "location",
-                "subdivisions",
-                "traits",
-                "latitude",
-                "registered_country",
-            ];
-            let record = Value::map(keys.map(|key| (key, value.clone())));
-            assert_eq!(read(record), "? ? ? ? ?", "{value:?}");
-        }
-        assert_eq!(read(Value::text("US")), "? ? ? ? ?");
-    }
-
-    #[test]
-    fn pointers_of_every_width_are_followed() {
-        for padding in [0, 3000, 600_000, 135_000_000] {
-            let country = Value::map([("iso_code", Value::text("NZ").shared())]).shared();
-            let record =
-                Value::map([("country", country.clone()), ("registered_country", country)]);
-            let file =
-                MmdbWriter::new(32, 4).padding(padding).insert("192.0.2.0/24", record).write();
-            let database = Database::from_bytes(file, "test").unwrap();
-            let (place, _) = database.lookup("192.0.2.1".parse().unwrap()).unwrap();
-            assert_eq!(place.unwrap().country, "NZ".parse().ok(), "{padding}");
-        }
-    }
-
-    #[test]
-    fn a_record_of_more_values_than_any_real_one_is_damaged() {
-        let record = |n| Value::map([("names", Value::Array(vec![Value::Bool(true); n]))]);
-        assert_eq!(read(record(10_000)), "? ? ? ? ?");
-        let file = MmdbWriter::new(28, 4).insert("192.0.2.0/24", record(20_000)).write();
-        let database = Database::from_bytes(file, "test").unwrap();
-        let error = database.lookup("192.0.2.1".parse().unwrap()).unwrap_err();
-        assert!(error.to_string().contains("more than 16384 values"), "{error}");
-    }
-}
+mod tests;

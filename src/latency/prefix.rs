@@ -8,6 +8,8 @@ use std::net::Ipv6Addr;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::Carrier;
+
 /// A /24 of IPv4 or a /48 of IPv6: what one site announces at the finest, and what resolvers
 /// pass on (RFC 7871, 11.1).
 ///
@@ -23,9 +25,9 @@ pub struct WidePrefix(u64);
 impl ClientPrefix {
     const V6: u64 = 1 << 63;
 
-    /// The prefix of an address; one of IPv6 that maps an IPv4 address is that.
+    /// The prefix of an address; one of IPv6 that carries an IPv4 address counts as that.
     pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
+        match Carrier::client(address) {
             IpAddr::V4(v4) => Self(u64::from(u32::from(v4) >> 8)),
             IpAddr::V6(v6) => {
                 let [a, b, c, ..] = v6.segments();
@@ -96,6 +98,10 @@ mod tests {
         for (a, b, text, wide) in [
             ("192.0.2.1", "192.0.2.255", "192.0.2.0/24", "192.0.15.9"),
             ("::ffff:192.0.2.1", "192.0.2.9", "192.0.2.0/24", "192.0.0.1"),
+            ("64:ff9b::192.0.2.1", "192.0.2.9", "192.0.2.0/24", "192.0.0.1"),
+            ("2002:c000:201:9::1", "192.0.2.9", "192.0.2.0/24", "192.0.0.1"),
+            ("2001:0:4136:e378:8000:63bf:3fff:fdd2", "192.0.2.9", "192.0.2.0/24", "192.0.0.1"),
+            ("64:ff9b:1::192.0.2.1", "64:ff9b:1::", "64:ff9b:1::/48", "64:ff9b:2::"),
             ("2001:db8:1::1", "2001:db8:1:ffff::", "2001:db8:1::/48", "2001:db8:ff::"),
         ] {
             assert_eq!(of(a), of(b));

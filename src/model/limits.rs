@@ -128,13 +128,27 @@ pub const NAME: usize = 255;
 /// Octets of a label (RFC 1035, 2.3.4).
 pub const LABEL: usize = 63;
 
+/// Names of one response, each of their suffixes counted, that later names can point to; past
+/// that, names are written as short as those let them be. A referral to 13 servers in as many
+/// domains of their own has 65 at most, and what is looked through per name stays short.
+pub const COMPRESSION_TARGETS: usize = 128;
+
 /// CNAME and DNAME steps inside one answer; the chain stops there and the
 /// resolver goes on by itself.
 pub const CHAIN: usize = 8;
 
-/// UDP payload we send at most and announce (DNS Flag Day 2020; avoids
+/// UDP payload we announce, and send at most unless configured lower (DNS Flag Day 2020; avoids
 /// fragmentation of IPv6).
 pub const UDP_PAYLOAD: u16 = 1232;
+
+/// Octets of a UDP response per octet of its query; what would be longer is truncated, and comes
+/// by TCP. A sender that is not at the address it gives can't make others get more. The largest
+/// referrals that fit [`UDP_PAYLOAD`] take about as much.
+pub const UDP_AMPLIFICATION: usize = 20;
+
+/// Octets that a response may have with addresses that nobody needs added to it; past that,
+/// they are left out. What fits any resolver's buffer (RFC 1035, 4.2.1).
+pub const OPTIONAL_ADDRESSES: usize = 512;
 
 /// Datagrams taken and answered together; more wait for the next batch. Past 32 the gain is
 /// within the noise, and the first of a larger batch waits longer for its reply.

@@ -14,6 +14,7 @@ pub mod sound;
 
 mod admin;
 mod capacity;
+mod carrier;
 mod coordinates;
 mod diagnostic;
 mod landmark;
@@ -34,6 +35,7 @@ mod vantage;
 
 pub use admin::{AdminState, AdminTarget};
 pub use capacity::Capacity;
+pub use carrier::Carrier;
 pub use coordinates::Coordinates;
 pub use diagnostic::{Code, Diagnostic, Label, Severity, SourceId, Sources, Span};
 pub use landmark::Landmark;
@@ -48,7 +50,7 @@ pub use monitor::{
 };
 pub use name::{Name, NameError};
 pub use node_problem::{NodeProblem, NodeProblems, ProblemCode};
-pub use place::{Asn, Continent, Country, Place, Subdivision};
+pub use place::{Asn, Continent, Country, Holder, HolderName, Place, Subdivision};
 pub use policy::{Match, Policy, Rank, Rule, Tie};
 pub use quorum::{Quorum, Voting, VotingScope};
 pub use record_type::{Class, RecordType};

@@ -1,6 +1,7 @@
 //! What is known of where a client is.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use crate::model::Coordinates;
@@ -154,6 +155,56 @@ impl fmt::Debug for Subdivision {
     }
 }
 
+/// The name of a holder of networks, to be compared with others; the text stays where it is
+/// from. Upper and lower case are alike, and so are blanks around.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct HolderName(NonZeroU64);
+
+impl HolderName {
+    /// The name that a text stands for.
+    pub fn of(text: &str) -> Self {
+        // FNV-1a. Texts are the operator's and of the databases that the operator chose.
+        let octets = text.trim().bytes().map(|octet| octet.to_ascii_lowercase());
+        let hash = octets.fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| {
+            (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self(NonZeroU64::new(hash).unwrap_or(NonZeroU64::MIN))
+    }
+}
+
+/// Whose network it is, as databases of ISPs, organizations and domains name it.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Holder {
+    /// The provider of access.
+    pub isp: Option<HolderName>,
+    /// Who has registered it, else who has registered its autonomous system.
+    pub organization: Option<HolderName>,
+    /// The second-level domain that its addresses have names in.
+    pub domain: Option<HolderName>,
+}
+
+impl Holder {
+    /// What this leaves open, by another.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            isp: self.isp.or(other.isp),
+            organization: self.organization.or(other.organization),
+            domain: self.domain.or(other.domain),
+        }
+    }
+
+    /// The names of it that are wanted.
+    #[must_use]
+    pub fn among(self, wanted: impl Fn(HolderName) -> bool) -> Self {
+        Self {
+            isp: self.isp.filter(|name| wanted(*name)),
+            organization: self.organization.filter(|name| wanted(*name)),
+            domain: self.domain.filter(|name| wanted(*name)),
+        }
+    }
+}
+
 /// Where a network is, as far as the databases say; every part may be missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Place {
@@ -168,4 +219,6 @@ pub struct Place {
     pub coordinates: Option<Coordinates>,
     /// The autonomous system that announces the network.
     pub asn: Option<Asn>,
+    /// Whose network it is.
+    pub holder: Holder,
 }

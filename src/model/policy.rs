@@ -63,10 +63,31 @@ pub struct Match {
     pub subdivisions: Vec<Subdivision>,
     /// Autonomous systems.
     pub asns: Vec<Asn>,
+    /// Providers of access, by name.
+    pub isps: Vec<String>,
+    /// Holders of networks or of their autonomous systems, by name.
+    pub organizations: Vec<String>,
+    /// Second-level domains that addresses have names in.
+    pub domains: Vec<String>,
     /// Client networks.
     pub nets: Vec<IpNet>,
     /// Tags of the operator's `[nets]` table.
     pub tags: Vec<String>,
+}
+
+impl Match {
+    /// Whether it asks whose network a client is in.
+    pub fn asks_for_holder(&self) -> bool {
+        !(self.asns.is_empty()
+            && self.isps.is_empty()
+            && self.organizations.is_empty()
+            && self.domains.is_empty())
+    }
+
+    /// All names of holders that it asks for.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.isps.iter().chain(&self.organizations).chain(&self.domains)
+    }
 }
 
 /// One rule of a policy.

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::latency::ClientPrefix;
+use crate::model::Carrier;
 use crate::model::limits;
 use crate::reporter::Reading;
 
@@ -29,7 +30,7 @@ struct Host {
 impl Thinner {
     /// Takes what a line says; of a prefix the first [`limits::REPORT_HOSTS`] count.
     pub fn take(&mut self, reading: Reading) {
-        let id = match reading.client.to_canonical() {
+        let id = match Carrier::client(reading.client) {
             IpAddr::V4(address) => u64::from(address.to_bits()),
             IpAddr::V6(address) => u64::try_from(address.to_bits() >> 64).unwrap_or_default(),
         };

@@ -14,7 +14,6 @@ use crate::snapshot::Snapshot;
 use crate::steer::Trace;
 use crate::wire::ExtendedError;
 use crate::wire::Full;
-use crate::wire::NameAt;
 use crate::wire::Owner;
 use crate::wire::Query;
 use crate::wire::Rcode;
@@ -23,7 +22,6 @@ use crate::wire::Reply;
 use crate::wire::ScopePrefix;
 use crate::wire::Section;
 use crate::zone::Lookup;
-use crate::zone::Rdata;
 use crate::zone::Rrset;
 use crate::zone::Zone;
 
@@ -38,16 +36,21 @@ pub(super) struct Answer<'a, 'b, T> {
     pub(super) trace: &'a mut T,
 }
 
-/// The name that is being looked up, in lower case, and where it stands in the message.
+/// The name that is being looked up, in lower case.
 #[derive(Clone, Copy)]
 pub(super) struct Sought<'n> {
-    pub(super) name: &'n [u8],
-    pub(super) at: Option<NameAt>,
+    name: &'n [u8],
+    is_asked: bool,
 }
 
 impl<'n> Sought<'n> {
-    pub(super) fn owner(self) -> Owner<'n> {
-        self.at.map_or(Owner::Name(self.name), Owner::At)
+    /// A name that an alias led to.
+    pub(super) const fn further(name: &'n [u8]) -> Self {
+        Self { name, is_asked: false }
+    }
+
+    fn owner(self) -> Owner<'n> {
+        if self.is_asked { Owner::Question } else { Owner::Name(self.name) }
     }
 }
 
@@ -110,7 +113,7 @@ impl<T: Trace> Answer<'_, '_, T> {
         let Some(zone) = zone_of(&lookup) else {
             return Verdict::refused("not in any zone served here");
         };
-        let sought = Sought { name, at: Some(NameAt::QuestionSuffix(name.len())) };
+        let sought = Sought { name, is_asked: true };
         match self.step(zone, sought, lookup) {
             Ok(Step::Done(verdict)) => verdict,
             Ok(step) => {
@@ -152,10 +155,10 @@ impl<T: Trace> Answer<'_, '_, T> {
                 Step::Substitute(dname) => {
                     // One DNAME may serve several links, and stands once (RFC 2181, 5).
                     let is_new = dnames.add(dname.owner);
-                    let written = if is_new { self.redirect(zone, sought, dname) } else { Ok(()) };
+                    let written = if is_new { self.redirect(dname) } else { Ok(()) };
                     match written.and_then(|()| self.substitute(sought, dname, buffer)) {
-                        Ok(Some((length, at))) => {
-                            Sought { name: buffer.get(..length).unwrap_or_default(), at }
+                        Ok(Some(length)) => {
+                            Sought::further(buffer.get(..length).unwrap_or_default())
                         }
                         Ok(None) => return Verdict { scope, ..Verdict::of(Rcode::YXDOMAIN) },
                         Err(Full) => return self.truncated(scope),
@@ -207,27 +210,25 @@ impl<T: Trace> Answer<'_, '_, T> {
             Lookup::Outside => Ok(Step::Done(Verdict::refused("not in any zone served here"))),
             Lookup::Answer { rrset, .. } => {
                 self.out.authoritative();
-                self.rrset(Section::Answer, sought.owner(), zone, rrset)?;
-                self.optional_addresses(zone, rrset);
+                self.rrset(Section::Answer, sought.owner(), rrset)?;
+                self.optional_addresses(rrset);
                 noerror
             }
             Lookup::Balanced { service, answers, .. } => {
                 self.out.authoritative();
-                self.balanced(zone, sought, service, answers)
+                self.balanced(zone, service, answers)
             }
             Lookup::Alias { cname, .. } => {
                 self.out.authoritative();
-                self.rrset(Section::Answer, sought.owner(), zone, cname)?;
-                let length = cname.rdatas().next().map_or(0, |rdata| rdata.octets.len());
-                let at = self.last_rdata(length);
-                Ok(Step::Follow(Sought { name: cname.target(), at }, ScopePrefix::GLOBAL, None))
+                self.rrset(Section::Answer, sought.owner(), cname)?;
+                Ok(Step::Follow(Sought::further(cname.target()), ScopePrefix::GLOBAL, None))
             }
             Lookup::Redirect { owner, dname, .. } => {
                 self.out.authoritative();
                 Ok(Step::Substitute(Dname { owner, dname }))
             }
-            Lookup::Referral { cut, ns, ds, .. } => {
-                self.referral(zone, cut, ns, ds)?;
+            Lookup::Referral { cut, ns, .. } => {
+                self.referral(cut, ns)?;
                 noerror
             }
             Lookup::NoData { .. } => {
@@ -241,45 +242,16 @@ impl<T: Trace> Answer<'_, '_, T> {
         }
     }
 
-    fn rrset(
-        &mut self,
-        section: Section,
-        owner: Owner<'_>,
-        zone: Zone<'_>,
-        rrset: Rrset<'_>,
-    ) -> Result<(), Full> {
-        let apex = NameAt::QuestionSuffix(zone.apex().len());
-        rrset.rdatas().try_for_each(|Rdata { octets, apex_pointers }| {
-            let record = Record {
-                owner,
-                rtype: rrset.rtype(),
-                class: Class::IN,
-                ttl: rrset.ttl(),
-                rdata: octets,
-                apex: Some((apex, apex_pointers)),
-            };
-            self.out.record(section, &record)
+    fn rrset(&mut self, section: Section, owner: Owner<'_>, rrset: Rrset<'_>) -> Result<(), Full> {
+        let (rtype, ttl) = (rrset.rtype(), rrset.ttl());
+        rrset.rdatas().try_for_each(|rdata| {
+            self.out.record(section, &Record { owner, rtype, class: Class::IN, ttl, rdata })
         })
     }
 
-    /// Where the last `length` octets stand; `None` past what a pointer can say.
-    pub(super) fn last_rdata(&self, length: usize) -> Option<NameAt> {
-        let offset = u16::try_from(self.out.position() - length).ok()?;
-        (offset < 1 << 14).then_some(NameAt::Offset(offset))
-    }
-
     /// RFC 6672, 3.1: the DNAME itself.
-    fn redirect(
-        &mut self,
-        zone: Zone<'_>,
-        sought: Sought<'_>,
-        Dname { owner, dname }: Dname<'_>,
-    ) -> Result<(), Full> {
-        let owner = match sought.at {
-            Some(NameAt::QuestionSuffix(_)) => Owner::At(NameAt::QuestionSuffix(owner.len())),
-            Some(NameAt::Offset(_)) | None => Owner::Name(owner),
-        };
-        self.rrset(Section::Answer, owner, zone, dname)
+    fn redirect(&mut self, Dname { owner, dname }: Dname<'_>) -> Result<(), Full> {
+        self.rrset(Section::Answer, Owner::Name(owner), dname)
     }
 
     /// RFC 6672, 2.2 and 3.1: the CNAME that follows from a DNAME, its target in `buffer`.
@@ -289,7 +261,7 @@ impl<T: Trace> Answer<'_, '_, T> {
         sought: Sought<'_>,
         Dname { owner, dname }: Dname<'_>,
         buffer: &mut [u8; limits::NAME],
-    ) -> Result<Option<(usize, Option<NameAt>)>, Full> {
+    ) -> Result<Option<usize>, Full> {
         let kept = sought.name.len().saturating_sub(owner.len());
         let labels = sought.name.get(..kept).unwrap_or_default();
         let length = kept + dname.target().len();
@@ -298,44 +270,28 @@ impl<T: Trace> Answer<'_, '_, T> {
         front.copy_from_slice(labels);
         back.copy_from_slice(dname.target());
         self.cname(sought.owner(), dname.ttl(), target)?;
-        Ok(Some((length, self.last_rdata(length))))
+        Ok(Some(length))
     }
 
     pub(super) fn cname(&mut self, owner: Owner<'_>, ttl: Ttl, target: &[u8]) -> Result<(), Full> {
-        let record = Record {
-            owner,
-            rtype: RecordType::CNAME,
-            class: Class::IN,
-            ttl,
-            rdata: target,
-            apex: None,
-        };
-        self.out.record(Section::Answer, &record)
+        let (rtype, class) = (RecordType::CNAME, Class::IN);
+        self.out.record(Section::Answer, &Record { owner, rtype, class, ttl, rdata: target })
     }
 
-    fn referral(
-        &mut self,
-        zone: Zone<'_>,
-        cut: &[u8],
-        ns: Rrset<'_>,
-        ds: Option<Rrset<'_>>,
-    ) -> Result<(), Full> {
-        // The cut is a suffix of the question's name unless a chain led here.
-        let within = self.query.question.name().ends_with(cut);
-        let owner =
-            if within { Owner::At(NameAt::QuestionSuffix(cut.len())) } else { Owner::Name(cut) };
-        self.rrset(Section::Authority, owner, zone, ns)?;
-        if let Some(ds) = ds.filter(|_| self.query.edns.is_some_and(|edns| edns.dnssec_ok)) {
-            self.rrset(Section::Authority, owner, zone, ds)?;
-        }
+    /// RFC 1034, 4.3.2, 3b. No DS: a zone is served unsigned, and who validates takes nothing
+    /// that it says of the zones below from it (RFC 4035, 3.1.4.1 is about signed zones).
+    fn referral(&mut self, cut: &[u8], ns: Rrset<'_>) -> Result<(), Full> {
+        self.rrset(Section::Authority, Owner::Name(cut), ns)?;
         for host in ns.addresses() {
             for rrset in [host.a, host.aaaa].into_iter().flatten() {
-                let fits = self.rrset(Section::Additional, Owner::Name(host.owner), zone, rrset);
+                let mark = self.out.mark();
+                let fits = self.rrset(Section::Additional, Owner::Name(host.owner), rrset);
                 // RFC 9471, 3.1: without the glue of in-domain servers the referral is of
                 // no use.
                 if host.in_domain {
                     fits?;
                 } else if fits.is_err() {
+                    self.out.rewind(mark);
                     return Ok(());
                 }
             }
@@ -346,16 +302,17 @@ impl<T: Trace> Answer<'_, '_, T> {
     /// RFC 2308, 3: the SOA with the time that the negative answer may be kept.
     pub(super) fn negative(&mut self, zone: Zone<'_>) -> Result<(), Full> {
         self.out.authoritative();
-        let owner = Owner::At(NameAt::QuestionSuffix(zone.apex().len()));
-        self.rrset(Section::Authority, owner, zone, zone.negative_soa())
+        self.rrset(Section::Authority, Owner::Name(zone.apex()), zone.negative_soa())
     }
 
-    /// Addresses of the hosts that an answer names; whole RRsets, as far as they fit.
-    fn optional_addresses(&mut self, zone: Zone<'_>, rrset: Rrset<'_>) {
+    /// Addresses of the hosts that an answer names; whole RRsets, as far as the response stays
+    /// short: resolvers ask for them if they need them.
+    fn optional_addresses(&mut self, rrset: Rrset<'_>) {
         for host in rrset.addresses() {
             for rrset in [host.a, host.aaaa].into_iter().flatten() {
                 let mark = self.out.mark();
-                if self.rrset(Section::Additional, Owner::Name(host.owner), zone, rrset).is_err() {
+                let written = self.rrset(Section::Additional, Owner::Name(host.owner), rrset);
+                if written.is_err() || self.out.position() > limits::OPTIONAL_ADDRESSES {
                     self.out.rewind(mark);
                     return;
                 }

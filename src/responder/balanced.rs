@@ -19,24 +19,29 @@ use crate::steer::Trace;
 use crate::steer::decide;
 use crate::wire::ExtendedError;
 use crate::wire::Full;
+use crate::wire::Owner;
 use crate::wire::Rcode;
 use crate::wire::Record;
 use crate::wire::Section;
 use crate::zone::Answers;
 use crate::zone::Zone;
 
-/// RFC 8914, 4.1: no better code exists for this.
+/// RFC 8914, 4.1: no better code exists for this. Endpoints are out of service whether they are
+/// down, drained or both: these texts have one word for what nobody is to be sent to.
 const FAILED_OPEN: ExtendedError =
-    ExtendedError { code: 0, text: "all endpoints are down, answered as if they were up" };
+    ExtendedError { code: 0, text: "all endpoints are out of service, answered all the same" };
 
-const ALL_DOWN: ExtendedError = ExtendedError { code: 0, text: "all endpoints are down" };
+const FALLBACK: ExtendedError =
+    ExtendedError { code: 0, text: "all endpoints are out of service, answered the fallback" };
+
+const OUT_OF_SERVICE: ExtendedError =
+    ExtendedError { code: 0, text: "all endpoints are out of service" };
 
 impl<T: Trace> Answer<'_, '_, T> {
     /// Decides, and writes what was decided. `answers` are the types of the service.
     pub(super) fn balanced<'n>(
         &mut self,
         zone: Zone<'n>,
-        sought: Sought<'n>,
         service: u32,
         answers: Answers,
     ) -> Result<Step<'n>, Full>
@@ -70,7 +75,7 @@ impl<T: Trace> Answer<'_, '_, T> {
                 if open {
                     self.tally.count_failed_open();
                 }
-                let target = self.endpoints(sought, service, pool, family, &picks, ttl)?;
+                let target = self.endpoints(service, pool, family, &picks, ttl)?;
                 match target {
                     Some(next) => {
                         let error = open.then_some(FAILED_OPEN);
@@ -80,12 +85,12 @@ impl<T: Trace> Answer<'_, '_, T> {
                 }
             }
             Answered::Fallback => {
-                self.fallback(zone, sought, service, family)?;
-                done(Rcode::NOERROR, Some(ALL_DOWN))
+                self.fallback(zone, service, family)?;
+                done(Rcode::NOERROR, Some(FALLBACK))
             }
             Answered::ServFail => {
                 self.out.clear();
-                done(Rcode::SERVFAIL, Some(ALL_DOWN))
+                done(Rcode::SERVFAIL, Some(OUT_OF_SERVICE))
             }
         }
     }
@@ -93,7 +98,6 @@ impl<T: Trace> Answer<'_, '_, T> {
     /// Writes the endpoints drawn. For a host name, returns it if it is to be followed.
     fn endpoints<'n>(
         &mut self,
-        sought: Sought<'_>,
         service: &'n Balanced,
         pool: usize,
         family: Family,
@@ -107,49 +111,30 @@ impl<T: Trace> Answer<'_, '_, T> {
             let Some(endpoint) = endpoints.get(usize::from(*at)) else { continue };
             if service.alias {
                 // One name has one CNAME (RFC 2181, 10.1), however many answers are asked for.
-                self.cname(sought.owner(), ttl, &endpoint.rdata)?;
+                self.cname(Owner::Question, ttl, &endpoint.rdata)?;
                 let followed =
                     !matches!(self.query.question.qtype, RecordType::CNAME | RecordType::ANY);
-                let at = self.last_rdata(endpoint.rdata.len());
-                return Ok(followed.then_some(Sought { name: &endpoint.rdata, at }));
+                return Ok(followed.then_some(Sought::further(&endpoint.rdata)));
             }
-            self.address(sought, family, ttl, &endpoint.rdata)?;
+            self.address(family, ttl, &endpoint.rdata)?;
         }
         Ok(None)
     }
 
-    fn address(
-        &mut self,
-        sought: Sought<'_>,
-        family: Family,
-        ttl: Ttl,
-        rdata: &[u8],
-    ) -> Result<(), Full> {
-        let record = Record {
-            owner: sought.owner(),
-            rtype: family.record_type(),
-            class: Class::IN,
-            ttl,
-            rdata,
-            apex: None,
-        };
-        self.out.record(Section::Answer, &record)
+    /// A balanced name is that of the question: chains end before one.
+    fn address(&mut self, family: Family, ttl: Ttl, rdata: &[u8]) -> Result<(), Full> {
+        let (owner, rtype) = (Owner::Question, family.record_type());
+        self.out.ready(Section::Answer, &Record { owner, rtype, class: Class::IN, ttl, rdata })
     }
 
-    fn fallback(
-        &mut self,
-        zone: Zone<'_>,
-        sought: Sought<'_>,
-        service: &Balanced,
-        family: Family,
-    ) -> Result<(), Full> {
+    fn fallback(&mut self, zone: Zone<'_>, service: &Balanced, family: Family) -> Result<(), Full> {
         let ttl = service.ttl_min;
         match (service.all_down, family) {
             (AllDown::Fallback { v4: Some(v4), .. }, Family::V4) => {
-                self.address(sought, family, ttl, &v4.octets())
+                self.address(family, ttl, &v4.octets())
             }
             (AllDown::Fallback { v6: Some(v6), .. }, Family::V6) => {
-                self.address(sought, family, ttl, &v6.octets())
+                self.address(family, ttl, &v6.octets())
             }
             // Configuration sees to it that a fallback has every family of its service.
             (AllDown::Fallback { .. } | AllDown::FailOpen | AllDown::ServFail, _) => {

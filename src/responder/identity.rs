@@ -4,7 +4,6 @@ use crate::model::Class;
 use crate::model::RecordType;
 use crate::model::Ttl;
 use crate::responder::Verdict;
-use crate::wire::NameAt;
 use crate::wire::Owner;
 use crate::wire::Query;
 use crate::wire::Rcode;
@@ -36,13 +35,12 @@ pub(super) fn answer(query: &Query, nsid: Option<&[u8]>, out: &mut Reply<'_>) ->
     }
     out.authoritative();
     let record = Record {
-        owner: Owner::At(NameAt::QuestionSuffix(query.question.name().len())),
+        owner: Owner::Question,
         rtype: RecordType::TXT,
         class: Class::CH,
         // RFC 4892 says nothing; what is true of one server must not be cached for another.
         ttl: Ttl::ZERO,
         rdata: rdata.get(..=length).unwrap_or_default(),
-        apex: None,
     };
     if out.record(Section::Answer, &record).is_err() {
         out.truncate();

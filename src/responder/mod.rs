@@ -15,7 +15,8 @@
 //! # Invariants
 //!
 //! - No lock, no allocation, no waiting, no logging, no clock.
-//! - The reply is never longer than the query allows, nor than the buffer.
+//! - The reply is never longer than the query allows, nor than the buffer; by UDP it is not longer
+//!   than [`limits::UDP_AMPLIFICATION`] times the query.
 //! - A response is never answered.
 //! - A query with a client subnet gets one back, with scope 0 unless a balanced name was
 //!   answered by the client's place (RFC 7871, 7.2.1).
@@ -50,12 +51,14 @@ use crate::snapshot::Snapshot;
 use crate::steer::Hint;
 use crate::steer::NoTrace;
 use crate::steer::Trace;
+use crate::wire::Asked;
 use crate::wire::ExtendedError;
 use crate::wire::Extras;
-use crate::wire::Header;
+use crate::wire::Names;
 use crate::wire::Query;
 use crate::wire::Rcode;
 use crate::wire::Reject;
+use crate::wire::Rejected;
 use crate::wire::Reply;
 use crate::wire::ScopePrefix;
 use crate::wire::glimpse_client_subnet;
@@ -73,6 +76,8 @@ pub enum Transport {
 #[derive(Debug)]
 pub struct Worker {
     rng: Rng,
+    /// Of the response in the making.
+    names: Names,
     /// What it answered.
     pub tally: Tally,
 }
@@ -80,7 +85,7 @@ pub struct Worker {
 impl Worker {
     /// A worker whose draws follow from `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { rng: Rng::with_seed(seed), tally: Tally::default() }
+        Self { rng: Rng::with_seed(seed), names: Names::default(), tally: Tally::default() }
     }
 }
 
@@ -130,31 +135,55 @@ pub fn respond_traced<T: Trace>(
     // Borrowed: a query is too large to be moved for nothing.
     let query = match &parsed {
         Ok(query) => query,
+        Err(Reject::Answer(rejected)) => return reject(rejected, request, transport, view, reply),
         Err(Reject::Ignore) => {
             view.worker.tally.count(Class::Dropped);
             return Outcome::Drop;
         }
-        Err(Reject::FormErr(header)) => return reject(header, Rcode::FORMERR, view, reply),
-        Err(Reject::NotImp(header)) => return reject(header, Rcode::NOTIMP, view, reply),
     };
-    let world = &*view.snapshot.world;
-    let extras = Extras {
-        nsid: world.nsid(),
-        keepalive: (transport == Transport::Tcp).then(|| world.keepalive()),
-    };
-    let limit = match transport {
-        Transport::Udp => udp_limit(query),
-        Transport::Tcp => limits::MESSAGE,
-    };
-    let Some(mut out) = Reply::new(query, request, reply, limit, &extras) else {
+    let asked = query.asked();
+    let extras = extras(view, transport);
+    let limit = limit(&asked, request, transport, view);
+    let Worker { rng, tally, names } = &mut *view.worker;
+    let Some(mut out) = Reply::new(&asked, request, reply, names, limit, &extras) else {
         // Not even the question fits the buffer.
-        view.worker.tally.count(Class::Dropped);
+        tally.count(Class::Dropped);
         return Outcome::Drop;
     };
-    let verdict = judge(query, peer, view, &mut out, trace);
-    view.worker.tally.count(Class::of(verdict.rcode));
-    let length = out.finish(query, verdict.rcode, verdict.scope, verdict.error, &extras);
+    let out_at = &mut out;
+    let answer = Answer { query, peer, snapshot: view.snapshot, rng, tally, out: out_at, trace };
+    let verdict = judge(answer);
+    tally.count(Class::of(verdict.rcode));
+    let length = out.finish(&asked, verdict.rcode, verdict.scope, verdict.error, &extras);
     Outcome::Send(length)
+}
+
+/// Answers a message that is no query we can answer.
+#[cold]
+fn reject(
+    rejected: &Rejected,
+    request: &[u8],
+    transport: Transport,
+    view: &mut View<'_>,
+    reply: &mut [u8],
+) -> Outcome {
+    let (asked, extras) = (rejected.asked(), extras(view, transport));
+    let limit = limit(&asked, request, transport, view);
+    let Worker { tally, names, .. } = &mut *view.worker;
+    let Some(out) = Reply::new(&asked, request, reply, names, limit, &extras) else {
+        tally.count(Class::Dropped);
+        return Outcome::Drop;
+    };
+    tally.count(Class::of(rejected.rcode));
+    Outcome::Send(out.finish(&asked, rejected.rcode, ScopePrefix::GLOBAL, None, &extras))
+}
+
+fn extras<'a>(view: &View<'a>, transport: Transport) -> Extras<'a> {
+    let world = &view.snapshot.world;
+    Extras {
+        nsid: world.nsid(),
+        keepalive: (transport == Transport::Tcp).then(|| world.keepalive()),
+    }
 }
 
 /// Reads ahead what answering these messages will need of the maps. Changes nothing but how
@@ -188,40 +217,50 @@ impl Verdict {
 
     const fn refused(text: &'static str) -> Self {
         // RFC 8914, 4.21: Not Authoritative.
-        let error = Some(ExtendedError { code: 20, text });
-        Self { rcode: Rcode::REFUSED, scope: ScopePrefix::GLOBAL, error }
+        Self::error(Rcode::REFUSED, 20, text)
+    }
+
+    const fn error(rcode: Rcode, code: u16, text: &'static str) -> Self {
+        let error = Some(ExtendedError { code, text });
+        Self { rcode, scope: ScopePrefix::GLOBAL, error }
     }
 }
 
-fn judge<T: Trace>(
-    query: &Query,
-    peer: IpAddr,
-    view: &mut View<'_>,
-    out: &mut Reply<'_>,
-    trace: &mut T,
-) -> Verdict {
+fn judge<T: Trace>(answer: Answer<'_, '_, T>) -> Verdict {
+    let Answer { query, snapshot, .. } = answer;
     if query.edns.is_some_and(|edns| edns.version != 0) {
         return Verdict::of(Rcode::BADVERS);
     }
     match (query.question.class, query.question.qtype) {
-        // Transfers are not offered (RFC 5936, 2.2.1).
-        (model::Class::IN, RecordType::AXFR | RecordType::IXFR) => Verdict::of(Rcode::REFUSED),
-        (model::Class::IN, _) => {
-            let Worker { rng, tally } = view.worker;
-            Answer { query, peer, snapshot: view.snapshot, rng, tally, out, trace }.complete()
-        }
-        (model::Class::CH, _) => identity::answer(query, view.snapshot.world.nsid(), out),
+        (model::Class::IN, RecordType::AXFR | RecordType::IXFR) => transfer(query, snapshot),
+        (model::Class::IN, _) => answer.complete(),
+        (model::Class::CH, _) => identity::answer(query, snapshot.world.nsid(), answer.out),
         _ => Verdict::refused("only class IN is served"),
     }
 }
 
-/// RFC 6891, 6.2.3 and 6.2.5: what the requestor takes, within what we send.
-fn udp_limit(query: &Query) -> usize {
-    let asked = query.edns.map_or(512, |edns| edns.payload);
-    usize::from(asked.clamp(512, limits::UDP_PAYLOAD))
+/// Transfers are not offered (RFC 5936, 2.2.1).
+#[cold]
+fn transfer(query: &Query, snapshot: &Snapshot) -> Verdict {
+    let name = query.question.name();
+    let zone = snapshot.world.zones().zone_of(name);
+    match zone.filter(|zone| zone.apex() == name) {
+        // RFC 8914, 4.19: Prohibited.
+        Some(_) => Verdict::error(Rcode::REFUSED, 18, "zone transfers are not offered"),
+        None => Verdict::error(Rcode::NOTAUTH, 20, "not a zone served here"),
+    }
 }
 
-fn reject(header: &Header, rcode: Rcode, view: &mut View<'_>, reply: &mut [u8]) -> Outcome {
-    view.worker.tally.count(Class::of(rcode));
-    Outcome::Send(Reply::header_only(header, rcode, reply))
+/// Octets that a response may have: over UDP what the requestor takes, within what we send
+/// (RFC 6891, 6.2.3 and 6.2.5) and what the query is worth.
+#[inline]
+fn limit(asked: &Asked<'_>, request: &[u8], transport: Transport, view: &View<'_>) -> usize {
+    match transport {
+        Transport::Udp => {
+            let payload = asked.edns.map_or(512, |edns| edns.payload.max(512));
+            let payload = payload.min(view.snapshot.world.udp_payload());
+            usize::from(payload).min(request.len() * limits::UDP_AMPLIFICATION)
+        }
+        Transport::Tcp => limits::MESSAGE,
+    }
 }

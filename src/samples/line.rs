@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::error::Category;
 
+use crate::model::Carrier;
 use crate::model::limits;
 use crate::samples::Reason;
 
@@ -80,11 +81,10 @@ pub fn client(text: &str) -> Result<IpAddr, Reason> {
         return Ok(address);
     }
     let net: IpNet = text.parse().map_err(|_| Reason::NoClient)?;
-    let narrow = match (net.addr(), net.addr().to_canonical()) {
-        (IpAddr::V4(_), _) => 24,
-        // 96 bits are those that map an IPv4 address.
-        (IpAddr::V6(_), IpAddr::V4(_)) => 96 + 24,
-        (IpAddr::V6(_), IpAddr::V6(_)) => 48,
+    let narrow = match net.addr() {
+        IpAddr::V4(_) => 24,
+        // Of an IPv4 address that is carried, what stands ahead of it counts too.
+        IpAddr::V6(v6) => Carrier::of(v6.into()).map_or(48, |carrier| carrier.offset() + 24),
     };
     if net.prefix_len() < narrow { Err(Reason::WideClient) } else { Ok(net.addr()) }
 }
@@ -165,6 +165,14 @@ mod tests {
             ),
             (r#"{"client":"2001:db8::/47","region":"eu","rtt_ms":1}"#, Reason::WideClient, ""),
             (r#"{"client":"::ffff:1.2.0.0/112","region":"eu","rtt_ms":1}"#, Reason::WideClient, ""),
+            (
+                r#"{"client":"64:ff9b::1.2.0.0/112","region":"eu","rtt_ms":1}"#,
+                Reason::WideClient,
+                "",
+            ),
+            (r#"{"client":"64:ff9b::/96","region":"eu","rtt_ms":1}"#, Reason::WideClient, ""),
+            (r#"{"client":"2002:102::/32","region":"eu","rtt_ms":1}"#, Reason::WideClient, ""),
+            (r#"{"client":"2001::/48","region":"eu","rtt_ms":1}"#, Reason::WideClient, ""),
             (r#"{"client":"1.1.1.1","region":"eu","rtt_ms":1,"at":"now"}"#, Reason::NoTime, "now"),
         ] {
             let Flaw(why, what) = Line::read(text.as_bytes()).unwrap_err();

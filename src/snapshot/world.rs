@@ -27,6 +27,7 @@ use crate::steer::MapPlan;
 use crate::steer::Partition;
 use crate::steer::SteeringMap;
 use crate::steer::compile;
+use crate::steer::rule_names;
 use crate::steer::rule_prefixes;
 use crate::zone::Answers;
 use crate::zone::BalancedOwner;
@@ -101,6 +102,7 @@ pub struct World {
     /// Per policy, as operators name them.
     fences: Box<[Fences]>,
     nsid: Option<Box<[u8]>>,
+    udp_payload: u16,
     keepalive: u16,
 }
 
@@ -148,10 +150,12 @@ impl World {
         let fences = config.policies.iter().map(Fences::of).collect();
         let owners = balanced_owners(&config.services);
         let nsid = config.server.nsid.as_ref().map(|id| id.as_bytes().into());
+        let udp_payload = config.server.udp_payload;
         let keepalive = tenths(config.server.tcp_idle);
         let zones = Zones::compile(config.zones, &owners);
         let maps = maps.into();
-        Ok((Self { zones, maps, scopes, services, fences, nsid, keepalive }, warnings))
+        let world = Self { zones, maps, scopes, services, fences, nsid, udp_payload, keepalive };
+        Ok((world, warnings))
     }
 
     /// The zones.
@@ -194,6 +198,11 @@ impl World {
         self.nsid.as_deref()
     }
 
+    /// Octets of a UDP response at most.
+    pub fn udp_payload(&self) -> u16 {
+        self.udp_payload
+    }
+
     /// How long a stream may be idle, in units of 100 ms (RFC 7828, 3.1).
     pub fn keepalive(&self) -> u16 {
         self.keepalive
@@ -222,6 +231,7 @@ pub fn atlas(
     }
     let measured: Vec<IpNet> = orders.blocks().map(|(net, _)| net).collect();
     Atlas::new(databases.to_vec(), tagged, &rule_prefixes(policies), &measured)
+        .with_names(rule_names(policies))
 }
 
 fn tenths(duration: Duration) -> u16 {

@@ -369,6 +369,28 @@ mod tests {
         assert!((9_500..10_500).contains(&quarter), "{quarter}");
     }
 
+    /// What has a weight never becomes a standby, however small a part of its pool is left.
+    #[test]
+    fn a_weight_is_nothing_only_if_its_parts_are() {
+        let endpoint = |weight| BalancedEndpoint { weight, identity: 0, rdata: Box::default() };
+        let all = [endpoint(1), endpoint(1_000_000), endpoint(0)];
+        let pool = |weight| {
+            let (region, lanes) = (RegionId(0), Default::default());
+            BalancedPool { region, weight, identity: 0, lanes }
+        };
+        for (of, set, expected) in [
+            (1, 0b001, 1),
+            (100, 0b001, 1),
+            (1_000_000, 0b001, 1),
+            (100, 0b010, 99),
+            (100, 0b111, 100),
+            (100, 0b100, 0),
+            (0, 0b111, 0),
+        ] {
+            assert_eq!(weight(&pool(of), &all, set), expected, "{of} {set:b}");
+        }
+    }
+
     #[test]
     fn shares_are_shown_so_that_only_nothing_is_zero() {
         let shown = [0, 1, 500, 999, 1000].map(|part| Share::of(part, 1000).percent());

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 
-use crate::geo::Carrier;
 use crate::geo::Found;
+use crate::model::Carrier;
 use crate::model::Family;
 use crate::steer::LabelId;
 use crate::steer::SteeringMap;

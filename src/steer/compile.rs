@@ -23,6 +23,8 @@ use crate::model::Asn;
 use crate::model::Continent;
 use crate::model::Country;
 use crate::model::Family;
+use crate::model::Holder;
+use crate::model::HolderName;
 use crate::model::Place;
 use crate::model::Policy;
 use crate::model::Region;
@@ -102,6 +104,12 @@ pub fn rule_prefixes<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Vec<
     prefixes
 }
 
+/// All names of holders that rules of these policies ask for.
+pub fn rule_names<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Vec<HolderName> {
+    let rules = policies.into_iter().flat_map(|policy| &policy.rules);
+    rules.flat_map(|rule| rule.matches.names()).map(|name| HolderName::of(name)).collect()
+}
+
 /// Compiles maps for all plans in one walk. `prefixes` are those that the atlas was made
 /// with, from [`rule_prefixes`].
 ///
@@ -173,7 +181,8 @@ struct MapBuilder<'a> {
 }
 
 /// All that a rule can ask about.
-type RuleKey = (Option<Continent>, Option<Country>, Option<Subdivision>, Option<Asn>, OverlayId);
+type RuleKey =
+    ((Option<Continent>, Option<Country>, Option<Subdivision>), (Option<Asn>, Holder), OverlayId);
 
 const UNKNOWN: LeafLabel = LeafLabel(u32::MAX);
 
@@ -212,7 +221,12 @@ impl<'a> MapBuilder<'a> {
         let label = match loci.locus(id) {
             Locus::AskResolver => LabelId::ASK_RESOLVER,
             Locus::Carried(_) => LabelId::EMBEDDED,
-            Locus::Claimed { overlay, .. } if !self.ranker.claims(loci.overlay(overlay)) => {
+            Locus::Claimed { place, overlay }
+                if !self.ranker.claims(&Whereabouts {
+                    place: loci.place(place),
+                    overlay: loci.overlay(overlay),
+                }) =>
+            {
                 LabelId::ASK_RESOLVER
             }
             Locus::Claimed { place, overlay } | Locus::Known { place, overlay } => {
@@ -229,7 +243,8 @@ impl<'a> MapBuilder<'a> {
     }
 
     fn rank(&mut self, place: &Place, overlay_id: OverlayId, overlay: &Overlay) -> LabelId {
-        let key = (place.continent, place.country, place.subdivision, place.asn, overlay_id);
+        let area = (place.continent, place.country, place.subdivision);
+        let key = (area, (place.asn, place.holder), overlay_id);
         let (ranker, client) = (&self.ranker, Whereabouts { place, overlay });
         let rule = *self.rules.entry(key).or_insert_with(|| ranker.matching_rule(&client));
         self.ranker.rank(&client, rule);

@@ -72,15 +72,82 @@ fn position(prefix: u128, seed: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::AllDown;
+    use crate::model::Endpoint;
+    use crate::model::Failback;
+    use crate::model::Pool;
+    use crate::model::RegionId;
+    use crate::model::Service;
+    use crate::model::Target;
+    use crate::model::Ttl;
+    use crate::model::Weight;
+    use crate::steer::LabelId;
+    use crate::steer::MapOfService;
+    use crate::wire::ClientSubnet;
+    use crate::wire::ScopePrefix;
+
+    fn service() -> Service {
+        Service {
+            name: "s".into(),
+            owners: Vec::new(),
+            policy: 0,
+            ttl: Ttl::ZERO,
+            ttl_min: Ttl::ZERO,
+            answers: 1,
+            sticky: false,
+            all_down: AllDown::FailOpen,
+            monitors: None,
+            ramp: Duration::ZERO,
+            failback: Failback::Automatic,
+            panic: 0,
+            pools: Vec::new(),
+        }
+    }
 
     /// The part of some prefixes that a share takes.
     fn taken(prefixes: impl Iterator<Item = u128>, seed: u64, share: f64) -> f64 {
         let all: Vec<_> = prefixes.collect();
         let is_in = |prefix: &&u128| position(**prefix, seed) as f64 / 2_f64.powi(64) < share;
         all.iter().filter(is_in).count() as f64 / all.len() as f64
+    }
+
+    /// A sticky service promises a block one endpoint: a share takes all of a block, or nothing,
+    /// and tells blocks of one leaf apart. Others go by the leaf, which gets one answer.
+    #[test]
+    fn sticky_services_share_by_block_and_others_by_leaf() {
+        let service = |sticky| {
+            let target = |last| Target::Address(Ipv4Addr::new(192, 0, 2, last).into());
+            let endpoint = |last| Endpoint { target: target(last), weight: Weight(1), probe: None };
+            let endpoints = vec![endpoint(1), endpoint(2)];
+            let pool = Pool { region: RegionId(0), weight: Weight(1), min_healthy: 0, endpoints };
+            let noun = Service { sticky, pools: vec![pool], ..service() };
+            let pool_at = vec![0].into();
+            Balanced::new(&noun, &[], MapOfService { position: 0, ecs: true, ties: false, pool_at })
+        };
+        // A leaf of 198.51.0.0/16, and blocks of 24 bits.
+        let prefix = |sticky, address: [u8; 4]| {
+            let address = u128::from(u32::from_be_bytes(address));
+            let data =
+                [&[0, 1, 32, 0][..], &u32::try_from(address).unwrap().to_be_bytes()].concat();
+            let client =
+                Client { subnet: ClientSubnet::parse(&data), resolver: Ipv4Addr::LOCALHOST.into() };
+            let block =
+                Block { address: address & !0xff, family: Family::V4, scope: ScopePrefix(24) };
+            let (label, scope, by) = (LabelId(0), ScopePrefix(16), LocatedBy::Subnet);
+            let located = Located { label, scope, by, block };
+            Key { service: &service(sticky), client: &client, located: &located }.prefix()
+        };
+        let (a, b, c) = ([198, 51, 100, 1], [198, 51, 100, 9], [198, 51, 101, 1]);
+        assert_eq!(prefix(true, a), prefix(true, b));
+        assert_ne!(prefix(true, a), prefix(true, c));
+        assert_eq!(prefix(false, a), prefix(false, c));
+        assert_ne!(prefix(false, a), prefix(false, [198, 52, 100, 1]));
     }
 
     proptest! {

@@ -71,6 +71,7 @@ pub use clients::Population;
 pub use compile::MapPlan;
 pub use compile::SteeringMap;
 pub use compile::compile;
+pub use compile::rule_names;
 pub use compile::rule_prefixes;
 pub use decide::Answered;
 pub use decide::Decision;

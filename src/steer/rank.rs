@@ -12,7 +12,6 @@ use ipnet::IpNet;
 
 use crate::geo::ChordSquared;
 use crate::geo::Nets;
-use crate::geo::Overlay;
 use crate::geo::UnitVector;
 use crate::latency::Order;
 use crate::latency::Orders;
@@ -120,12 +119,19 @@ impl<'a> Ranker<'a> {
         self.members.iter().map(|member| member.region).collect()
     }
 
-    /// Whether something is known of clients under this overlay: it is in a net, it was measured,
-    /// or a rule of this policy names it. Rules of other policies say nothing here.
-    pub fn claims(&self, overlay: &Overlay) -> bool {
+    /// Whether something is known of clients that no database places: they are in a net, they
+    /// were measured, or a rule of this policy names their prefix or is for whose network it is.
+    /// Rules of other policies say nothing here.
+    pub fn claims(&self, client: &Whereabouts<'_>) -> bool {
+        let overlay = client.overlay;
+        let by_holder = || {
+            let rule = self.matching_rule(client).and_then(|at| self.policy.rules.get(at));
+            rule.is_some_and(|rule| rule.matches.asks_for_holder())
+        };
         !overlay.tags().is_empty()
             || self.orders.is_some() && overlay.measured().is_some()
             || self.rules.iter().any(|nets| nets.covers(overlay))
+            || by_holder()
     }
 
     /// The policy's first rule that matches.

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use crate::geo::Nets;
 use crate::geo::Overlay;
 use crate::geo::TagId;
+use crate::model::HolderName;
 use crate::model::Place;
 use crate::model::Rule;
 
@@ -17,18 +18,25 @@ pub struct Whereabouts<'a> {
     pub overlay: &'a Overlay,
 }
 
-/// The nets and tags of a rule, as an overlay tells them.
+/// The nets, tags and names of a rule, as overlays and places tell them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RuleNets {
     prefixes: Vec<u32>,
     tags: Vec<TagId>,
+    isps: Vec<HolderName>,
+    organizations: Vec<HolderName>,
+    domains: Vec<HolderName>,
 }
 
 impl RuleNets {
     /// `prefixes` are those of the atlas, sorted.
     pub(super) fn new(rule: &Rule, nets: &Nets, prefixes: &[IpNet]) -> Self {
         let position = |net: &IpNet| u32::try_from(prefixes.binary_search(net).ok()?).ok();
+        let names = |texts: &[String]| texts.iter().map(|text| HolderName::of(text)).collect();
         Self {
+            isps: names(&rule.matches.isps),
+            organizations: names(&rule.matches.organizations),
+            domains: names(&rule.matches.domains),
             prefixes: rule.matches.nets.iter().filter_map(position).collect(),
             tags: rule.matches.tags.iter().filter_map(|tag| nets.tag(tag)).collect(),
         }
@@ -49,6 +57,9 @@ impl RuleNets {
             && any(&wanted.countries, place.country)
             && any(&wanted.subdivisions, place.subdivision)
             && any(&wanted.asns, place.asn)
+            && any(&self.isps, place.holder.isp)
+            && any(&self.organizations, place.holder.organization)
+            && any(&self.domains, place.holder.domain)
             && (wanted.nets.is_empty() || self.covers(overlay))
             && (wanted.tags.is_empty() || self.tags.iter().any(|t| overlay.has_tag(*t)))
     }

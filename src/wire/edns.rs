@@ -51,33 +51,54 @@ impl Edns {
     /// Reads an OPT record from its class, TTL and data. `None` is FORMERR: options
     /// that overrun the data, a broken or second client subnet.
     pub(crate) fn parse(class: u16, ttl: u32, data: &[u8]) -> Option<Self> {
+        let mut edns = Self::fixed(class, ttl);
+        edns.options(data).map(|()| edns)
+    }
+
+    /// What there is to be read in an OPT record that may be broken, for the one in the error
+    /// that answers it. It has no client subnet, since RFC 7871, 7.2.1 is about answers, and
+    /// nothing of streams, whatever comes over them.
+    pub(crate) fn salvage(class: u16, ttl: u32, data: &[u8]) -> Self {
+        let mut edns = Self::fixed(class, ttl);
+        // What follows the broken option is not read.
+        let _ = edns.options(data);
+        Self { client_subnet: None, keepalive: false, ..edns }
+    }
+
+    const fn fixed(class: u16, ttl: u32) -> Self {
         let [_, version, flags, _] = ttl.to_be_bytes();
-        let mut edns = Self {
+        let dnssec_ok = flags & 0x80 != 0;
+        Self {
             payload: class,
             version,
-            dnssec_ok: flags & 0x80 != 0,
+            dnssec_ok,
             client_subnet: None,
             nsid: false,
             keepalive: false,
-        };
+        }
+    }
+
+    /// Reads the options as far as they are sound; `None` if they are not.
+    #[inline]
+    fn options(&mut self, data: &[u8]) -> Option<()> {
         // RFC 6891, 6.1.3: another version may have other options; BADVERS comes first.
-        if version != 0 {
-            return Some(edns);
+        if self.version != 0 {
+            return Some(());
         }
         let mut rest = data;
         while !rest.is_empty() {
             let (&[c0, c1, l0, l1], tail) = rest.split_first_chunk()?;
             let (value, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes([l0, l1])))?;
             match u16::from_be_bytes([c0, c1]) {
-                option::CLIENT_SUBNET if edns.client_subnet.is_some() => return None,
-                option::CLIENT_SUBNET => edns.client_subnet = Some(ClientSubnet::parse(value)?),
-                option::NSID => edns.nsid = true,
-                option::KEEPALIVE => edns.keepalive = true,
+                option::CLIENT_SUBNET if self.client_subnet.is_some() => return None,
+                option::CLIENT_SUBNET => self.client_subnet = Some(ClientSubnet::parse(value)?),
+                option::NSID => self.nsid = true,
+                option::KEEPALIVE => self.keepalive = true,
                 // RFC 6891, 6.1.2: unknown options are ignored.
                 _ => {}
             }
             rest = tail;
         }
-        Some(edns)
+        Some(())
     }
 }

@@ -21,6 +21,8 @@ impl Rcode {
     pub const REFUSED: Self = Self(5);
     /// RFC 6672, 2.2: a DNAME substitution that is too long.
     pub const YXDOMAIN: Self = Self(6);
+    /// RFC 5936, 2.2.1: a transfer of a zone that is not here (RFC 2136, 2.2).
+    pub const NOTAUTH: Self = Self(9);
     /// RFC 6891, 9.
     pub const BADVERS: Self = Self(16);
 }
@@ -36,6 +38,7 @@ impl fmt::Display for Rcode {
             Self::NOTIMP => "NOTIMP",
             Self::REFUSED => "REFUSED",
             Self::YXDOMAIN => "YXDOMAIN",
+            Self::NOTAUTH => "NOTAUTH",
             Self::BADVERS => "BADVERS",
             Self(code) => return write!(f, "RCODE{code}"),
         })

@@ -1,11 +1,13 @@
 //! One message from the network, read and judged.
 
 use crate::model::RecordType;
+use crate::wire::Asked;
 use crate::wire::ClientSubnet;
 use crate::wire::Edns;
 use crate::wire::Header;
 use crate::wire::Opcode;
 use crate::wire::Question;
+use crate::wire::Rcode;
 use crate::wire::edns::option;
 
 /// A well-formed standard query.
@@ -25,10 +27,44 @@ pub struct Query {
 pub enum Reject {
     /// Say nothing: too short for a header, or a response.
     Ignore,
-    /// RFC 1035, 4.1.1: "unable to interpret".
-    FormErr(Header),
-    /// An opcode other than QUERY.
-    NotImp(Header),
+    /// Answer with an error.
+    Answer(Rejected),
+}
+
+/// A message that is answered with an error, and what of it goes into that.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rejected {
+    header: Header,
+    /// Octets of the question section, 0 if there is not one question that can be read.
+    question_len: usize,
+    /// Of the first OPT record that can be found, what can be read.
+    edns: Option<Edns>,
+    /// FORMERR: "unable to interpret" (RFC 1035, 4.1.1). NOTIMP: an opcode other than QUERY.
+    /// BADVERS: such an opcode, with a version of EDNS other than 0.
+    pub rcode: Rcode,
+}
+
+impl Rejected {
+    /// Looks for what an error has to say of a message. O(length), no allocation.
+    #[cold]
+    fn new(message: &[u8], header: Header, rcode: Rcode) -> Self {
+        let question = Question::parse(message).filter(|_| header.counts.starts_with(&[1]));
+        let edns = salvage_opt(message, header.counts);
+        // RFC 6891, 6.1.3: it MUST be BADVERS. In what can't be read, who knows what a version is.
+        let other_version = edns.is_some_and(|edns| edns.version != 0);
+        Self {
+            header,
+            question_len: question.map_or(0, |question| question.section_len()),
+            edns,
+            rcode: if other_version && rcode == Rcode::NOTIMP { Rcode::BADVERS } else { rcode },
+        }
+    }
+
+    /// What the response takes over.
+    pub fn asked(&self) -> Asked<'_> {
+        let Self { header, question_len, edns, .. } = self;
+        Asked { header, question_len: *question_len, edns: edns.as_ref() }
+    }
 }
 
 impl Query {
@@ -44,18 +80,31 @@ impl Query {
             return Err(Reject::Ignore);
         }
         if header.opcode() != Opcode::QUERY {
-            return Err(Reject::NotImp(header));
+            return Err(Reject::Answer(Rejected::new(message, header, Rcode::NOTIMP)));
         }
-        let broken = Reject::FormErr(header);
+        Self::read(message, header)
+            .ok_or_else(|| Reject::Answer(Rejected::new(message, header, Rcode::FORMERR)))
+    }
+
+    /// `None` is FORMERR.
+    #[inline]
+    fn read(message: &[u8], header: Header) -> Option<Self> {
         let [questions, ..] = header.counts;
         // RFC 9619, 4: exactly one question.
         if questions != 1 {
-            return Err(broken);
+            return None;
         }
-        let question = Question::parse(message).ok_or(broken)?;
-        let rest = message.get(Header::LEN + question.section_len()..).ok_or(broken)?;
-        let edns = opt_record(rest, header.counts).ok_or(broken)?;
-        Ok(Self { header, question, edns })
+        let question = Question::parse(message)?;
+        let rest = message.get(Header::LEN + question.section_len()..)?;
+        let edns = opt_record(rest, header.counts)?;
+        Some(Self { header, question, edns })
+    }
+
+    /// What the response takes over.
+    #[inline]
+    pub fn asked(&self) -> Asked<'_> {
+        let Self { header, question, edns } = self;
+        Asked { header, question_len: question.section_len(), edns: edns.as_ref() }
     }
 }
 
@@ -111,6 +160,30 @@ fn opt_record(
     rest.is_empty().then_some(edns)
 }
 
+/// Of a message that can't be answered, what its first OPT record says; `None` if there is none
+/// as far as records can be told from each other.
+fn salvage_opt(
+    message: &[u8],
+    [questions, answers, authorities, additionals]: [u16; 4],
+) -> Option<Edns> {
+    let mut rest = message.get(Header::LEN..)?;
+    for _ in 0..questions {
+        rest = rest.get(skip_name(rest)? + 4..)?;
+    }
+    for _ in 0..u32::from(answers) + u32::from(authorities) + u32::from(additionals) {
+        let tail = rest.get(skip_name(rest)?..)?;
+        let (&[t0, t1, c0, c1, a, b, c, d, l0, l1], tail) = tail.split_first_chunk()?;
+        let length = usize::from(u16::from_be_bytes([l0, l1]));
+        if RecordType(u16::from_be_bytes([t0, t1])) == RecordType::OPT {
+            let class = u16::from_be_bytes([c0, c1]);
+            let data = tail.get(..length).unwrap_or(tail);
+            return Some(Edns::salvage(class, u32::from_be_bytes([a, b, c, d]), data));
+        }
+        rest = tail.get(length..)?;
+    }
+    None
+}
+
 /// Octets that an owner name takes up; a pointer ends it (RFC 1035, 4.1.4).
 fn skip_name(octets: &[u8]) -> Option<usize> {
     let mut at = 0;
@@ -159,9 +232,17 @@ mod tests {
         assert_eq!(edns.payload, 1232);
     }
 
+    /// What an error says of a message that gets one.
+    fn rejected(bytes: &[u8]) -> Option<Rcode> {
+        match Query::parse(bytes) {
+            Err(Reject::Answer(rejected)) => Some(rejected.rcode),
+            Err(Reject::Ignore) | Ok(_) => None,
+        }
+    }
+
     #[test]
     fn messages_that_cannot_be_answered() {
-        let formerr = |bytes: &[u8]| matches!(Query::parse(bytes), Err(Reject::FormErr(_)));
+        let formerr = |bytes: &[u8]| rejected(bytes) == Some(Rcode::FORMERR);
         assert!(formerr(&message([1, 0, 0, 1], b"")), "ARCOUNT lies");
         assert!(formerr(&message([1, 1, 0, 0], OPT)), "OPT in the answer section");
         assert!(formerr(&message([1, 0, 0, 2], &[OPT, OPT].concat())), "two OPT");
@@ -180,7 +261,55 @@ mod tests {
         assert_eq!(Query::parse(&HEADER[..11]).err(), Some(Reject::Ignore));
         let mut notify = HEADER;
         notify[2] = 4 << 3;
-        assert!(matches!(Query::parse(&notify), Err(Reject::NotImp(_))));
+        assert_eq!(rejected(&notify), Some(Rcode::NOTIMP));
+    }
+
+    /// RFC 6891, 6.1.1, and what a resolver needs to know which of its queries it is.
+    #[test]
+    fn errors_have_the_question_and_opt_where_these_can_be_read() {
+        let kept = |bytes: &[u8]| {
+            let Err(Reject::Answer(rejected)) = Query::parse(bytes) else { panic!("{bytes:?}") };
+            (rejected.rcode.0, rejected.question_len > 0, rejected.edns.map(|e| e.dnssec_ok))
+        };
+        let record = &b"\0\0\x01\0\x01\0\0\0\0\0\x04abcd"[..];
+        let owned = [b"\x01x", OPT].concat();
+        let mut other = OPT.to_vec();
+        other[6] = 1;
+        let overrun = [&OPT[..9], &[0, 9, 0, 3, 0]].concat();
+        let subnet = [&OPT[..9], &[0, 5, 0, 8, 0, 1, 9]].concat();
+        for (what, bytes, expected) in [
+            ("two OPT", message([1, 0, 0, 2], &[OPT, OPT].concat()), (1, true, Some(true))),
+            ("OPT among answers", message([1, 1, 0, 0], OPT), (1, true, Some(true))),
+            ("OPT of an owner", message([1, 0, 0, 1], &owned), (1, true, Some(true))),
+            ("octets behind", message([1, 0, 0, 1], &[OPT, b"\0"].concat()), (1, true, Some(true))),
+            ("overrun", message([1, 0, 0, 1], &overrun), (1, true, Some(true))),
+            ("bad subnet", message([1, 0, 0, 1], &subnet), (1, true, Some(true))),
+            ("cut", message([1, 0, 0, 1], &OPT[..10]), (1, true, None)),
+            ("cut before", message([1, 0, 0, 2], &record[..9]), (1, true, None)),
+            (
+                "behind another",
+                message([1, 0, 0, 3], &[record, OPT].concat()),
+                (1, true, Some(true)),
+            ),
+            (
+                "no question",
+                [&HEADER[..5], &[0, 0, 0, 0, 0, 0, 1], OPT].concat(),
+                (1, false, Some(true)),
+            ),
+            (
+                "several",
+                message([2, 0, 0, 1], &[b"\0\0\x01\0\x01", OPT].concat()),
+                (1, false, Some(true)),
+            ),
+            ("version 1, broken", message([1, 0, 0, 2], &other), (1, true, Some(true))),
+        ] {
+            assert_eq!(kept(&bytes), expected, "{what}");
+        }
+        for (opcode, opt, rcode) in [(1, OPT, 4), (4, OPT, 4), (5, &other, 16), (15, &other, 16)] {
+            let mut bytes = message([1, 0, 0, 1], opt);
+            bytes[2] |= opcode << 3;
+            assert_eq!(kept(&bytes), (rcode, true, Some(true)), "{opcode}");
+        }
     }
 
     /// RFC 1035, 2.3.4: 255 octets are a name, 256 are not.

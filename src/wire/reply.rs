@@ -3,14 +3,14 @@
 use crate::model::Class;
 use crate::model::RecordType;
 use crate::model::Ttl;
-use crate::model::limits;
 use crate::wire::Edns;
 use crate::wire::ExtendedError;
+use crate::wire::Extras;
 use crate::wire::Header;
-use crate::wire::Query;
+use crate::wire::Names;
 use crate::wire::Rcode;
 use crate::wire::ScopePrefix;
-use crate::wire::edns::option;
+use crate::wire::opt;
 
 /// The record did not fit; the reply is as it was before.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,19 +19,10 @@ pub struct Full;
 /// Who owns a record.
 #[derive(Clone, Copy, Debug)]
 pub enum Owner<'a> {
-    /// A name that stands in the message already.
-    At(NameAt),
-    /// A name of its own, uncompressed wire form.
+    /// The question's name.
+    Question,
+    /// A name, uncompressed wire form. It is written as short as the names before it let it be.
     Name(&'a [u8]),
-}
-
-/// Where in the message a name stands.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum NameAt {
-    /// At the end of the question's name, by how many octets it has.
-    QuestionSuffix(usize),
-    /// At an offset below 2¹⁴.
-    Offset(u16),
 }
 
 /// A record to be written.
@@ -45,11 +36,8 @@ pub struct Record<'a> {
     pub class: Class,
     /// TTL.
     pub ttl: Ttl,
-    /// RDATA.
+    /// RDATA, names uncompressed.
     pub rdata: &'a [u8],
-    /// Where the apex of the record's zone stands, and the offsets in `rdata` of the two
-    /// octets that become a pointer to it.
-    pub apex: Option<(NameAt, &'a [u16])>,
 }
 
 /// Which section a record goes to; sections are written in this order.
@@ -63,19 +51,22 @@ pub enum Section {
     Additional,
 }
 
-/// What the OPT record of a response carries besides what the query's says.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Extras<'a> {
-    /// The name server's identifier, written if asked for.
-    pub nsid: Option<&'a [u8]>,
-    /// The idle time of a stream in units of 100 ms, written if asked for (RFC 7828).
-    pub keepalive: Option<u16>,
+/// What a response takes over from the message that it answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The header.
+    pub header: &'a Header,
+    /// Octets of the question section; 0 if the response has none.
+    pub question_len: usize,
+    /// What the OPT record says, if there is one.
+    pub edns: Option<&'a Edns>,
 }
 
 /// A point in a reply.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     len: usize,
+    n_names: usize,
     counts: [u16; 3],
 }
 
@@ -85,6 +76,7 @@ pub struct Mark {
 #[derive(Debug)]
 pub struct Reply<'b> {
     buffer: &'b mut [u8],
+    names: &'b mut Names,
     len: usize,
     /// Records end here at the latest; the OPT record follows.
     limit: usize,
@@ -94,24 +86,27 @@ pub struct Reply<'b> {
 }
 
 impl<'b> Reply<'b> {
-    /// Copies ID, opcode, RD and the question of a query. At most `limit` octets of
+    /// Copies ID, opcode, RD and the question of a message. At most `limit` octets of
     /// `buffer` are used, whatever it holds. `None` if not even the question fits,
-    /// which takes a limit under 512.
+    /// which takes a limit under 512. `names` are this reply's from now on.
     pub fn new(
-        query: &Query,
+        asked: &Asked<'_>,
         request: &[u8],
         buffer: &'b mut [u8],
+        names: &'b mut Names,
         limit: usize,
         extras: &Extras<'_>,
     ) -> Option<Self> {
-        let question_len = query.question.section_len();
+        let question_len = asked.question_len;
         let end = Header::LEN + question_len;
         buffer.get_mut(..end)?.copy_from_slice(request.get(..end)?);
-        let reserved = query.edns.as_ref().map_or(0, |edns| opt_len(edns, extras));
+        let reserved = asked.edns.map_or(0, |edns| opt::len(edns, extras));
         let limit = limit.min(buffer.len()).checked_sub(reserved)?;
-        let flags = Header::QR | query.header.flags & (Header::OPCODE | Header::RD);
+        let flags = Header::QR | asked.header.flags & (Header::OPCODE | Header::RD);
+        names.clear();
         (end <= limit).then_some(Self {
             buffer,
+            names,
             len: end,
             limit,
             question_len,
@@ -134,199 +129,202 @@ impl<'b> Reply<'b> {
     /// Drops all records.
     pub fn clear(&mut self) {
         self.len = Header::LEN + self.question_len;
+        self.names.clear();
         self.counts = [0; 3];
     }
 
     /// A point to which [`Reply::rewind`] can return.
     pub fn mark(&self) -> Mark {
-        Mark { len: self.len, counts: self.counts }
+        Mark { len: self.len, n_names: self.names.len(), counts: self.counts }
     }
 
     /// Drops what was written since.
     pub fn rewind(&mut self, mark: Mark) {
         self.len = mark.len;
+        self.names.truncate(mark.n_names);
         self.counts = mark.counts;
     }
 
-    /// Octets written so far: where the next record begins.
+    /// Octets written so far, the OPT record not counted.
     pub fn position(&self) -> usize {
         self.len
     }
 
-    /// Appends a record. O(length), no allocation.
+    /// Appends a record. O(length), and O(names before it) for each name in it; no allocation.
     ///
     /// # Errors
     ///
     /// [`Full`] if it does not fit; nothing is written then.
     pub fn record(&mut self, section: Section, record: &Record<'_>) -> Result<(), Full> {
+        match (record.owner, compressible(record.rtype)) {
+            (Owner::Question, None) => self.ready(section, record),
+            (_, names) => self.compressed(section, record, names.unwrap_or_default()),
+        }
+    }
+
+    /// Appends a record of the question's name whose data hold no name that may be compressed:
+    /// all of it is ready to be copied. O(length), no allocation.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if it does not fit; nothing is written then.
+    #[inline]
+    pub fn ready(&mut self, section: Section, record: &Record<'_>) -> Result<(), Full> {
+        /// A pointer to what follows the header: the question's name.
+        const QUESTION: [u8; 2] = [0xc0, 12];
         let rdata_len = u16::try_from(record.rdata.len()).map_err(|_| Full)?;
         let [t0, t1] = record.rtype.0.to_be_bytes();
         let [c0, c1] = record.class.0.to_be_bytes();
         let [s0, s1, s2, s3] = record.ttl.secs().to_be_bytes();
         let [l0, l1] = rdata_len.to_be_bytes();
-        // Two octets of a pointer, or the last two of a name, and the fixed fields in one.
-        let (name, [n0, n1]) = match record.owner {
-            Owner::At(name) => (&[][..], self.name_pointer(name)),
-            Owner::Name(name) => match name.split_last_chunk() {
-                Some((front, last)) => (front, *last),
-                // The root has one octet: a pointer to the question's is as good.
-                None => (&[][..], self.pointer_to_suffix(1)),
-            },
-        };
+        let [n0, n1] = QUESTION;
         let fixed = [n0, n1, t0, t1, c0, c1, s0, s1, s2, s3, l0, l1];
-        let end = self.len + name.len() + fixed.len() + record.rdata.len();
+        let end = self.len + fixed.len() + record.rdata.len();
         if end > self.limit {
             return Err(Full);
         }
         let at = self.buffer.get_mut(self.len..end).ok_or(Full)?;
-        let (name_at, at) = at.split_at_mut(name.len());
         let (fixed_at, rdata_at) = at.split_first_chunk_mut().ok_or(Full)?;
-        if !name.is_empty() {
-            name_at.copy_from_slice(name);
-        }
         *fixed_at = fixed;
         rdata_at.copy_from_slice(record.rdata);
-        if let Some((apex, slots)) = record.apex.filter(|(_, slots)| !slots.is_empty()) {
-            // Only now: the borrow of the buffer had to end.
-            let pointer = self.name_pointer(apex);
-            let rdata_at = self.buffer.get_mut(end - record.rdata.len()..end).ok_or(Full)?;
-            for slot in slots.iter().map(|slot| usize::from(*slot)) {
-                if let Some(octets) = rdata_at.get_mut(slot..slot + 2) {
-                    octets.copy_from_slice(&pointer);
-                }
-            }
+        self.count(section, end);
+        Ok(())
+    }
+
+    /// Appends a record with names that are written as short as can be.
+    #[inline(never)]
+    fn compressed(
+        &mut self,
+        section: Section,
+        record: &Record<'_>,
+        names: NamesIn,
+    ) -> Result<(), Full> {
+        let n_names = self.names.len();
+        let written = self.try_compressed(record, names);
+        match written {
+            Some(end) => self.count(section, end),
+            None => self.names.truncate(n_names),
         }
+        written.map(|_| ()).ok_or(Full)
+    }
+
+    /// Writes a record behind what there is; returns where it ends.
+    fn try_compressed(&mut self, record: &Record<'_>, names: NamesIn) -> Option<usize> {
+        // A question that is not there has no name to point to.
+        let question_end = Header::LEN + self.question_len.saturating_sub(4);
+        let message = self.buffer.get_mut(..self.limit)?;
+        let mut at = match record.owner {
+            Owner::Question => put(message, self.len, &[0xc0, 12])?,
+            Owner::Name(name) => self.names.write(message, question_end, self.len, name)?,
+        };
+        at = put(message, at, &record.rtype.0.to_be_bytes())?;
+        at = put(message, at, &record.class.0.to_be_bytes())?;
+        at = put(message, at, &record.ttl.secs().to_be_bytes())?;
+        let length_at = at;
+        at += 2;
+        let (head, mut rest) = record.rdata.split_at_checked(names.skip)?;
+        at = put(message, at, head)?;
+        for _ in 0..names.count {
+            let (name, tail) = rest.split_at_checked(name_len(rest)?)?;
+            at = self.names.write(message, question_end, at, name)?;
+            rest = tail;
+        }
+        at = put(message, at, rest)?;
+        let rdata_len = u16::try_from(at - length_at - 2).ok()?;
+        put(message, length_at, &rdata_len.to_be_bytes())?;
+        Some(at)
+    }
+
+    #[inline]
+    fn count(&mut self, section: Section, end: usize) {
         self.len = end;
         if let Some(count) = self.counts.get_mut(section as usize) {
             *count += 1;
         }
-        Ok(())
     }
 
-    fn name_pointer(&self, at: NameAt) -> [u8; 2] {
-        match at {
-            NameAt::QuestionSuffix(octets) => self.pointer_to_suffix(octets),
-            NameAt::Offset(offset) => (0xc000 | offset).to_be_bytes(),
-        }
-    }
-
-    /// A compression pointer to the last `octets` octets of the question's name.
-    fn pointer_to_suffix(&self, octets: usize) -> [u8; 2] {
-        let name_len = self.question_len - 4;
-        let offset = Header::LEN + name_len.saturating_sub(octets);
-        // A name has at most 255 octets and begins at 12, so 14 bits are enough.
-        (0xc000 | u16::try_from(offset).unwrap_or(0)).to_be_bytes()
-    }
-
-    /// Writes the OPT record, if the query had one, and the header; returns the length.
+    /// Writes the OPT record, if the message had one, and the header; returns the length.
     ///
     /// `scope` answers a client subnet option. The extended error goes in where it fits
     /// the limit of the message (RFC 8914, 3: best effort).
     pub fn finish(
         mut self,
-        query: &Query,
+        asked: &Asked<'_>,
         rcode: Rcode,
         scope: ScopePrefix,
         error: Option<ExtendedError>,
         extras: &Extras<'_>,
     ) -> usize {
         let mut additionals = self.counts[2];
-        if let Some(edns) = &query.edns {
-            let reserved = opt_len(edns, extras);
+        if let Some(edns) = asked.edns {
+            let reserved = opt::len(edns, extras);
             let error = error.filter(|e| self.len + e.wire_len() <= self.limit);
             let length = reserved + error.map_or(0, |e| e.wire_len());
             let end = self.len + length;
             if let Some(octets) = self.buffer.get_mut(self.len..end) {
-                write_opt(octets, edns, rcode, scope, error, extras);
+                opt::write(octets, edns, rcode, scope, error, extras);
                 self.len = end;
                 additionals += 1;
             }
         }
         let flags = self.flags | rcode.0 & 15;
         let [answers, authorities, _] = self.counts;
-        let counts = [1, answers, authorities, additionals];
-        write_header(self.buffer, query.header.id, flags, counts);
+        let questions = u16::from(self.question_len > 0);
+        let counts = [questions, answers, authorities, additionals];
+        if let Some(header) = self.buffer.first_chunk_mut::<{ Header::LEN }>() {
+            let [[i0, i1], [f0, f1]] = [asked.header.id, flags].map(u16::to_be_bytes);
+            let [[a, b], [c, d], [e, f], [g, h]] = counts.map(u16::to_be_bytes);
+            *header = [i0, i1, f0, f1, a, b, c, d, e, f, g, h];
+        }
         self.len
     }
+}
 
-    /// Writes a response that is nothing but a header: to a message whose question
-    /// can't be trusted. Returns its length, 0 if the buffer is shorter than that.
-    pub fn header_only(header: &Header, rcode: Rcode, buffer: &mut [u8]) -> usize {
-        let flags = Header::QR | header.flags & (Header::OPCODE | Header::RD) | rcode.0 & 15;
-        write_header(buffer, header.id, flags, [0; 4])
+/// Where record data hold names that may be compressed.
+#[derive(Clone, Copy, Debug, Default)]
+struct NamesIn {
+    /// Octets ahead of the first.
+    skip: usize,
+    /// How many there are, one behind the other.
+    count: usize,
+}
+
+/// RFC 3597, 4: the types of RFC 1035 and no others, since whoever does not know a type can't
+/// find its names.
+#[inline]
+const fn compressible(rtype: RecordType) -> Option<NamesIn> {
+    const MB: RecordType = RecordType(7);
+    const MD: RecordType = RecordType(3);
+    const MF: RecordType = RecordType(4);
+    const MG: RecordType = RecordType(8);
+    const MR: RecordType = RecordType(9);
+    match rtype {
+        RecordType::CNAME | RecordType::NS | RecordType::PTR | MB | MD | MF | MG | MR => {
+            Some(NamesIn { skip: 0, count: 1 })
+        }
+        RecordType::MX => Some(NamesIn { skip: 2, count: 1 }),
+        RecordType::MINFO | RecordType::SOA => Some(NamesIn { skip: 0, count: 2 }),
+        _ => None,
     }
 }
 
-fn write_header(buffer: &mut [u8], id: u16, flags: u16, counts: [u16; 4]) -> usize {
-    let Some(header) = buffer.first_chunk_mut::<{ Header::LEN }>() else { return 0 };
-    let [[i0, i1], [f0, f1]] = [id, flags].map(u16::to_be_bytes);
-    let [[a, b], [c, d], [e, f], [g, h]] = counts.map(u16::to_be_bytes);
-    *header = [i0, i1, f0, f1, a, b, c, d, e, f, g, h];
-    Header::LEN
-}
-
-/// Octets of the OPT record that answers this one, the extended error not counted.
-fn opt_len(edns: &Edns, extras: &Extras<'_>) -> usize {
-    let nsid = extras.nsid.filter(|_| edns.nsid).map_or(0, |id| 4 + id.len());
-    let keepalive = extras.keepalive.filter(|_| edns.keepalive).map_or(0, |_| 6);
-    11 + edns.client_subnet.map_or(0, |subnet| subnet.wire_len()) + nsid + keepalive
-}
-
-/// Fills `octets`, which is exactly as long as the record.
-fn write_opt(
-    octets: &mut [u8],
-    edns: &Edns,
-    rcode: Rcode,
-    scope: ScopePrefix,
-    error: Option<ExtendedError>,
-    extras: &Extras<'_>,
-) {
-    let data_len = u16::try_from(octets.len().saturating_sub(11)).unwrap_or(0);
-    let mut out = Out(octets);
-    let [p0, p1] = limits::UDP_PAYLOAD.to_be_bytes();
-    let [_, upper] = (rcode.0 >> 4).to_be_bytes();
-    let dnssec_ok = if edns.dnssec_ok { 0x80 } else { 0 };
-    let [l0, l1] = data_len.to_be_bytes();
-    // The root, TYPE 41, our payload size, the upper half of the RCODE, version 0, DO as
-    // sent and all other flags 0 (RFC 6891, 6.1.4).
-    out.put(&[0, 0, 41, p0, p1, upper, 0, dnssec_ok, 0, l0, l1]);
-    if let Some(subnet) = &edns.client_subnet {
-        let address_len = subnet.source.0.div_ceil(8);
-        let [f0, f1] = subnet.family_code.to_be_bytes();
-        let [o0, o1] = option::CLIENT_SUBNET.to_be_bytes();
-        out.put(&[o0, o1, 0, 4 + address_len, f0, f1, subnet.source.0, scope.0]);
-        let bits = u32::from(subnet.family.map_or(0, |family| family.bits()));
-        let aligned = subnet.address.checked_shl(128 - bits).unwrap_or(0).to_be_bytes();
-        out.put(aligned.get(..usize::from(address_len)).unwrap_or_default());
-    }
-    if let Some(id) = extras.nsid.filter(|_| edns.nsid) {
-        out.option(option::NSID, id.len());
-        out.put(id);
-    }
-    if let Some(idle) = extras.keepalive.filter(|_| edns.keepalive) {
-        out.option(option::KEEPALIVE, 2);
-        out.put(&idle.to_be_bytes());
-    }
-    if let Some(error) = error {
-        out.option(option::EXTENDED_ERROR, 2 + error.text.len());
-        out.put(&error.code.to_be_bytes());
-        out.put(error.text.as_bytes());
-    }
-}
-
-/// A cursor over a slice; what does not fit is not written.
-struct Out<'a>(&'a mut [u8]);
-
-impl Out<'_> {
-    fn put(&mut self, octets: &[u8]) {
-        if let Some((at, rest)) = std::mem::take(&mut self.0).split_at_mut_checked(octets.len()) {
-            at.copy_from_slice(octets);
-            self.0 = rest;
+/// Octets of the uncompressed name with which `octets` begin.
+fn name_len(octets: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match usize::from(*octets.get(at)?) {
+            0 => return Some(at + 1),
+            length => at += length + 1,
         }
     }
-
-    fn option(&mut self, code: u16, length: usize) {
-        self.put(&code.to_be_bytes());
-        self.put(&u16::try_from(length).unwrap_or(0).to_be_bytes());
-    }
 }
+
+/// Copies octets to `at`; returns where they end.
+fn put(message: &mut [u8], at: usize, octets: &[u8]) -> Option<usize> {
+    let end = at + octets.len();
+    message.get_mut(at..end)?.copy_from_slice(octets);
+    Some(end)
+}
+
+#[cfg(test)]
+mod tests;

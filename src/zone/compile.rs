@@ -14,7 +14,6 @@ use crate::model::RecordType;
 use crate::model::Ttl;
 use crate::zone::check::is_within;
 use crate::zone::check::parent;
-use crate::zone::layout;
 use crate::zone::lookup::Answers;
 use crate::zone::record::Record;
 use crate::zone::zones::Balanced;
@@ -104,7 +103,7 @@ impl Compiler {
             match (inside.next(), inside.next()) {
                 (None, _) => {
                     let node = self.ensure(owner.as_wire(), zone);
-                    let entries = self.entries(run, apex.as_wire());
+                    let entries = self.entries(run);
                     if let Some(node) = self.out.nodes.get_mut(node as usize) {
                         node.entries = entries;
                     }
@@ -112,8 +111,7 @@ impl Compiler {
                 (Some((child, inner)), None) if inner == owner => {
                     let from = run.partition_point(|record| record.rtype < RecordType::DS);
                     let to = run.partition_point(|record| record.rtype <= RecordType::DS);
-                    let entries =
-                        self.entries(run.get(from..to).unwrap_or_default(), apex.as_wire());
+                    let entries = self.entries(run.get(from..to).unwrap_or_default());
                     if let Some(above) = self.above.get_mut(*child as usize) {
                         *above = entries;
                     }
@@ -192,12 +190,12 @@ impl Compiler {
 
     /// Adds the RRsets of one owner, the one for ANY first: the shortest (RFC 8482, 4.1),
     /// signatures and denial last.
-    fn entries(&mut self, run: &[Record], apex: &[u8]) -> Run {
+    fn entries(&mut self, run: &[Record]) -> Run {
         let start = position(self.out.entries.len());
         let mut sized = Vec::new();
         for rrset in run.chunk_by(|a, b| a.rtype == b.rtype) {
             let size: usize = rrset.iter().map(|record| record.rdata.len()).sum();
-            if let Some(entry) = self.rrset(rrset, apex) {
+            if let Some(entry) = self.rrset(rrset) {
                 let denial =
                     matches!(entry.rtype, RecordType::RRSIG | RecordType::NSEC | RecordType::NSEC3);
                 sized.push(((denial, size, entry.rtype), entry));
@@ -208,11 +206,11 @@ impl Compiler {
         Run { start, length: position(self.out.entries.len()) - start }
     }
 
-    fn rrset(&mut self, records: &[Record], apex: &[u8]) -> Option<Entry> {
+    fn rrset(&mut self, records: &[Record]) -> Option<Entry> {
         let first = records.first()?;
         let start = position(self.out.pieces.len());
         for record in records {
-            self.piece(record, apex);
+            self.piece(record);
         }
         let pieces = Run { start, length: position(records.len()) };
         let beside = match first.rtype {
@@ -225,44 +223,10 @@ impl Compiler {
         Some(Entry { rtype: first.rtype, ttl, pieces, beside })
     }
 
-    /// Stores the data of a record, the apex cut off the names that may be compressed.
-    fn piece(&mut self, record: &Record, apex: &[u8]) {
-        let (start, slots) = (position(self.out.octets.len()), position(self.out.slots.len()));
-        let mut rest = &*record.rdata;
-        let (fixed, n_names) = match record.rtype {
-            RecordType::NS | RecordType::CNAME | RecordType::PTR => (0, 1),
-            RecordType::MX => (2, 1),
-            RecordType::SOA => (0, 2),
-            _ => (0, 0),
-        };
-        if let Some((head, tail)) = rest.split_at_checked(fixed) {
-            self.out.octets.extend_from_slice(head);
-            rest = tail;
-        }
-        for _ in 0..n_names {
-            let length = layout::name_length(rest).unwrap_or(rest.len());
-            let Some((name, tail)) = rest.split_at_checked(length) else { break };
-            match own_labels(name, apex) {
-                Some(labels) => {
-                    self.out.octets.extend_from_slice(labels);
-                    let at = self.out.octets.len() - start as usize;
-                    // Past 64 KiB there is no rdata.
-                    self.out.slots.extend(u16::try_from(at));
-                    self.out.octets.extend([0, 0]);
-                }
-                None => self.out.octets.extend_from_slice(name),
-            }
-            rest = tail;
-        }
-        self.out.octets.extend_from_slice(rest);
-        let length = self.out.octets.len() - start as usize;
-        let n_slots = self.out.slots.len() - slots as usize;
-        self.out.pieces.push(Piece {
-            start,
-            length: u16::try_from(length).expect("reading keeps rdata below 64 KiB"),
-            n_slots: u8::try_from(n_slots).expect("at most two names are compressed"),
-            slots,
-        });
+    fn piece(&mut self, record: &Record) {
+        let run = self.store(&record.rdata);
+        let length = u16::try_from(run.length).expect("reading keeps rdata below 64 KiB");
+        self.out.pieces.push(Piece { start: run.start, length });
     }
 
     /// Gives each apex below another zone a node that stands for it there, for DS.
@@ -363,13 +327,7 @@ impl Compiler {
             };
             let octets = octets.get(skip..).unwrap_or_default();
             target.clear();
-            match octets.len().checked_sub(2).and_then(|own| octets.get(..own)) {
-                Some(labels) if piece.n_slots > 0 => {
-                    target.extend_from_slice(labels);
-                    target.extend_from_slice(apex);
-                }
-                _ => target.extend_from_slice(octets),
-            }
+            target.extend_from_slice(octets);
             target.make_ascii_lowercase();
             let found = self.out.find(&target).filter(|_| is_within(&target, apex));
             let Some((number, host)) = found.and_then(|n| Some((n, self.out.node(n)?))) else {
@@ -398,23 +356,9 @@ impl Compiler {
         out.nodes.shrink_to_fit();
         out.entries.shrink_to_fit();
         out.pieces.shrink_to_fit();
-        out.slots.shrink_to_fit();
         out.octets.shrink_to_fit();
         self.out
     }
-}
-
-/// The labels of `name` in front of `apex`; `None` if it is not within it, or if the apex is
-/// the root, to which a pointer would be longer than the name.
-fn own_labels<'n>(name: &'n [u8], apex: &[u8]) -> Option<&'n [u8]> {
-    let mut rest = name;
-    while rest.len() > apex.len() {
-        rest = parent(rest)?;
-    }
-    if apex.len() < 2 || !rest.eq_ignore_ascii_case(apex) {
-        return None;
-    }
-    name.get(..name.len() - rest.len())
 }
 
 fn position(at: usize) -> u32 {

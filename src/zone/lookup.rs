@@ -110,8 +110,6 @@ pub enum Lookup<'a> {
         cut: &'a [u8],
         /// The NS RRset; `ns.addresses()` is the glue.
         ns: Rrset<'a>,
-        /// The DS RRset, if there is one.
-        ds: Option<Rrset<'a>>,
     },
     /// The name exists, the type does not.
     NoData {
@@ -140,19 +138,6 @@ pub struct Zone<'a> {
 pub struct Rrset<'a> {
     zones: &'a Zones,
     entry: &'a Entry,
-}
-
-/// The data of one record, ready to be copied into a message.
-///
-/// `octets` has the length that RDLENGTH says. At each of `apex_pointers` stand two octets for
-/// a compression pointer to where the apex of the RRset's zone stands in the message; what
-/// stands there now must not be sent. Only names that RFC 3597, 4 lets be compressed have them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Rdata<'a> {
-    /// The octets.
-    pub octets: &'a [u8],
-    /// Offsets in `octets`, ascending; at most two.
-    pub apex_pointers: &'a [u16],
 }
 
 /// Addresses of a host that an RRset names.
@@ -237,7 +222,6 @@ impl Zones {
             zone: self.zone(cut.zone),
             cut: cut.name.of(&self.octets),
             ns: self.rrset(ns),
-            ds: self.entry(cut, RecordType::DS).map(|ds| self.rrset(ds)),
         }
     }
 
@@ -324,12 +308,12 @@ impl<'a> Rrset<'a> {
 
     /// The data of its record at a position below [`Rrset::n_records`]. O(1), so that a
     /// response may begin anywhere.
-    pub fn rdata(self, position: usize) -> Option<Rdata<'a>> {
+    pub fn rdata(self, position: usize) -> Option<&'a [u8]> {
         self.entry.pieces.of(&self.zones.pieces).get(position).map(|piece| rdata(self.zones, piece))
     }
 
-    /// The data of its records, in the order of the file.
-    pub fn rdatas(self) -> impl ExactSizeIterator<Item = Rdata<'a>> {
+    /// The data of its records, in the order of the file, names uncompressed and in its case.
+    pub fn rdatas(self) -> impl ExactSizeIterator<Item = &'a [u8]> {
         let zones = self.zones;
         self.entry.pieces.of(&zones.pieces).iter().map(move |piece| rdata(zones, piece))
     }
@@ -364,15 +348,9 @@ impl<'a> Rrset<'a> {
     }
 }
 
-fn rdata<'a>(zones: &'a Zones, piece: &Piece) -> Rdata<'a> {
-    let (start, slots) = (piece.start as usize, piece.slots as usize);
-    Rdata {
-        octets: zones.octets.get(start..start + usize::from(piece.length)).unwrap_or_default(),
-        apex_pointers: zones
-            .slots
-            .get(slots..slots + usize::from(piece.n_slots))
-            .unwrap_or_default(),
-    }
+fn rdata<'a>(zones: &'a Zones, piece: &Piece) -> &'a [u8] {
+    let start = piece.start as usize;
+    zones.octets.get(start..start + usize::from(piece.length)).unwrap_or_default()
 }
 
 impl fmt::Debug for Zone<'_> {

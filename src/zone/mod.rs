@@ -67,7 +67,6 @@ pub use lookup::Addresses;
 pub use lookup::Answers;
 pub use lookup::Lookup;
 pub use lookup::Match;
-pub use lookup::Rdata;
 pub use lookup::Rrset;
 pub use lookup::Zone;
 pub use reader::read;

@@ -25,8 +25,6 @@ pub struct Zones {
     pub(super) nodes: Vec<Node>,
     pub(super) entries: Vec<Entry>,
     pub(super) pieces: Vec<Piece>,
-    /// Where pointers to the apex stand in record data.
-    pub(super) slots: Vec<u16>,
     /// Nodes whose addresses go along with an RRset; [`IN_DOMAIN`] may be set.
     pub(super) along: Vec<u32>,
     pub(super) octets: Vec<u8>,
@@ -106,8 +104,6 @@ pub(super) const IN_DOMAIN: u32 = 1 << 31;
 pub(super) struct Piece {
     pub(super) start: u32,
     pub(super) length: u16,
-    pub(super) n_slots: u8,
-    pub(super) slots: u32,
 }
 
 /// A zone.
@@ -132,7 +128,6 @@ impl Zones {
             + size_of_val(&*self.nodes)
             + size_of_val(&*self.entries)
             + size_of_val(&*self.pieces)
-            + size_of_val(&*self.slots)
             + size_of_val(&*self.along)
             + size_of_val(&*self.octets)
             + size_of_val(&*self.zones)

@@ -16,6 +16,7 @@ mod distances;
 mod engine;
 mod following;
 mod ground;
+mod holders;
 mod lab;
 mod latency;
 mod layers;

@@ -131,7 +131,8 @@ fn broken_queries() -> impl Strategy<Value = Vec<u8>> {
 /// What a query over UDP allows, as far as it can be read at all.
 fn allowed(octets: &[u8]) -> usize {
     let edns = Query::parse(octets).ok().and_then(|query| query.edns);
-    edns.map_or(512, |edns| usize::from(edns.payload).clamp(512, 1232))
+    let most = edns.map_or(512, |edns| usize::from(edns.payload).clamp(512, 1232));
+    most.min(20 * octets.len())
 }
 
 /// Asks over both transports with equal random state, and holds what holds for all.

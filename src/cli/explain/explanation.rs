@@ -15,6 +15,7 @@ use crate::cli::geo::credit;
 use crate::cli::recorder::Recorder;
 use crate::control::Explain;
 use crate::geo::Atlas;
+use crate::geo::HolderTexts;
 use crate::geo::Located;
 use crate::load::LoadStatus;
 use crate::model::RegionId;
@@ -73,6 +74,13 @@ pub(super) struct Locate {
     /// Latitude and longitude.
     pub(super) coordinates: Option<(f64, f64)>,
     pub(super) asn: Option<u32>,
+    /// Whose network it is, as far as a database says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) isp: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) organization: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) domain: Option<String>,
     pub(super) tags: Vec<String>,
     /// The address is of a special-purpose block (RFC 6890), of which nobody knows anything.
     pub(super) special_purpose: bool,
@@ -194,6 +202,7 @@ fn locate(
     vantage_group: Option<String>,
 ) -> Locate {
     let place = located.place;
+    let HolderTexts { isp, organization, domain } = located.holder();
     let tag = |tag: &crate::geo::TagId| atlas.nets().name(*tag).to_owned();
     Locate {
         by: match by {
@@ -207,6 +216,9 @@ fn locate(
         subdivision: place.subdivision.map(|subdivision| subdivision.to_string()),
         coordinates: place.coordinates.map(|at| (at.lat(), at.lon())),
         asn: place.asn.map(|asn| asn.0),
+        isp,
+        organization,
+        domain,
         tags: located.overlay.tags().iter().map(tag).collect(),
         special_purpose: located.ask_resolver,
         vantage_group,

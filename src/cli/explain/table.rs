@@ -71,6 +71,9 @@ fn write_locate(out: &mut String, locate: &Locate) -> std::fmt::Result {
         .collect();
     parts.extend(locate.coordinates.map(|(lat, lon)| format!("{lat:.2} {lon:.2}")));
     parts.extend(locate.asn.map(|asn| format!("AS{asn}")));
+    parts.extend(locate.isp.iter().map(|name| format!("isp \"{name}\"")));
+    parts.extend(locate.organization.iter().map(|name| format!("organization \"{name}\"")));
+    parts.extend(locate.domain.iter().map(|name| format!("domain {name}")));
     parts.extend(locate.tags.iter().map(|tag| format!("tag {tag}")));
     if locate.special_purpose {
         parts.push("special-purpose address, nowhere".to_owned());

@@ -343,3 +343,22 @@ proptest! {
         load_and_draw(&text.into_iter().collect::<String>(), &Folder::new());
     }
 }
+
+/// RFC 2181, 5: an RRset has no record twice. The weights are those that were meant.
+#[test]
+fn an_endpoint_that_is_listed_twice_is_one_with_both_weights() {
+    let folder = Folder::new();
+    let text = "[zone.\"gslb.example.com\"]\nfile = \"zones/gslb.example.com.zone\"\n[region.us]\n\
+                [policy.p]\nrank = [\"equal\"]\n[service.s]\nname = \"s.gslb.example.com\"\n\
+                policy = \"p\"\n[service.s.pool.us]\n\
+                endpoints = [\"2001:db8::1\", { address = \"192.0.2.1\", weight = 999999 }, \"192.0.2.2\",\
+                \"2001:0db8:0::1\", \"192.0.2.1\", { address = \"192.0.2.1\", weight = 5 }]\n";
+    let loaded = load_str(text, folder.path());
+    assert_eq!(codes(&loaded).iter().filter(|code| **code == "duplicate-endpoint").count(), 3);
+    let config = loaded.config.unwrap();
+    let endpoints = config.services[0].pools[0].endpoints.iter();
+    let found: Vec<(String, u32)> =
+        endpoints.map(|at| (crate::config::pool::show(&at.target), at.weight.0)).collect();
+    let expected = [("2001:db8::1", 2), ("192.0.2.1", 1_000_000), ("192.0.2.2", 1)];
+    assert_eq!(found, expected.map(|(target, weight)| (target.to_owned(), weight)));
+}

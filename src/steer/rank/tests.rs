@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::geo::Atlas;
+use crate::geo::Overlay;
 use crate::model::Coordinates;
 use crate::model::Match;
 use crate::model::Rule;
@@ -109,6 +110,20 @@ fn criteria_follow_one_another() {
     priority.regions.reverse();
     assert_eq!(ranked(&priority, &regions(), &paris(), None), "sg | de | eu | us");
     assert_eq!(ranked(&policy(&[Rank::Equal]), &regions(), &paris(), None), "us eu de sg");
+}
+
+/// The order of the tail depends on the head alone, and follows distance from there.
+#[test]
+fn past_the_depth_regions_follow_by_distance_from_the_first() {
+    let mut shallow = policy(&[Rank::Nearest]);
+    shallow.depth = 1;
+    assert_eq!(ranked(&shallow, &regions(), &paris(), None), "de | eu | us | sg");
+    // Without a location a region is behind all that have one.
+    let mut some = regions();
+    some[1].location = None;
+    assert_eq!(ranked(&shallow, &some, &paris(), None), "de | us | sg | eu");
+    shallow.regions.reverse();
+    assert_eq!(ranked(&shallow, &regions(), &paris(), None), "de | eu | us | sg");
 }
 
 #[test]

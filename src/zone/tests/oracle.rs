@@ -69,7 +69,7 @@ fn describe(found: Lookup<'_>, expected: &Found) -> bool {
         (Lookup::Answer { rrset, by, .. }, Found::Answer(path)) => {
             // The data of each record are its owner, so that a wrong node shows.
             let right = rrset.rtype() != RecordType::TXT
-                || rrset.rdata(0).unwrap().octets.get(1..) == Some(text(path).as_bytes());
+                || rrset.rdata(0).unwrap().get(1..) == Some(text(path).as_bytes());
             right && (by == Match::Exact || path.last() == Some(&"*"))
         }
         (Lookup::Alias { cname, .. }, Found::Alias(path)) => {

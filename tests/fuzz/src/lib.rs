@@ -43,9 +43,12 @@ pub fn respond(octets: &[u8]) {
         let allowed = match (transport, Query::parse(octets)) {
             (Transport::Tcp, _) => reply.len(),
             (Transport::Udp, Ok(query)) => {
-                query.edns.map_or(512, |edns| usize::from(edns.payload).clamp(512, 1232))
+                let most =
+                    query.edns.map_or(512, |edns| usize::from(edns.payload).clamp(512, 1232));
+                most.min(20 * octets.len())
             }
-            (Transport::Udp, Err(_)) => 12,
+            // The question and an OPT record of its own, with a name of the server's.
+            (Transport::Udp, Err(_)) => octets.len() + 64,
         };
         match responder::respond(octets, peer, transport, &mut view, &mut reply) {
             Outcome::Drop => assert!(octets.len() < 12 || octets[2] & 0x80 != 0),

@@ -258,6 +258,32 @@ fn an_alias_service_answers_cname_and_follows_it_to_static_data() {
     );
 }
 
+/// Limit [`meridian::model::limits::CHAIN`]: the last link that may be followed ends the chain
+/// with all that holds of its first, the scope too.
+#[test]
+fn a_chain_that_ends_at_its_last_allowed_link_has_the_scope_of_its_first() {
+    let stage = example();
+    let reply = ask(&stage, "linked.example.com", "A", US);
+    assert_eq!((reply.answers.len(), reply.data()[8]), (9, "192.0.2.88"));
+    let short = ask(&stage, "linked.example.com", "A", GB);
+    assert_eq!(short.answers.len(), 2);
+    let scope = |reply: &Reply| reply.option(8).unwrap()[3];
+    assert!(scope(&reply) > 0 && scope(&reply) == scope(&ask(&stage, "geo.example.com", "A", US)));
+    assert!(scope(&short) > 0);
+}
+
+#[test]
+fn of_pools_without_weight_the_best_region_stands_by() {
+    let mut stage = example();
+    let data = |stage: &Stage| ask(stage, "standby.example.com", "A", US).data()[0].to_owned();
+    assert_eq!(data(&stage), "198.51.100.131");
+    stage.set("standby", "us", Admission::Down);
+    // Dublin is nearer to Virginia than Tokyo.
+    assert_eq!(data(&stage), "198.51.100.132");
+    stage.set("standby", "eu", Admission::Down);
+    assert_eq!(data(&stage), "198.51.100.133");
+}
+
 #[test]
 fn a_service_at_the_apex_stands_beside_static_records() {
     let stage = example();

@@ -14,6 +14,7 @@ mod rfc4343;
 mod rfc4592;
 mod rfc4892;
 mod rfc5001;
+mod rfc5358;
 mod rfc5936;
 mod rfc6604;
 mod rfc6672;

@@ -10,6 +10,7 @@ use crate::wire::QR;
 use crate::wire::RD;
 use crate::wire::TC;
 use crate::world::LOOPBACK;
+use crate::world::Script;
 use crate::world::example;
 
 #[test]
@@ -106,6 +107,42 @@ fn s4_1_4_owner_names_are_compressed() {
     let query = Ask::new("www.example.com", "A").octets();
     let reply = stage.ask(&Ask::new("www.example.com", "A"));
     assert_eq!(reply.octets.len(), query.len() + 16, "a record of two, ten and four octets");
+}
+
+/// Thirteen servers with an address of each family, below the cut or not; NSD 4.6 and Knot DNS
+/// 3.2 take as many octets.
+#[test]
+fn s4_1_4_names_are_compressed_against_all_names_before() {
+    let servers = |cut: &str, below: &str| {
+        let server = |at: u8| {
+            let host = format!("{}{below}", char::from(b'a' + at));
+            format!("{cut} NS {host}\n{host} A 192.0.2.{at}\n{host} AAAA 2001:db8::{at:x}\n")
+        };
+        (0..13).map(server).collect::<String>()
+    };
+    let settings = |name: &str| {
+        format!(
+            "[region.eu]\nlocation = {{ lat = 50, lon = 8 }}\n[policy.p]\nrank = [\"nearest\"]\n\
+             [service.s]\nname = \"{name}\"\npolicy = \"p\"\n\
+             [service.s.pool.eu]\nendpoints = [\"192.0.2.80\"]\n"
+        )
+    };
+    let soa = "$TTL 3600\n@ SOA ns1 hostmaster 1 2 3 4 60\n@ NS ns1\nns1 A 192.0.2.1\n";
+    let zone = [soa, &servers("big", ".big"), &servers("beside", ".hosting")].concat();
+    let stage = Script::new(&settings("s.example.com"), "example.com", &zone, "").build();
+    let root =
+        [soa, &servers("com.", ".gtld-servers.net."), "de. NS a.nic.de.\nde. NS l.de.net.\n"];
+    let above = Script::new(&settings("s.example"), ".", &root.concat(), "").build();
+    for (stage, name, records, octets) in [
+        (&stage, "x.big.example.com", 26, 826),
+        (&stage, "x.beside.example.com", 26, 837),
+        (&above, "www.example.com", 26, 840),
+        (&above, "www.example.de", 0, 85),
+    ] {
+        let reply = stage.ask_over(Transport::Udp, &Ask::new(name, "A").edns());
+        assert_eq!((reply.is_truncated(), reply.additionals.len()), (false, records), "{name}");
+        assert_eq!(reply.octets.len(), octets, "{name}");
+    }
 }
 
 #[test]

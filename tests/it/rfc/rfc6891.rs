@@ -1,11 +1,16 @@
 //! RFC 6891: EDNS(0).
 
 use meridian::responder::Transport;
+use meridian::steer::Admission;
 
 use crate::wire::Ask;
 use crate::wire::BADVERS;
 use crate::wire::FORMERR;
 use crate::wire::NOERROR;
+use crate::wire::NOTAUTH;
+use crate::wire::NOTIMP;
+use crate::wire::REFUSED;
+use crate::wire::SERVFAIL;
 use crate::world::example;
 
 #[test]
@@ -15,6 +20,48 @@ fn s6_1_1_no_opt_in_no_opt_out() {
         assert!(stage.ask(&Ask::new(name, "A")).opt.is_none());
         let opt = stage.ask(&Ask::new(name, "A").edns()).opt.unwrap();
         assert_eq!((opt.version, opt.flags, opt.payload), (0, 0, 1232));
+    }
+}
+
+/// Without OPT in an error a resolver takes us for a server that knows no EDNS (section 7).
+#[test]
+fn s6_1_1_errors_have_an_opt_too_and_their_question() {
+    let stage = example();
+    let www = || Ask::new("wWw.example.com", "A").edns();
+    let with = |ask: Ask, additionals: u8, tail: &[u8]| {
+        let mut query = ask.octets();
+        query[11] = additionals;
+        query.extend(tail);
+        query
+    };
+    let opt = [0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 0];
+    let subnet = |data: &[u8]| www().option(8, data).octets();
+    let mut down = example();
+    for region in ["us", "eu"] {
+        down.set("down", region, Admission::Down);
+    }
+    for (what, stage, query, rcode) in [
+        ("two OPT", &stage, with(www(), 2, &opt), FORMERR),
+        ("octets behind", &stage, with(www(), 1, &[0]), FORMERR),
+        ("a record too few", &stage, with(www(), 2, &[]), FORMERR),
+        ("scope in a query", &stage, subnet(&[0, 1, 24, 24, 192, 0, 2]), FORMERR),
+        ("an unknown family", &stage, subnet(&[0, 3, 24, 0, 192, 0, 2]), FORMERR),
+        ("bits past the source", &stage, subnet(&[0, 1, 20, 0, 192, 0, 255]), FORMERR),
+        ("a subnet cut short", &stage, subnet(&[0, 1, 24]), FORMERR),
+        ("STATUS", &stage, www().opcode(2).octets(), NOTIMP),
+        ("NOTIFY", &stage, www().opcode(4).octets(), NOTIMP),
+        ("UPDATE", &stage, www().opcode(5).octets(), NOTIMP),
+        ("opcode 15", &stage, www().opcode(15).octets(), NOTIMP),
+        ("version 1", &stage, www().version(1).octets(), BADVERS),
+        ("NOTIFY, version 1", &stage, www().opcode(4).version(1).octets(), BADVERS),
+        ("another zone", &stage, Ask::new("www.example.net", "A").edns().octets(), REFUSED),
+        ("a class", &stage, www().class(3).octets(), REFUSED),
+        ("a transfer", &stage, Ask::new("example.net", "AXFR").edns().octets(), NOTAUTH),
+        ("SERVFAIL", &down, Ask::new("down.example.com", "A").edns().octets(), SERVFAIL),
+    ] {
+        let reply = stage.raw(&query).unwrap();
+        assert_eq!((reply.rcode, reply.opt.is_some()), (rcode, true), "{what}");
+        assert!(!reply.question.is_empty(), "{what}");
     }
 }
 

@@ -26,6 +26,22 @@ fn s4_1_an_alias_answers_any_itself() {
 }
 
 #[test]
+fn s4_1_a_service_of_one_family_gives_that() {
+    let stage = example();
+    for (name, data) in [
+        ("six.example.com", ["2001:db8:a::1", "2001:db8:a::2"]),
+        ("solo.example.com", ["198.51.100.42", ""]),
+    ] {
+        let reply = stage.ask(&Ask::new(name, "ANY"));
+        assert!(
+            reply.data().len() == 1 && data.contains(&reply.data()[0]),
+            "{name}: {:?}",
+            reply.data()
+        );
+    }
+}
+
+#[test]
 fn s4_negative_answers_to_any_are_as_always() {
     let stage = example();
     assert_eq!(stage.ask(&Ask::new("no.example.com", "ANY")).rcode, NXDOMAIN);
