@@ -29,6 +29,9 @@ pub struct Entry {
 ///
 /// A future may be dropped at any time; a value that was being put is then stored or not.
 pub trait Bucket: Send + Sync + 'static {
+    /// Whether other processes have it too: only then there is a cluster to be in contact with.
+    const IS_SHARED: bool = true;
+
     /// Comes into contact with the store, if there is none, and returns what it takes from now
     /// on, one's own values included; some of before may come first, and one that is replaced
     /// before it was sent may never come. The stream goes on after no

@@ -58,6 +58,8 @@ impl Default for Hub {
 }
 
 impl Bucket for Hub {
+    const IS_SHARED: bool = false;
+
     async fn watch(&self) -> Result<BoxStream<'static, Result<Entry, Fault>>, Fault> {
         let entries = stream::unfold(self.0.news.subscribe(), |mut news| async {
             let item = match news.recv().await {

@@ -163,6 +163,7 @@ fn check(address: &str, verdict: Verdict) -> CheckStatus {
         took_us: 1500,
         failures: if verdict == Verdict::Down { 3 } else { 0 },
         held_until: None,
+        up_since: None,
         unable: None,
         unable_since: None,
         unable_until: None,

@@ -226,3 +226,24 @@ impl Engine {
         Some(Finding { verdict, ..holds })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A link that comes and goes is lost from the first time on; one that held for a minute
+    /// begins anew, so that a node is not alone too early.
+    #[test]
+    fn a_link_that_held_for_a_minute_is_lost_anew() {
+        let start: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let line =
+            |contact| Line { contact, since: Some(at(100)), lost: Some(start), ..Line::default() };
+        assert_eq!(line(Contact::Joined).lost_since(at(159)), start);
+        assert_eq!(line(Contact::Joined).lost_since(at(160)), at(160));
+        assert_eq!(line(Contact::Rejoining).lost_since(at(160)), start);
+        assert_eq!(Line::default().lost_since(at(160)), at(160));
+        let lost = Line { lost: Some(at(160)), ..line(Contact::Lost) };
+        assert_eq!(lost.next_deadline(), Some(at(160) + ALONE_AFTER));
+    }
+}

@@ -1,13 +1,17 @@
 //! The poll: what the vantages say, in the words of the operator.
 
+use jiff::Timestamp;
+
 use crate::engine::CheckStatus;
 use crate::engine::ClusterStatus;
 use crate::engine::Engine;
 use crate::engine::VantageStatus;
 use crate::health::CheckId;
 use crate::health::Hearing;
+use crate::health::Held;
 use crate::health::Verdict;
 use crate::health::Vote;
+use crate::model::VantageId;
 
 /// Vantages that are named because they say the opposite of a verdict.
 const DISSENTERS: usize = 8;
@@ -26,7 +30,7 @@ impl Engine {
     }
 
     /// One check, as far as all vantages go, and as far as this node's own does.
-    pub(super) fn check_status(&self, id: CheckId) -> Option<CheckStatus> {
+    pub(super) fn check_status(&self, id: CheckId, now: Timestamp) -> Option<CheckStatus> {
         let (check, state) = (self.plan.checks.get(id)?, self.checks.get(id.index())?);
         let monitor = self.plan.monitors.get(check.monitor.index())?;
         let own = self.vantage.sightings().get(id.index())?;
@@ -35,6 +39,7 @@ impl Engine {
             let counting = self.panel.of(id).filter(|(seat, _)| seat.hearing() == Hearing::Heard);
             counting.filter(|(_, vote)| vote.says() == wanted).count()
         };
+        let held = self.held_down(id, now);
         Some(CheckStatus {
             check: check.key.to_string(),
             monitor: monitor.name.clone(),
@@ -44,7 +49,8 @@ impl Engine {
             last: own.last(),
             took_us: u64::try_from(own.took().as_micros()).unwrap_or(u64::MAX),
             failures: own.opinion().failures(),
-            held_until: own.opinion().held_until(),
+            held_until: held.map(|held| held.until),
+            up_since: held.and_then(|held| held.up_since),
             unable: self.unable(id),
             unable_since: state.unable_since,
             unable_until: state.unable_until,
@@ -57,6 +63,31 @@ impl Engine {
             votes_down: votes(Verdict::Down),
             dissent: self.dissent(id, state.verdict),
         })
+    }
+
+    /// Whether a check is down only since it is held so: until as many vantages as it takes by
+    /// majority may say up, and since when the last of them would.
+    pub(super) fn held_down(&self, id: CheckId, now: Timestamp) -> Option<Held> {
+        self.checks.get(id.index()).filter(|check| check.verdict == Verdict::Down)?;
+        let own = self.panel.own().map(VantageId::index);
+        let heard = self.panel.of(id).enumerate();
+        let heard = heard.filter(|(_, (seat, _))| seat.hearing() == Hearing::Heard);
+        let (mut down, mut up) = (Vec::new(), 0);
+        for (at, (seat, vote)) in heard {
+            match vote {
+                Vote::Down if own == Some(at) => {
+                    let sighting = self.vantage.sightings().get(id.index());
+                    down.push(sighting.and_then(|own| own.opinion().hold()));
+                }
+                Vote::Down => down.push(seat.hold(id)),
+                Vote::Up { .. } => up += 1,
+                Vote::Absent | Vote::Unable | Vote::Unknown => {}
+            }
+        }
+        down.sort_unstable();
+        let turning = down.len().checked_sub((down.len() + up) / 2)?;
+        let last = down.get(turning.checked_sub(1)?).copied().flatten();
+        last.filter(|held| held.until > now)
     }
 
     fn dissent(&self, id: CheckId, verdict: Verdict) -> Vec<String> {

@@ -175,3 +175,21 @@ impl Engine {
         self.services.get_mut(id.service)?.endpoints.get_mut(id.pool)?.get_mut(id.endpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever comes back gets somebody from the first moment, and everybody at the end.
+    #[test]
+    fn a_ramp_begins_above_nothing_and_ends_with_all() {
+        let start: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let memory = Memory { ramp: Some(start), ..Memory::default() };
+        let ramp = Duration::from_secs(64);
+        let share = |seconds| memory.share(ramp, start + Duration::from_secs(seconds));
+        assert_eq!(share(0), Share::of(1, 64));
+        assert_eq!(share(1), Share::of(2, 64));
+        assert_eq!((share(62), share(63)), (Share::of(63, 64), Share::FULL));
+        assert_eq!(Memory::default().share(ramp, start), Share::FULL);
+    }
+}

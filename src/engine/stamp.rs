@@ -41,3 +41,26 @@ impl fmt::Display for Stamp {
         write!(f, "{}.{}@{}", self.ms, self.count, self.node)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of two orders the later one wins, also those of one millisecond and under a clock that
+    /// was set back.
+    #[test]
+    fn each_stamp_is_greater_than_all_that_were_seen() {
+        let at = |ms| Timestamp::from_millisecond(ms).unwrap();
+        let first = Stamp::next(&Stamp::default(), "b", at(1_000));
+        assert_eq!((first.ms, first.count), (1_000, 0));
+        let same = Stamp::next(&first, "a", at(1_000));
+        assert_eq!((same.ms, same.count), (1_000, 1));
+        let back = Stamp::next(&same, "a", at(500));
+        assert!(first < same && same < back);
+        let later = Stamp::next(&back, "a", at(1_001));
+        assert_eq!((later.ms, later.count), (1_001, 0));
+        let last = Stamp { count: u32::MAX, ..later.clone() };
+        assert!(Stamp::next(&last, "a", at(1_001)) > last);
+        assert_eq!((later.ahead_of(at(1_000)), later.ahead_of(at(2_000))), (1, 0));
+    }
+}

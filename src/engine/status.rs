@@ -256,8 +256,11 @@ pub struct CheckStatus {
     pub took_us: u64,
     /// Failures that count; at the monitor's `fall` it is down.
     pub failures: u8,
-    /// Until when it is held down at the least, because it kept flipping.
+    /// Until when it is held down at the least, because it kept flipping; by the vantages that
+    /// decide.
     pub held_until: Option<Timestamp>,
+    /// Since when it has succeeded each time although it is held down.
+    pub up_since: Option<Timestamp>,
     /// Why it can't be probed, where that is so.
     pub unable: Option<String>,
     /// Since when no vantage that is heard can probe it.

@@ -32,7 +32,7 @@ impl Engine {
             problems: Vec::new(),
             regions: self.all_regions().filter_map(|id| self.region_status(id)).collect(),
             services: (0..self.services.len()).filter_map(|at| self.service(at, now)).collect(),
-            checks: (0..).map_while(|at| self.check_status(CheckId(at))).collect(),
+            checks: (0..).map_while(|at| self.check_status(CheckId(at), now)).collect(),
             admin: self.admin.all().map(|status| self.shown(status)).collect(),
             cluster: self.cluster_status(),
             // Nor is this the engine's.
@@ -81,11 +81,17 @@ impl Engine {
             service: noun.name.clone(),
             names: noun.owners.iter().map(ToString::to_string).collect(),
             state: judged.state,
-            pools: pools.filter_map(|pool| self.pool(at, pool, judged, &facts)).collect(),
+            pools: pools.filter_map(|pool| self.pool(at, pool, judged, (&facts, now))).collect(),
         })
     }
 
-    fn pool(&self, at: usize, pool: usize, judged: &Judged, facts: &[Facts]) -> Option<PoolStatus> {
+    fn pool(
+        &self,
+        at: usize,
+        pool: usize,
+        judged: &Judged,
+        (facts, now): (&[Facts], Timestamp),
+    ) -> Option<PoolStatus> {
         let noun = self.plan.services.get(at)?.pools.get(pool)?;
         let all_facts = facts;
         let facts = self.of_pool(at, pool, facts);
@@ -109,7 +115,9 @@ impl Engine {
             admin: self.admin.get(&target),
             ttl,
             endpoints: all
-                .filter_map(|(e, facts)| self.endpoint(at, pool, e, judged, facts))
+                .filter_map(|(e, facts)| {
+                    self.endpoint(EndpointId { service: at, pool, endpoint: e }, judged, facts, now)
+                })
                 .collect(),
         })
     }
@@ -153,16 +161,15 @@ impl Engine {
 
     fn endpoint(
         &self,
-        at: usize,
-        pool: usize,
-        endpoint: usize,
+        id: EndpointId,
         judged: &Judged,
         facts: &Facts,
+        now: Timestamp,
     ) -> Option<EndpointStatus> {
+        let EndpointId { service: at, pool, endpoint } = id;
         let noun = self.plan.services.get(at)?.pools.get(pool)?.endpoints.get(endpoint)?;
         let start = start_of(self.plan.services.get(at)?, pool);
-        let (lane, position) =
-            self.wiring.lane_of(EndpointId { service: at, pool, endpoint }, start)?;
+        let (lane, position) = self.wiring.lane_of(id, start)?;
         let is_admitted = judged.standing.endpoint(pool, lane, position) == Admission::Admitted;
         let checks = self.plan.checks.endpoints.get(at)?.get(pool)?.get(endpoint)?;
         let states = checks.iter().filter_map(|id| self.checks.get(id.index()));
@@ -172,7 +179,7 @@ impl Engine {
             // Without a monitor it is taken for up, which nobody knows.
             verdict: if facts.is_probed { facts.verdict } else { Verdict::Unknown },
             since: agreeing.filter_map(|check| check.since).max(),
-            reason: self.endpoint_reason(facts, checks),
+            reason: self.endpoint_reason(facts, checks, now),
             admin: facts.admin,
             share: if is_admitted {
                 judged.standing.share(pool, lane, position).percent()
@@ -196,7 +203,19 @@ impl Engine {
         }
     }
 
-    fn endpoint_reason(&self, facts: &Facts, checks: &[CheckId]) -> String {
+    /// Why a check is down, also where it is only held so.
+    fn down_reason(&self, id: CheckId, now: Timestamp) -> String {
+        let (reason, held) = (self.reason(id), self.held_down(id, now));
+        let Some(held) = held else { return reason };
+        let until = format!("held down until {}", held.until.strftime("%H:%M:%S UTC"));
+        match held.up_since {
+            Some(since) => format!("up since {}, {until}", since.strftime("%H:%M:%S UTC")),
+            None if reason.is_empty() => until,
+            None => format!("{reason}; {until}"),
+        }
+    }
+
+    fn endpoint_reason(&self, facts: &Facts, checks: &[CheckId], now: Timestamp) -> String {
         if !facts.is_probed {
             return "no monitor: taken for up".to_owned();
         }
@@ -207,7 +226,9 @@ impl Engine {
             self.checks.get(id.index()).is_some_and(|check| check.verdict == Verdict::Down)
         };
         let reasons: Vec<String> = match facts.verdict {
-            Verdict::Down => checks.iter().filter(is_down).map(|id| self.reason(*id)).collect(),
+            Verdict::Down => {
+                checks.iter().filter(is_down).map(|id| self.down_reason(*id, now)).collect()
+            }
             Verdict::Up => checks.iter().map(|id| self.up_reason(*id)).collect(),
             Verdict::Unknown => checks.iter().filter_map(|id| self.unable(*id)).collect(),
         };

@@ -74,6 +74,17 @@ pub struct Damper {
     /// How often it went down that is not forgiven.
     downs: u8,
     held_until: Option<Timestamp>,
+    /// Since when it has succeeded each time, while down.
+    rising: Option<Timestamp>,
+}
+
+/// That a target is kept down although it may be well, since it kept flipping.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Held {
+    /// Until when at the least.
+    pub until: Timestamp,
+    /// Since when it has succeeded each time; nothing if it does not.
+    pub up_since: Option<Timestamp>,
 }
 
 impl Damper {
@@ -86,6 +97,7 @@ impl Damper {
             successes: 0,
             downs: 0,
             held_until: None,
+            rising: None,
         }
     }
 
@@ -96,7 +108,7 @@ impl Damper {
             Verdict::Down => (damping.fall, damping.rise.saturating_sub(1)),
             Verdict::Up | Verdict::Unknown => (0, 0),
         };
-        Self { verdict, since, failures, successes, downs: 0, held_until: None }
+        Self { verdict, since, failures, successes, downs: 0, held_until: None, rising: None }
     }
 
     /// The same, with what it was remembered for: a restart makes no clean record.
@@ -132,9 +144,16 @@ impl Damper {
         self.held_until
     }
 
+    /// Whether it is held down, until when, and since when it would be up.
+    pub fn hold(&self) -> Option<Held> {
+        let until = self.held_until.filter(|_| self.verdict == Verdict::Down)?;
+        Some(Held { until, up_since: self.rising })
+    }
+
     /// Takes an outcome; whether the opinion changed.
     pub fn take(&mut self, success: bool, damping: &Damping, now: Timestamp) -> bool {
         self.successes = if success { self.successes.saturating_add(1) } else { 0 };
+        self.rising = if success { self.rising.or(Some(now)) } else { None };
         let is_settled = self.successes >= damping.rise;
         match (self.verdict, success) {
             (Verdict::Unknown, true) => self.turn(Verdict::Up, now),
@@ -178,6 +197,7 @@ impl Damper {
         let longest = now.saturating_add(damping.hold_down).unwrap_or(now);
         self.held_until = self.held_until.map(|until| until.min(longest));
         self.since = self.since.map(|since| since.min(now));
+        self.rising = self.rising.map(|since| since.min(now));
     }
 
     /// The earliest time until it can turn down, counted from its last outcome; `None` unless
@@ -192,6 +212,7 @@ impl Damper {
         self.since = Some(now);
         self.failures = 0;
         self.held_until = None;
+        self.rising = None;
     }
 
     fn turn_down(&mut self, damping: &Damping, now: Timestamp) {
@@ -290,6 +311,25 @@ mod tests {
         feed(&mut damper, "xxx", start);
         let held = damper.held_until().map(|until| until.duration_since(at(start + 20)).as_secs());
         assert_eq!(held, Some(200), "six of seven are");
+    }
+
+    #[test]
+    fn who_is_held_down_says_since_when_it_would_be_up() {
+        let mut damper = Damper::new();
+        feed(&mut damper, ".xxx", 0);
+        assert_eq!(damper.hold(), None, "the first time it is not held");
+        feed(&mut damper, "..xxx", 40);
+        let until = at(80 + 200);
+        feed(&mut damper, "...", 100);
+        assert_eq!(damper.hold(), Some(Held { until, up_since: Some(at(100)) }));
+        feed(&mut damper, "x.", 130);
+        assert_eq!(damper.hold(), Some(Held { until, up_since: Some(at(140)) }));
+        damper.set_back(&DAMPING, at(50));
+        assert_eq!(damper.hold().unwrap().up_since, Some(at(50)));
+        // A clock that was set back releases nothing at once.
+        feed(&mut damper, ".", 60);
+        assert_eq!(damper.verdict(), Verdict::Down);
+        assert_eq!(damper.hold().unwrap().until, until);
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub use check::Checks;
 pub(crate) use check::digest;
 pub use damper::Damper;
 pub use damper::Damping;
+pub use damper::Held;
 pub use echo::Echo;
 pub use handed::Endpoints;
 pub use handed::Handed;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::health::Held;
 use crate::health::Vote;
 use crate::model::limits;
 
@@ -40,6 +41,8 @@ pub struct Exception {
     pub vote: Vote,
     /// Since when, by the vantage's own clock; of what is up or down.
     pub since: Option<Timestamp>,
+    /// Whether it is held down, by the vantage's own clock.
+    pub held: Option<Held>,
     /// What the last outcome said; the same few are shared by many.
     pub reason: std::sync::Arc<str>,
 }
@@ -92,6 +95,8 @@ enum WrittenVote {
     Unable,
     Down,
     Up(u8),
+    /// Down, and held so: for how long yet, and since how long ago it has succeeded, in ms.
+    Held(u64, Option<u64>),
 }
 
 impl Opinions {
@@ -123,7 +128,11 @@ impl Opinions {
             let since = exception.since.filter(|_| is_whole).map(|since| {
                 u64::try_from(self.at.duration_since(since).as_millis()).unwrap_or_default()
             });
-            (step, exception.vote.into(), since, reason)
+            let vote = match exception.held.filter(|_| is_whole && exception.vote == Vote::Down) {
+                Some(held) => self.written_hold(held),
+                None => exception.vote.into(),
+            };
+            (step, vote, since, reason)
         });
         let exceptions = exceptions.collect();
         let written = Written {
@@ -138,6 +147,13 @@ impl Opinions {
             exceptions,
         };
         encoded(&written)
+    }
+
+    fn written_hold(&self, Held { until, up_since }: Held) -> WrittenVote {
+        let ms = |from: Timestamp, to: Timestamp| {
+            u64::try_from(to.duration_since(from).as_millis()).unwrap_or_default()
+        };
+        WrittenVote::Held(ms(self.at, until), up_since.map(|since| ms(since, self.at)))
     }
 
     /// From octets.
@@ -165,7 +181,8 @@ impl Opinions {
             let reason = reasons.get(usize::from(reason));
             let reason = reason.ok_or_else(|| damaged("a reason that is not there"))?.clone();
             let since = ago.and_then(|ago| at.checked_sub(Duration::from_millis(ago)).ok());
-            exceptions.push(Exception { at: position, vote: vote.into(), since, reason });
+            let held = vote.hold(at);
+            exceptions.push(Exception { at: position, vote: vote.into(), since, held, reason });
         }
         Ok(Self {
             vantage: written.vantage,
@@ -226,12 +243,22 @@ impl From<Vote> for WrittenVote {
     }
 }
 
+impl WrittenVote {
+    /// How it is held down, by the clock that says it is `at`.
+    fn hold(&self, at: Timestamp) -> Option<Held> {
+        let Self::Held(left, ago) = self else { return None };
+        let until = at.checked_add(Duration::from_millis(*left)).ok()?;
+        let up_since = ago.and_then(|ago| at.checked_sub(Duration::from_millis(ago)).ok());
+        Some(Held { until, up_since })
+    }
+}
+
 impl From<WrittenVote> for Vote {
     fn from(vote: WrittenVote) -> Self {
         match vote {
             WrittenVote::Unknown => Self::Unknown,
             WrittenVote::Unable => Self::Unable,
-            WrittenVote::Down => Self::Down,
+            WrittenVote::Down | WrittenVote::Held(..) => Self::Down,
             WrittenVote::Up(failures) => Self::Up { failures },
         }
     }
@@ -272,6 +299,10 @@ mod tests {
                     .map(|(position, vote, ago, reason)| Exception {
                         at: position,
                         vote,
+                        held: ago.filter(|_| vote == Vote::Down).map(|ago| Held {
+                            until: at + Duration::from_millis(u64::from(ago) * 3),
+                            up_since: (ago % 2 == 0).then_some(at - Duration::from_millis(7)),
+                        }),
                         since: ago.map(|ago| at - Duration::from_millis(ago.into())),
                         reason: reason.into(),
                     })

@@ -192,6 +192,7 @@ impl Vantage {
                 at,
                 vote,
                 since: sighting.opinion().since(),
+                held: sighting.opinion().hold(),
                 reason: sighting.unable().unwrap_or_else(|| sighting.reason()).into(),
             })
         };

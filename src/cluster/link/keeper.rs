@@ -231,7 +231,7 @@ impl<B: Bucket> Keeper<B> {
             session.read_at = now;
             return Ok(());
         }
-        if !was_joined {
+        if !was_joined && B::IS_SHARED {
             tracing::info!("in contact with the cluster");
         }
         session.read_at = now + REREAD;

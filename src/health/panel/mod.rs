@@ -29,10 +29,12 @@ pub use seat::Seat;
 use crate::health::Check;
 use crate::health::CheckId;
 use crate::health::Echo;
+use crate::health::Held;
 use crate::health::Opinions;
 use crate::health::Roll;
 use crate::health::Vote;
 use crate::health::panel::seat::Detail;
+use crate::health::panel::seat::patience;
 use crate::model::RegionId;
 use crate::model::VantageId;
 use crate::model::Vantages;
@@ -152,7 +154,9 @@ impl Panel {
         }
         seat.heard = Some(now);
         match vote {
-            Vote::Down => drop(seat.details.insert(id, Detail { since, reason: "".into() })),
+            Vote::Down => {
+                drop(seat.details.insert(id, Detail { since, held: None, reason: "".into() }))
+            }
             Vote::Absent | Vote::Unable | Vote::Unknown | Vote::Up { .. } => {
                 seat.details.remove(&id);
             }
@@ -341,7 +345,13 @@ impl Panel {
         for exception in &said.exceptions {
             let place = usize::try_from(exception.at).unwrap_or(usize::MAX);
             let Some(id) = positions.get(place).copied().flatten() else { continue };
-            let detail = Detail { since: exception.since, reason: Arc::clone(&exception.reason) };
+            // Its clock may be another than ours.
+            let ours = |at: Timestamp| at.checked_add(heard.duration_since(said.at)).ok();
+            let held = exception.held.and_then(|held| {
+                Some(Held { until: ours(held.until)?, up_since: held.up_since.and_then(ours) })
+            });
+            let (since, reason) = (exception.since, Arc::clone(&exception.reason));
+            let detail = Detail { since, held, reason };
             details.insert(id, (detail, exception.vote));
         }
         if is_same_roll {
@@ -384,13 +394,6 @@ impl Panel {
             self.seats.get_mut(at).into_iter().for_each(|seat| seat.is_changed = true);
         }
     }
-}
-
-/// How long a vantage that publishes so often may be silent.
-fn patience(heartbeat: Duration) -> Duration {
-    const LEAST: Duration = Duration::from_secs(5);
-    const MOST: Duration = Duration::from_secs(60);
-    heartbeat.saturating_mul(3).clamp(LEAST, MOST)
 }
 
 #[cfg(test)]

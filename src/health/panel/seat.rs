@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::health::CheckId;
+use crate::health::Held;
 use crate::health::Opinions;
 use crate::model::Vantage;
 use crate::model::VantageGroupId;
@@ -80,6 +81,8 @@ impl fmt::Display for Hearing {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Detail {
     pub(super) since: Option<Timestamp>,
+    /// By our clock.
+    pub(super) held: Option<Held>,
     pub(super) reason: Arc<str>,
 }
 
@@ -127,6 +130,11 @@ impl Seat {
         self.changed.map_or(configured, |at| at.max(configured)) + ROLLOUT
     }
 
+    /// Whether it says that a check is held down, by our clock.
+    pub fn hold(&self, id: CheckId) -> Option<Held> {
+        self.details.get(&id)?.held
+    }
+
     pub(super) fn counts(&self) -> bool {
         self.hearing == Hearing::Heard
     }
@@ -157,4 +165,11 @@ impl Seat {
         let known = [&self.said, &self.waiting];
         known.into_iter().flatten().any(|(said, _)| said.roll == roll)
     }
+}
+
+/// How long a vantage that publishes so often may be silent.
+pub(super) fn patience(heartbeat: Duration) -> Duration {
+    const LEAST: Duration = Duration::from_secs(5);
+    const MOST: Duration = Duration::from_secs(60);
+    heartbeat.saturating_mul(3).clamp(LEAST, MOST)
 }

@@ -57,6 +57,7 @@ fn panel(names: &[&str], own: Option<u16>) -> Panel {
 /// What a vantage publishes that sees these down.
 fn said(vantage: &str, sequence: u64, now: Timestamp, down: &[(u32, Timestamp)]) -> Opinions {
     let exception = |(at, since): &(u32, Timestamp)| Exception {
+        held: None,
         at: *at,
         vote: Vote::Down,
         since: Some(*since),

@@ -82,7 +82,8 @@ fn who_receives_a_heartbeat_remembers_it_over_a_restart() {
     rig.probe_all(&[]);
     let saved = Saved::read(&rig.engine.saved().text()).unwrap();
     let mut after = Rig::restored(rig.plan.clone(), Some(saved));
-    let silent = |at| Exception { at, vote: Vote::Down, since: None, reason: "silent".into() };
+    let silent =
+        |at| Exception { at, vote: Vote::Down, since: None, held: None, reason: "silent".into() };
     let len = u32::try_from(rig.plan.checks.all.len()).unwrap();
     let said = Opinions {
         vantage: "ns2".into(),

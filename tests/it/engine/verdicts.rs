@@ -276,3 +276,71 @@ fn what_is_held_back_answers_before_what_is_dead() {
     assert_eq!(rig.first(US).0, "203.0.113.2");
     assert_eq!(rig.ask(US, RecordType::A).extended_error(), None);
 }
+
+/// At the threshold there is no panic yet, below it there is.
+#[test]
+fn panic_begins_below_its_threshold() {
+    let mut rig = Rig::up(|plan| plan.services[0].panic = 50);
+    // One of the two of `us`, all of `eu` and nothing of `ap`: 50 of 100.
+    rig.rounds(3, &["203.0.113.4", "203.0.113.3"]);
+    assert_eq!(rig.state(), ServiceState::Degraded);
+    rig.rounds(3, &["203.0.113.4", "203.0.113.3", "203.0.113.2"]);
+    assert_eq!(rig.state(), ServiceState::Panic);
+}
+
+/// What an operator forced up does not flip, so that nothing bounds its TTL.
+#[test]
+fn what_is_forced_up_bounds_no_ttl() {
+    let mut rig = Rig::up(|_| {});
+    rig.rounds(2, &["203.0.113.2"]);
+    assert_eq!(rig.first(EU), ("203.0.113.2".into(), 15));
+    rig.change("eu", AdminState::ForcedUp, false).unwrap();
+    assert_eq!(rig.first(EU), ("203.0.113.2".into(), 30));
+}
+
+/// What is up and only held back answers before what nobody ever probed.
+#[test]
+fn what_is_held_back_answers_before_what_was_never_probed() {
+    let mut rig = Rig::new(|plan| plan.services[0].failback = Failback::Manual);
+    let mut round = |failing: &[&str]| {
+        rig.now += Duration::from_secs(10);
+        for check in rig.plan.checks.all.clone() {
+            let key = check.key.as_str();
+            if key.contains("203.0.113.3") {
+                continue;
+            }
+            let fails = failing.iter().any(|name| key.contains(name));
+            let outcome = if fails { Outcome::Failure("refused".into()) } else { Outcome::Success };
+            let took = Duration::from_millis(1);
+            let report = Report { check: check.key, outcome, took, certificate_ends: None };
+            rig.engine.step(Event::Report(report), rig.now);
+        }
+        rig.publish();
+    };
+    (0..4).for_each(|_| round(&["203.0.113.2"]));
+    (0..3).for_each(|_| round(&["203.0.113.1", "203.0.113.4"]));
+    assert_eq!(rig.first(EU).0, "203.0.113.2");
+    assert_eq!(rig.first(US).0, "203.0.113.2", "not that of ap, which was never probed");
+}
+
+/// Whoever kept flipping is kept down although it is well: that is said, with since when and
+/// until when.
+#[test]
+fn who_is_held_down_is_shown_with_since_when_it_is_up() {
+    let mut rig = Rig::up(|_| {});
+    rig.rounds(3, &["203.0.113.2"]);
+    rig.rounds(2, &[]);
+    rig.rounds(3, &["203.0.113.2"]);
+    let down = rig.now;
+    rig.rounds(2, &[]);
+    let status = rig.engine.status(rig.now);
+    let check = status.checks.iter().find(|check| check.check.contains("203.0.113.2")).unwrap();
+    let (until, since) = (down + Duration::from_secs(200), down + Duration::from_secs(10));
+    assert_eq!(check.verdict, Verdict::Down);
+    assert_eq!((check.held_until, check.up_since), (Some(until), Some(since)));
+    let said = |at: jiff::Timestamp| at.strftime("%H:%M:%S UTC").to_string();
+    assert_eq!(
+        status.services[0].pools[1].endpoints[0].reason,
+        format!("up since {}, held down until {}", said(since), said(until))
+    );
+}
