@@ -34,6 +34,7 @@ mod check;
 mod cluster;
 mod codes;
 mod control;
+mod country;
 mod directory;
 mod families;
 mod files;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::config::codes;
+use crate::config::country;
 use crate::config::directory::Directory;
 use crate::config::notation;
 use crate::config::policy;
@@ -72,7 +73,7 @@ fn read_match(mut keys: Section<'_>, written: &mut Written) {
         matches.continents = read.unwrap_or_default();
     }
     if let Some(value) = keys.value("country", "[\"DE\"]") {
-        let read = values(value.list(country));
+        let read = values(value.list(country_or_none));
         kept(read.is_some());
         matches.countries = read.unwrap_or_default().into_iter().flatten().collect();
     }
@@ -114,10 +115,10 @@ fn read_match(mut keys: Section<'_>, written: &mut Written) {
 }
 
 /// A country. One that is none (any more) is warned of, and matches where a database still has it.
-fn country(item: &Value<'_>) -> Option<At<Option<Country>>> {
+fn country_or_none(item: &Value<'_>) -> Option<At<Option<Country>>> {
     let text = item.text()?;
-    let Some((what, instead)) = notation::withdrawn(&text.value) else {
-        return item.parsed(notation::country).map(|at| at.map(Some));
+    let Some((what, instead)) = country::withdrawn(&text.value) else {
+        return item.parsed(country::country).map(|at| at.map(Some));
     };
     let code = text.value.to_ascii_uppercase();
     let message = format!("\"{code}\" is no country code of ISO 3166-1, but {what}");
