@@ -16,7 +16,6 @@ use crate::zone::flaw::Flaw;
 use crate::zone::generate;
 use crate::zone::head;
 use crate::zone::head::Head;
-use crate::zone::reader::Owner;
 use crate::zone::reader::Reader;
 use crate::zone::reader::Scope;
 use crate::zone::splitter::Splitter;
@@ -87,9 +86,8 @@ impl Reader<'_> {
         range: &Token<'_>,
         owner: &Token<'_>,
         rest: &[Token<'_>],
-        scope: &mut Scope,
+        scope: &Scope,
     ) -> Result<(), Flaw> {
-        scope.owner = Owner::Skipped;
         let numbers = generate::Range::read(range)?;
         self.n_generated = self.n_generated.saturating_add(numbers.count());
         if self.n_generated > limits::GENERATED {

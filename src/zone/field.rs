@@ -252,7 +252,11 @@ pub(super) fn parse_type(token: &Token<'_>) -> Result<RecordType, Flaw> {
 
 /// RFC 4034, 4.1.2: for each block of 256 types that occurs, its bits up to the last one set.
 pub(super) fn types(tokens: &[Token<'_>], out: &mut Vec<u8>) -> Result<(), Flaw> {
-    let mut types = tokens.iter().map(parse_type).collect::<Result<Vec<_>, _>>()?;
+    let parse = |token: &Token<'_>| {
+        let parsed: Result<RecordType, ()> = token.text.parse();
+        parsed.map_err(|()| expected(token, "a record type"))
+    };
+    let mut types = tokens.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     types.sort_unstable();
     for block in types.chunk_by(|a, b| a.0 >> 8 == b.0 >> 8) {
         let mut bits: Vec<u8> = Vec::with_capacity(32);

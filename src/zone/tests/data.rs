@@ -177,6 +177,8 @@ const REFUSED: &[&str] = &[
     "ZONEMD 1 1 240 aa",
     "OPENPGPKEY",
     "NSEC a",
+    "NSEC a A 0",
+    "CSYNC 66 3 A 1",
     r#"CAA 0 issue "a" "b""#,
     r#"CAA 0 is-sue "a""#,
     "CAA 0 issue",

@@ -15,7 +15,9 @@ fn one_line_makes_many_records() {
          $GENERATE 1-1 t TXT a$$ \"b $\" \\$\n\
          $GENERATE 1-1 u TXT \"\\\"a $\\\" b\"\n\
          $GENERATE 1-1 $.example.com. PTR @\n\
-         last A 192.0.2.9\n"
+         last A 192.0.2.9\n\
+         $GENERATE 1-1 $ 5 IN AAAA ::1\n\
+         \tTXT x\n"
     ));
     assert_eq!(diagnostics, []);
     let expected = [
@@ -29,6 +31,9 @@ fn one_line_makes_many_records() {
         r"u.example.com. 3600 TXT \x03a 1\x01b",
         r"1.example.com. 3600 PTR \x07example\x03com\x00",
         r"last.example.com. 3600 A \xc0\x00\x02\t",
+        r"1.example.com. 5 AAAA \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01",
+        // An entry without an owner has that of the one before `$GENERATE`, as in BIND.
+        r"last.example.com. 3600 TXT \x01x",
     ];
     assert_eq!(show(&records), expected);
 }

@@ -45,6 +45,11 @@ fn records_before_any_ttl_have_that_of_the_soa() {
     let [warning] = diagnostics.as_slice() else { panic!("{diagnostics:?}") };
     assert_eq!((warning.code.0, warning.severity), ("zone-ttl", Severity::Warning));
     assert!(warning.message.contains("5 seconds"), "{}", warning.message);
+    // A TTL in `$GENERATE` is one before, as in BIND.
+    let (records, _) =
+        read("@ 30 SOA ns1 h 1 2 3 4 5\n@ NS ns.example.net.\n$GENERATE 1-1 a$ 5 TXT x\nb TXT y\n");
+    let ttls: Vec<_> = records.iter().map(|record| record.ttl.secs()).collect();
+    assert_eq!(ttls, [30, 30, 5, 5]);
     // Also where the SOA comes later.
     let (records, _) = read("a TXT x\n@ SOA ns1 h 1 2 3 4 5\n@ NS ns.example.net.\n");
     assert_eq!(records[0].ttl.secs(), 5);
