@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cli::log;
 use crate::cluster::Refusals;
 use crate::cluster::Refused;
 use crate::control::HookCounts;
@@ -35,7 +36,9 @@ pub(super) fn source(
         tcp_malformed: counters.tcp_malformed.value(),
         tcp_refused: counters.tcp_refused.value(),
         tcp_slow: counters.tcp_slow.value(),
+        tcp_unread: counters.tcp_unread.value(),
         task_panics: tasks.panics(),
+        log_lost: log::lost(),
         hooks: hooks.read(),
         cluster_refused: refused(),
     })

@@ -61,12 +61,16 @@ mod traffic;
 mod view;
 
 use std::io;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::Mutex;
 
 use arc_swap::ArcSwap;
+use socket2::Domain;
+use socket2::Socket;
+use socket2::Type;
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc;
@@ -112,14 +116,36 @@ pub enum StartError {
     Spawn(#[from] SpawnError),
 }
 
-/// Takes the address of the API.
+/// Takes the address of the API. One that no interface has is taken all the same, on Linux: it is
+/// reached there once one has it.
 ///
 /// # Errors
 ///
 /// [`BindError`] says what to do.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).map_err(|source| BindError { address, source })
+    let bound = TcpListener::bind(address).or_else(|error| match error.kind() {
+        ErrorKind::AddrNotAvailable => bind_ahead(address),
+        _ => Err(error),
+    });
+    bound.map_err(|source| BindError { address, source })
 }
+
+/// Listens at an address that no interface has: connections come once one has it.
+fn bind_ahead(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    #[cfg(target_os = "linux")]
+    match address {
+        SocketAddr::V4(_) => socket.set_freebind_v4(true)?,
+        SocketAddr::V6(_) => socket.set_freebind_v6(true)?,
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Connections that may wait to be accepted, as the standard library has it.
+const BACKLOG: i32 = 128;
 
 /// The running API. Dropping it stops nothing; [`Tasks`] does.
 #[derive(Debug)]

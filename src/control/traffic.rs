@@ -30,6 +30,10 @@ pub struct Traffic {
     pub tcp_refused: u64,
     /// Connections closed for being slow.
     pub tcp_slow: u64,
+    /// TCP connections closed to make room, because answers for them were not taken.
+    pub tcp_unread: u64,
+    /// Lines of the log that were lost because nobody read them in time.
+    pub log_lost: u64,
     /// Tasks that ended in a panic.
     pub task_panics: u64,
     /// The hooks, in the order of the configuration.

@@ -188,16 +188,26 @@ pub const DIAGNOSTICS_PER_FILE: usize = 100;
 /// Problems reported from all files of one zone; the rest is counted. It may include 10,000 files.
 pub const DIAGNOSTICS_PER_ZONE: usize = 1000;
 
-/// Open TCP connections per node; past that the oldest idle one is closed, or the new one.
+/// Open TCP connections per node; past that one that takes no answers makes room, or else one of
+/// the client that has most.
 pub const TCP_CONNECTIONS: usize = 4096;
 
-/// Open TCP connections per client address, so that one can't take all; past that its oldest
-/// idle one is closed, or the new one.
+/// Octets that all TCP connections hold together: queries half read, and answers that clients have
+/// not taken yet, in the kernel or out of it; past that who takes nothing is cut off. A hundred
+/// of the largest answers are on their way at a time.
+pub const TCP_BUFFERS: usize = 8 * 1024 * 1024;
+
+/// Open TCP connections per client, an IPv4 address or an IPv6 /64, so that one can't take all; past
+/// that one of its own makes room.
 pub const TCP_CONNECTIONS_PER_CLIENT: usize = 128;
 
 /// Tasks and threads at a time; past that a new one is refused. Room for every
 /// TCP connection, a thread per worker and address, and the control plane.
 pub const TASKS: usize = 8192;
+
+/// Octets of log lines that wait to be written; past that lines are lost and counted. Some 10,000
+/// of them, which is more than anybody has to see who can't read at the moment.
+pub const LOG_QUEUE: usize = 1024 * 1024;
 
 /// Addresses to listen on; more is an error. Each costs a thread per worker.
 pub const LISTEN_ADDRESSES: usize = 64;

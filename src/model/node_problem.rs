@@ -52,10 +52,16 @@ macro_rules! codes {
 }
 
 codes! {
+    /// An address of `listen` is not there yet; it is listened on once it is.
+    AddressAwaited = "address-awaited";
     /// An address of `listen` can't be had.
     AddressUnavailable = "address-unavailable";
     /// What is on disk was refused; an older configuration serves.
     ConfigurationRefused = "configuration-refused";
+    /// Lines of the log are lost, since nobody reads them.
+    LogNotRead = "log-not-read";
+    /// Fewer files may be open than may be needed.
+    OpenFilesTooFew = "open-files-too-few";
     /// What is to outlive a restart can't be written.
     StateNotSaved = "state-not-saved";
 }

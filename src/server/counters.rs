@@ -38,7 +38,7 @@ pub struct Counters {
     pub tcp_accepted: Counter,
     /// Calls to accept that failed, for want of descriptors for instance.
     pub tcp_accept_errors: Counter,
-    /// Idle connections closed to make room.
+    /// Connections closed to make room for others, all of whose answers were taken.
     pub tcp_evicted: Counter,
     /// Connections that ended because nothing came for the idle time.
     pub tcp_idle: Counter,
@@ -48,6 +48,8 @@ pub struct Counters {
     pub tcp_refused: Counter,
     /// Connections closed because a message or the taking of answers took too long.
     pub tcp_slow: Counter,
+    /// Connections closed to make room, because answers for them were not taken.
+    pub tcp_unread: Counter,
 }
 
 #[cfg(test)]

@@ -3,35 +3,48 @@
 //! Per address one UDP socket per worker, in one `SO_REUSEPORT` group, and a TCP listener.
 //! `SO_REUSEPORT` would let a second server of the same user join the group in silence and
 //! take a share of the queries; so the port is tried once without it first.
+//!
+//! An address that no interface has may come: it is waited for, and tried again now and then.
+//! What else keeps an address from being had is an error.
 #![forbid(unsafe_code)]
 
-use std::io;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use socket2::Domain;
 use socket2::SockRef;
-use socket2::Socket;
-use socket2::Type;
 
-use crate::model::Family;
 use crate::model::limits;
 use crate::responder::Transport;
 use crate::server::handover::HandedOver;
-use crate::server::sys;
-use crate::server::udp::SEND_TIMEOUT;
-use crate::server::udp::WAKE;
+use crate::server::listen_error::ListenError;
+use crate::server::sockets::bind_tcp;
+use crate::server::sockets::bind_udp;
+use crate::server::sockets::first_udp;
+use crate::server::sockets::prepare_tcp;
+use crate::server::sockets::prepare_udp;
 
 /// The sockets of all addresses.
 #[derive(Debug)]
 pub struct Listeners {
     workers: usize,
     pub(in crate::server) each: Vec<Listener>,
+    pub(in crate::server) waiting: Vec<Waiting>,
 }
+
+/// An address that is to be listened on and can't be had yet.
+#[derive(Debug)]
+pub struct Waiting {
+    /// As configured.
+    pub address: SocketAddr,
+    /// Why not, at the last attempt.
+    pub why: ListenError,
+}
+
+/// What became of addresses: bound, or waited for.
+pub(in crate::server) type Bound = (Vec<Listener>, Vec<Waiting>);
 
 /// The sockets of one address.
 #[derive(Clone, Debug)]
@@ -46,87 +59,13 @@ pub(in crate::server) struct Listener {
     pub(in crate::server) tcp: Vec<Arc<TcpListener>>,
 }
 
-/// Why the server can't listen. One line says what to do; the cause is the source.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    /// The address is not one of this machine.
-    #[error(
-        "failed to listen on {}: no interface has this address (`ip address` lists them); \
-         listen on one that is there, or on all",
-        Shown(*transport, *address)
-    )]
-    Absent {
-        /// Which transport.
-        transport: Transport,
-        /// Which address.
-        address: SocketAddr,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
-    /// The operating system refused for another reason.
-    #[error("failed to listen on {}", Shown(*transport, *address))]
-    Bind {
-        /// Which transport.
-        transport: Transport,
-        /// Which address.
-        address: SocketAddr,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
-    /// No permission for the port.
-    #[error(
-        "failed to listen on {}: ports below 1024 need CAP_NET_BIND_SERVICE: set \
-         `AmbientCapabilities=CAP_NET_BIND_SERVICE` in the unit, or run \
-         `setcap cap_net_bind_service=+ep` on the program",
-        Shown(*transport, *address)
-    )]
-    Denied {
-        /// Which transport.
-        transport: Transport,
-        /// Which address.
-        address: SocketAddr,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
-    /// Two addresses of the configuration are one to the operating system.
-    #[error("{address} is covered by {by}: remove one of them from `[server] listen`")]
-    Overlap {
-        /// The one.
-        address: SocketAddr,
-        /// The other.
-        by: SocketAddr,
-    },
-    /// Another process has the port.
-    #[error(
-        "failed to listen on {}: another process has it; \
-         `ss -l{}np 'sport = :{}'` shows which",
-        Shown(*transport, *address),
-        letter(*transport),
-        address.port()
-    )]
-    Taken {
-        /// Which transport.
-        transport: Transport,
-        /// Which address.
-        address: SocketAddr,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
-    /// More than [`limits::LISTEN_ADDRESSES`] addresses.
-    #[error("{0} addresses to listen on, at most {max} are possible", max = limits::LISTEN_ADDRESSES)]
-    TooMany(usize),
-}
-
 impl Listeners {
     /// Binds UDP and TCP sockets for each address, `workers` UDP sockets each; 0 = one per core.
     ///
     /// # Errors
     ///
-    /// [`ListenError`] for the first address that can't be had; nothing stays bound.
+    /// [`ListenError`] for the first address that can't be had and will not come by itself; nothing
+    /// stays bound.
     pub fn bind(addresses: &[SocketAddr], workers: usize) -> Result<Self, ListenError> {
         Self::take_or_bind(addresses, workers, HandedOver::none())
     }
@@ -149,8 +88,9 @@ impl Listeners {
         let mut listeners = Self {
             workers: workers.min(limits::WORKERS),
             each: Vec::with_capacity(addresses.len()),
+            waiting: Vec::new(),
         };
-        listeners.each = listeners.bind_more(addresses, &mut handed_over)?;
+        (listeners.each, listeners.waiting) = listeners.bind_more(addresses, &mut handed_over)?;
         handed_over.close_rest();
         Ok(listeners)
     }
@@ -158,6 +98,11 @@ impl Listeners {
     /// The addresses as bound, in the order of the configuration.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.each.iter().map(|listener| listener.bound)
+    }
+
+    /// The addresses that can't be had yet.
+    pub fn waiting(&self) -> &[Waiting] {
+        &self.waiting
     }
 
     /// UDP workers per address.
@@ -170,19 +115,48 @@ impl Listeners {
         &self,
         addresses: &[SocketAddr],
         handed_over: &mut HandedOver,
-    ) -> Result<Vec<Listener>, ListenError> {
-        let total = self.each.len() + addresses.len();
+    ) -> Result<Bound, ListenError> {
+        let asked = || self.each.iter().map(|listener| listener.asked);
+        let asked = || asked().chain(self.waiting.iter().map(|waiting| waiting.address));
+        let total = asked().count() + addresses.len();
         if total > limits::LISTEN_ADDRESSES {
             return Err(ListenError::TooMany(total));
         }
-        let mut known: Vec<SocketAddr> = self.each.iter().map(|listener| listener.asked).collect();
+        let mut known: Vec<SocketAddr> = asked().collect();
         for address in addresses {
             if let Some(by) = known.iter().find(|other| overlap(*address, **other)) {
                 return Err(ListenError::Overlap { address: *address, by: *by });
             }
             known.push(*address);
         }
-        addresses.iter().map(|address| self.listener(*address, handed_over)).collect()
+        let (mut bound, mut waiting) = (Vec::new(), Vec::new());
+        for address in addresses {
+            match self.listener(*address, handed_over) {
+                Ok(listener) => bound.push(listener),
+                Err(why) if why.may_come() => waiting.push(Waiting { address: *address, why }),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((bound, waiting))
+    }
+
+    /// Tries once more what is waited for; what was had, and is a listener now. Why the others can't
+    /// be had is as of now, whatever it is.
+    pub(in crate::server) fn retry(&mut self) -> Vec<Listener> {
+        let mut bound = Vec::new();
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            match self.listener(waiting.address, &mut HandedOver::none()) {
+                Ok(listener) => bound.push(listener),
+                Err(why) => {
+                    if why.to_string() != waiting.why.to_string() {
+                        tracing::warn!("{why}; trying on");
+                    }
+                    waiting.why = why;
+                    self.waiting.push(waiting);
+                }
+            }
+        }
+        bound
     }
 
     fn listener(
@@ -238,7 +212,7 @@ impl Listeners {
             tcp.push(bind_tcp(bound).map_err(explain(Transport::Tcp))?);
         }
         for socket in &tcp {
-            socket.set_nonblocking(true).map_err(explain(Transport::Tcp))?;
+            prepare_tcp(socket).map_err(explain(Transport::Tcp))?;
         }
         Ok(Listener {
             asked,
@@ -249,101 +223,11 @@ impl Listeners {
     }
 }
 
-impl ListenError {
-    fn new(transport: Transport, address: SocketAddr, source: io::Error) -> Self {
-        let kind = source.kind();
-        if kind == ErrorKind::AddrInUse {
-            Self::Taken { transport, address, source }
-        } else if kind == ErrorKind::AddrNotAvailable {
-            Self::Absent { transport, address, source }
-        } else if kind == ErrorKind::PermissionDenied {
-            Self::Denied { transport, address, source }
-        } else {
-            Self::Bind { transport, address, source }
-        }
-    }
-}
-
-/// `udp 0.0.0.0:53`
-struct Shown(Transport, SocketAddr);
-
-impl std::fmt::Display for Shown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let transport = match self.0 {
-            Transport::Tcp => "tcp",
-            Transport::Udp => "udp",
-        };
-        write!(f, "{transport} {}", self.1)
-    }
-}
-
-/// What `ss` calls the transport.
-fn letter(transport: Transport) -> char {
-    match transport {
-        Transport::Tcp => 't',
-        Transport::Udp => 'u',
-    }
-}
-
 /// Whether a socket on the one gets what is meant for the other. IPv6 sockets take no IPv4.
 fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     let any = a.ip().is_unspecified() || b.ip().is_unspecified();
     a.port() != 0 && a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && (a.ip() == b.ip() || any)
 }
-
-/// The first socket of a group, after a try that finds out whether anybody else has the port.
-fn first_udp(address: SocketAddr) -> io::Result<UdpSocket> {
-    if address.port() != 0 {
-        drop(bind_udp(address, false)?);
-    }
-    bind_udp(address, true)
-}
-
-fn bind_udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_reuse_port(shared)?;
-    socket.bind(&address.into())?;
-    let socket = UdpSocket::from(socket);
-    prepare_udp(&socket, address)?;
-    Ok(socket)
-}
-
-/// Sets what a UDP worker relies on, whoever made the socket.
-fn prepare_udp(socket: &UdpSocket, address: SocketAddr) -> io::Result<()> {
-    let family = Family::from(address.ip());
-    socket.set_nonblocking(false)?;
-    socket.set_read_timeout(Some(WAKE))?;
-    socket.set_write_timeout(Some(SEND_TIMEOUT))?;
-    sys::ignore_path_mtu(socket, family)?;
-    if address.ip().is_unspecified() {
-        sys::report_destination(socket, family)?;
-    }
-    // The kernel cuts it to net.core.rmem_max; any more is better than none.
-    SockRef::from(socket).set_recv_buffer_size(RECEIVE_BUFFER)
-}
-
-/// `SO_REUSEADDR`, so that connections of an earlier run don't block the port; a second
-/// server fails all the same.
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-/// Octets that may wait in the kernel per socket: at 256 octets of overhead and data each some
-/// 10,000 queries, so that a reload or restart may take 20 ms at 500,000 queries/s.
-const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
-
-/// Connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
-const BACKLOG: i32 = 1024;
 
 /// How many ports are tried when any will do.
 const PORT_ATTEMPTS: u32 = 16;
@@ -420,19 +304,18 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_in_one_line_what_to_do() {
-        let error = Listeners::bind(&[address("192.0.2.77:5300")], 1).unwrap_err();
-        let message = error.to_string();
-        assert!(message.starts_with("failed to listen on udp 192.0.2.77:5300: "), "{message}");
-        assert!(message.contains("ip address"), "{message}");
-        let denied = ListenError::new(
-            Transport::Udp,
-            address("[::]:53"),
-            ErrorKind::PermissionDenied.into(),
-        );
-        let message = denied.to_string();
-        assert!(message.contains("AmbientCapabilities=CAP_NET_BIND_SERVICE"), "{message}");
-        assert!(!message.contains('\n'));
+    fn an_address_that_is_not_there_is_waited_for_and_the_others_are_had() {
+        let asked = [address("192.0.2.77:5300"), address("127.0.0.1:0")];
+        let mut listeners = Listeners::bind(&asked, 1).unwrap();
+        assert_eq!(listeners.each.len(), 1);
+        assert_eq!(listeners.waiting.len(), 1);
+        assert!(listeners.retry().is_empty());
+        let Waiting { address, why } = &listeners.waiting[0];
+        assert_eq!(*address, asked[0]);
+        assert!(matches!(why, ListenError::Absent { .. }), "{why}");
+        // What is waited for can't be listed again either.
+        let error = listeners.bind_more(&asked[..1], &mut HandedOver::none()).unwrap_err();
+        assert!(matches!(error, ListenError::Overlap { .. }), "{error}");
     }
 
     #[test]

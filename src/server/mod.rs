@@ -34,8 +34,11 @@ mod connections;
 mod counters;
 mod desk;
 mod handover;
+mod listen_error;
 mod listeners;
 mod notify;
+mod open_files;
+mod sockets;
 mod stream;
 mod tallies;
 mod tcp;
@@ -53,9 +56,11 @@ use std::time::Duration;
 pub use counters::Counter;
 pub use counters::Counters;
 pub use handover::HandedOver;
-pub use listeners::ListenError;
+pub use listen_error::ListenError;
 pub use listeners::Listeners;
+pub use listeners::Waiting;
 pub use notify::Notify;
+pub use open_files::OpenFiles;
 pub use tallies::Tallies;
 
 use crate::model::limits;
@@ -83,7 +88,7 @@ pub struct Settings {
     pub tcp_message: Duration,
     /// TCP connections in all; default and ceiling [`limits::TCP_CONNECTIONS`].
     pub tcp_connections: usize,
-    /// TCP connections per client address; default and ceiling
+    /// TCP connections per client, an IPv4 address or an IPv6 /64; default and ceiling
     /// [`limits::TCP_CONNECTIONS_PER_CLIENT`].
     pub tcp_connections_per_client: usize,
 }
@@ -113,6 +118,8 @@ pub enum ServerError {
 pub struct Changes {
     /// Bound now.
     pub added: Vec<SocketAddr>,
+    /// To be bound once they can be had ([`Listeners::waiting`] says why they can't).
+    pub waiting: Vec<SocketAddr>,
     /// Closed.
     pub removed: Vec<SocketAddr>,
 }
@@ -167,6 +174,7 @@ impl Server {
             connections: Arc::new(Connections::new(
                 settings.tcp_connections.min(limits::TCP_CONNECTIONS),
                 settings.tcp_connections_per_client.min(limits::TCP_CONNECTIONS_PER_CLIENT),
+                Arc::clone(&counters),
             )),
             patience: Patience {
                 idle: settings.tcp_idle,
@@ -206,26 +214,32 @@ impl Server {
         &self.tallies
     }
 
+    /// Whether many TCP connections have left since this was asked last: a good moment to return
+    /// memory to the system.
+    pub fn have_left(&self) -> bool {
+        self.tcp.connections.have_left()
+    }
+
     /// Makes the addresses those given: binds new ones, closes those not listed, leaves the
-    /// others as they are. On an error nothing has changed. A change that swaps an address
-    /// for a wildcard that covers it needs a restart.
+    /// others as they are. New ones that may come by themselves are waited for. On an error nothing
+    /// has changed. A change that swaps an address for a wildcard that covers it needs a restart.
     ///
     /// # Errors
     ///
     /// [`ServerError`] says which address can't be had.
     pub async fn relisten(&mut self, addresses: &[SocketAddr]) -> Result<Changes, ServerError> {
-        let is_kept = |listener: &Listener| addresses.contains(&listener.asked);
-        let new: Vec<SocketAddr> = addresses
-            .iter()
-            .filter(|address| !self.listeners.each.iter().any(|l| l.asked == **address))
-            .copied()
-            .collect();
-        let bound = self.listeners.bind_more(&new, &mut HandedOver::none())?;
+        let is_known = |address: &SocketAddr| {
+            self.listeners.each.iter().any(|listener| listener.asked == *address)
+                || self.listeners.waiting.iter().any(|waiting| waiting.address == *address)
+        };
+        let new: Vec<SocketAddr> =
+            addresses.iter().filter(|address| !is_known(address)).copied().collect();
+        let (bound, waiting) = self.listeners.bind_more(&new, &mut HandedOver::none())?;
         let parts = self.serve_all(&bound)?;
         let mut changes = Changes::default();
         let before = std::mem::take(&mut self.listeners.each).into_iter();
         for (listener, part) in before.zip(std::mem::take(&mut self.parts)) {
-            if is_kept(&listener) {
+            if addresses.contains(&listener.asked) {
                 self.listeners.each.push(listener);
                 self.parts.push(part);
             } else {
@@ -237,9 +251,35 @@ impl Server {
             }
         }
         changes.added = bound.iter().map(|listener| listener.bound).collect();
+        changes.waiting = waiting.iter().map(|waiting| waiting.address).collect();
         self.listeners.each.extend(bound);
+        self.listeners.waiting.retain(|waiting| addresses.contains(&waiting.address));
+        self.listeners.waiting.extend(waiting);
         self.parts.extend(parts);
         Ok(changes)
+    }
+
+    /// Tries once more the addresses that could not be had, and serves those that have come. Returns
+    /// these, as bound.
+    pub fn retry(&mut self) -> Vec<SocketAddr> {
+        let mut came = Vec::new();
+        for listener in self.listeners.retry() {
+            match self.serve_all(std::slice::from_ref(&listener)) {
+                Ok(parts) => {
+                    came.push(listener.bound);
+                    self.listeners.each.push(listener);
+                    self.parts.extend(parts);
+                }
+                Err(error) => {
+                    // Of threads or memory: it is tried again.
+                    tracing::error!(address = %listener.asked, "failed to serve: {error}");
+                    let address = listener.asked;
+                    let why = ListenError::new(Transport::Udp, address, io::Error::other(error));
+                    self.listeners.waiting.push(Waiting { address, why });
+                }
+            }
+        }
+        came
     }
 
     /// Stops all workers and connections and waits for them, at most for `deadline`. What was

@@ -113,6 +113,10 @@ impl Notify {
             return;
         };
         if let Err(error) = sys::send_descriptors(socket, address, text.as_bytes(), descriptors) {
+            if error.kind() == io::ErrorKind::WouldBlock {
+                // Once is enough to wait: it may be told a hundred things.
+                drop(socket.set_nonblocking(true));
+            }
             tracing::warn!(%error, what = %one_line(text), "failed to notify the service manager");
         }
     }
@@ -174,6 +178,20 @@ mod tests {
         Notify::none().ready("fine");
         let gone = Notify::to(Path::new("/nonexistent/notify")).unwrap();
         gone.ready("nobody hears it");
+    }
+
+    #[test]
+    fn a_manager_that_does_not_read_is_waited_for_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let _manager = UnixDatagram::bind(&path).unwrap();
+        let notify = Notify::to(&path).unwrap();
+        // More than the queue of any socket takes, and more than a minute if each were waited for.
+        for _ in 0..5_000 {
+            notify.status("answering");
+        }
+        let (socket, _) = notify.0.as_ref().unwrap();
+        assert!(socket.nonblocking().unwrap());
     }
 
     #[test]

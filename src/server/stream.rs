@@ -1,35 +1,49 @@
 //! One stream of framed messages: read, answer in order, write (RFC 7766).
 //!
 //! ```text
-//!   read ─► complete messages ─► answers, up to OUTPUT octets ─► one write ─┐
-//!     ▲         ▲                                                           │
-//!     │         └── more in the buffer ◄────────────────────────────────────┤
-//!     └──────────── nothing complete left ◄─────────────────────────────────┘
+//!   read ─► complete messages ─► answers ─► write ─┬─ all taken by the kernel ─► answer more, or read
+//!     ▲                                            └─ not all ─► the rest is kept ─► write
+//!     └── nothing complete left ◄─────────────────────────────────────────────────┘
 //! ```
+//!
+//! It is one state that is polled: what it reads into, answers into and writes from is the [`Desk`]'s,
+//! so that a stream has no buffer while it waits for a query, and only what is left over when it
+//! has to wait for more.
 //!
 //! # Invariants
 //!
-//! - Nothing is read while answers wait to be written, so a client that does not take its
-//!   answers stops its own queries, and memory is bounded.
+//! - Nothing is answered or read while answers wait to be written, so a client that does not
+//!   take its answers stops its own queries.
+//! - What a stream holds is counted ([`Slot::hold`]): what it has read and not answered, what
+//!   it has answered and not written, and what it has written and the client has not taken. The
+//!   first [`FREE`] octets are not.
 //! - What came complete is answered, also after the client closed its side.
 //! - Every wait has a deadline: the first octet, the whole message, the write.
+//! - A stream that ends with answers which nobody takes is reset, since the kernel would go on
+//!   holding them.
 //!
 //! Generic over the stream, so that tests run it in virtual time.
 #![forbid(unsafe_code)]
 
+use std::future::Future;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::pin::pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
-use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
-use tokio::io::AsyncWriteExt;
+use tokio::io::ReadBuf;
 use tokio::time::Instant;
-use tokio::time::timeout;
-use tokio::time::timeout_at;
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::connections::Slot;
 use crate::server::desk::Desk;
+use crate::server::desk::Progress;
 
 /// How long a stream may take for what.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,166 +62,321 @@ pub(in crate::server) struct Patience {
 pub(in crate::server) enum End {
     /// The client closed it, or it broke.
     Closed,
-    /// It had to make room for another.
-    Evicted,
     /// Nothing came for the idle time.
     Idle,
     /// A message too short to be one.
     Malformed,
+    /// What it was to hold had no room.
+    NoRoom,
     /// The responder panicked.
     Panicked,
     /// A message or a write took too long.
     Slow,
     /// The server stops.
     Stopping,
+    /// It had to make room for another.
+    ToldToGo,
+}
+
+/// What octets go over.
+pub(in crate::server) trait Wire: AsyncRead + AsyncWrite + Unpin {
+    /// Octets that were written and that the other end has not acknowledged.
+    fn untaken(&self) -> usize;
+
+    /// Has what is untaken thrown away when this is dropped.
+    fn forget(&self);
 }
 
 /// Serves one stream to its end.
-pub(in crate::server) async fn serve<S>(
-    stream: S,
+pub(in crate::server) async fn serve<W: Wire>(
+    wire: W,
     slot: &Slot,
     desk: &Desk,
     patience: Patience,
     stop: &CancellationToken,
-) -> End
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+) -> End {
+    let now = Instant::now();
     let mut stream = Stream {
-        stream,
+        wire,
         slot,
         desk,
         patience,
         input: Vec::new(),
         output: Vec::new(),
-        deadline: Instant::now() + patience.idle,
+        written: 0,
+        untaken: 0,
+        held: 0,
+        ending: None,
+        deadline: now + patience.idle,
+        farewell: None,
+        taken: now,
+        look: None,
     };
-    loop {
-        let progress = stream.answer();
-        if let Err(end) = stream.write().await {
-            return end;
+    let mut go = pin!(slot.told_to_go());
+    let mut stopped = pin!(stop.cancelled());
+    let mut timer = pin!(sleep_until(stream.deadline));
+    let end = poll_fn(|context| {
+        if go.as_mut().poll(context).is_ready() {
+            return Poll::Ready(End::ToldToGo);
         }
-        match progress {
-            Progress::More => {}
-            Progress::Wait => {
-                if let Err(end) = stream.read(stop).await {
-                    return end;
-                }
+        loop {
+            if let Poll::Ready(end) = stream.poll(context) {
+                return Poll::Ready(end);
             }
-            Progress::End(end) => return end,
+            if stream.farewell.is_none() && stopped.as_mut().poll(context).is_ready() {
+                stream.farewell = Some(Instant::now() + FAREWELL);
+            }
+            if stream.farewell.is_some() && stream.output.is_empty() && stream.ending.is_none() {
+                stream.end(End::Stopping);
+                continue;
+            }
+            let due = stream.due();
+            if timer.deadline() != due {
+                timer.as_mut().reset(due);
+            }
+            ready!(timer.as_mut().poll(context));
+            if let Some(end) = stream.at_time(Instant::now()) {
+                return Poll::Ready(end);
+            }
         }
+    })
+    .await;
+    if !stream.output.is_empty() || stream.untaken > 0 {
+        stream.wire.forget();
     }
+    end
 }
 
-struct Stream<'a, S> {
-    stream: S,
+struct Stream<'a, W> {
+    wire: W,
     slot: &'a Slot,
     desk: &'a Desk,
     patience: Patience,
+    /// Read and not answered.
     input: Vec<u8>,
+    /// Answered and not written. While there is any, nothing else is done.
     output: Vec<u8>,
-    /// When waiting for octets ends.
+    /// Octets written since all was known to be taken.
+    written: usize,
+    /// Those of them that were not taken at the last look; 0 while they are too few to look.
+    untaken: usize,
+    /// As the table was told.
+    held: usize,
+    /// To end so, once the answers are taken.
+    ending: Option<End>,
+    /// When waiting for octets, or for their being written, ends.
     deadline: Instant,
+    /// When it ends at the latest, since the server stops.
+    farewell: Option<Instant>,
+    /// When answers were last found to have been taken.
+    taken: Instant,
+    /// When it is looked again whether they are, and how long after the look before.
+    look: Option<(Instant, Duration)>,
 }
 
-/// What to do after answering.
-enum Progress {
-    /// Write, then answer more.
-    More,
-    /// Write, then read.
-    Wait,
-    /// Write, then end.
-    End(End),
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Stream<'_, S> {
-    /// Answers complete messages until none is left or enough output waits.
-    fn answer(&mut self) -> Progress {
-        let mut rest = self.input.as_slice();
-        let mut any = false;
-        let progress = loop {
-            if self.output.len() >= OUTPUT {
-                break Progress::More;
-            }
-            let Some((length, after)) = rest.split_first_chunk() else {
-                break Progress::Wait;
+impl<W: Wire> Stream<'_, W> {
+    /// Goes as far as it can: to an end, or until the wire or the time is to be waited for.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        loop {
+            let step = if !self.output.is_empty() {
+                self.write_rest(context)
+            } else if let Some(end) = self.ending {
+                ready!(self.linger(context));
+                return Poll::Ready(end);
+            } else {
+                self.turn(context)
             };
-            let length = usize::from(u16::from_be_bytes(*length));
-            if length < HEADER {
-                break Progress::End(End::Malformed);
+            if let Err(end) = ready!(step) {
+                return Poll::Ready(end);
             }
-            let Some((message, after)) = after.split_at_checked(length) else {
-                break Progress::Wait;
-            };
-            if self.desk.answer(message, self.slot.client(), &mut self.output).is_err() {
-                break Progress::End(End::Panicked);
-            }
-            rest = after;
-            any = true;
-        };
-        let used = self.input.len() - rest.len();
-        self.input.drain(..used);
-        if any {
-            let limit =
-                if self.input.is_empty() { self.patience.idle } else { self.patience.message };
-            self.deadline = Instant::now() + limit;
         }
-        progress
     }
 
-    async fn write(&mut self) -> Result<(), End> {
-        if self.output.is_empty() {
-            return Ok(());
+    /// Answers what there is, or else what can be read, and writes as much as the kernel takes.
+    fn turn(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let (desk, peer) = (self.desk, self.slot.peer());
+        let mut seat = desk.sit();
+        let had_input = !self.input.is_empty();
+        let mut answered = seat.answer(&self.input, peer);
+        if answered.is_waiting() {
+            let mut room = ReadBuf::new(seat.input());
+            let read = ready!(Pin::new(&mut self.wire).poll_read(context, &mut room));
+            let length = room.filled().len();
+            if read.is_err() {
+                return Poll::Ready(Err(End::Closed));
+            }
+            if length == 0 {
+                self.end(End::Closed);
+                return Poll::Ready(Ok(()));
+            }
+            if had_input {
+                self.input.extend_from_slice(seat.input().get(..length).unwrap_or_default());
+                answered = seat.answer(&self.input, peer);
+            } else {
+                answered = seat.answer_read(length, peer);
+                let rest = seat.input().get(answered.used..length).unwrap_or_default();
+                self.input = rest.to_vec();
+            }
         }
-        self.slot.busy();
-        let started = Instant::now();
-        let written = timeout(self.patience.write, self.stream.write_all(&self.output)).await;
+        if had_input && answered.used > 0 {
+            self.input = self.input.get(answered.used..).unwrap_or_default().to_vec();
+        }
         let now = Instant::now();
-        self.slot.idle(now);
-        // The time for writing is not the client's time for its next message.
-        self.deadline += now - started;
-        self.output.clear();
-        self.output.shrink_to(OUTPUT);
-        match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Closed),
-            Err(_) => Err(End::Slow),
+        if answered.used > 0 {
+            self.deadline = now + self.between();
+        } else if !had_input {
+            self.deadline = now + self.patience.message;
+        }
+        match answered.progress {
+            Progress::More | Progress::Wait => {}
+            Progress::Malformed => self.end(End::Malformed),
+            Progress::Panicked => self.end(End::Panicked),
+        }
+        let Some(written) = self.write(context, seat.output()) else {
+            return Poll::Ready(Err(End::Closed));
+        };
+        self.output = seat.output().get(written..).unwrap_or_default().to_vec();
+        drop(seat);
+        if !self.output.is_empty() {
+            self.deadline = now + self.patience.write;
+        } else if written > 0 && self.written <= FREE {
+            self.slot.heard(now);
+        }
+        self.look(now);
+        Poll::Ready(self.tell(now))
+    }
+
+    /// Writes what the kernel did not take before.
+    fn write_rest(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let output = std::mem::take(&mut self.output);
+        let Some(written) = self.write(context, &output) else {
+            return Poll::Ready(Err(End::Closed));
+        };
+        if written == 0 {
+            self.output = output;
+            return Poll::Pending;
+        }
+        self.output = output.get(written..).unwrap_or_default().to_vec();
+        let now = Instant::now();
+        if self.output.is_empty() && self.ending.is_none() {
+            // The time for writing is not the client's time for its next message.
+            self.deadline = now + self.between();
+        }
+        self.look(now);
+        Poll::Ready(self.tell(now))
+    }
+
+    /// Waits until the answers are taken, and passes over what comes meanwhile.
+    fn linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        self.look(now);
+        // Where to go on holding it there is no room, it has an end too.
+        let has_room = self.tell(now).is_ok();
+        if self.untaken == 0 || !has_room {
+            return Poll::Ready(());
+        }
+        let mut seat = self.desk.sit();
+        loop {
+            let mut room = ReadBuf::new(seat.input());
+            match ready!(Pin::new(&mut self.wire).poll_read(context, &mut room)) {
+                Ok(()) if room.filled().is_empty() => return Poll::Pending,
+                Ok(()) => {}
+                Err(_) => return Poll::Ready(()),
+            }
         }
     }
 
-    /// Waits for octets; an error is the end of the stream.
-    async fn read(&mut self, stop: &CancellationToken) -> Result<(), End> {
-        let empty = self.input.is_empty();
-        if empty {
-            self.input.shrink_to(READ);
-        }
-        self.input.reserve(READ);
-        let read = timeout_at(self.deadline, self.stream.read_buf(&mut self.input));
-        let read = tokio::select! {
-            biased;
-            () = self.slot.evicted().cancelled() => return Err(End::Evicted),
-            read = read => read,
-            () = stop.cancelled() => return Err(End::Stopping),
-        };
-        match read {
-            Ok(Ok(0) | Err(_)) => Err(End::Closed),
-            Ok(Ok(_)) => {
-                if empty {
-                    self.deadline = Instant::now() + self.patience.message;
-                }
-                Ok(())
+    /// Writes what the kernel takes at once; `None` if the stream is broken.
+    fn write(&mut self, context: &mut Context<'_>, octets: &[u8]) -> Option<usize> {
+        let mut written = 0;
+        while let Some(rest) = octets.get(written..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut self.wire).poll_write(context, rest) {
+                Poll::Ready(Ok(0) | Err(_)) => return None,
+                Poll::Ready(Ok(n)) => written += n,
+                Poll::Pending => break,
             }
-            Err(_) if empty => Err(End::Idle),
-            Err(_) => Err(End::Slow),
+        }
+        self.written += written;
+        Some(written)
+    }
+
+    /// Looks how many of the answers were taken, if there are enough of them to be worth it.
+    fn look(&mut self, now: Instant) {
+        if self.written <= FREE && self.untaken == 0 {
+            return;
+        }
+        let untaken = self.wire.untaken();
+        let is_less = untaken < self.written;
+        (self.written, self.untaken) = (untaken, untaken);
+        if is_less {
+            self.taken = now;
+            self.slot.heard(now);
+        }
+        let pause = match self.look {
+            Some((_, pause)) if !is_less => (pause * 2).min(LOOK_LAST),
+            Some(_) | None => LOOK_FIRST,
+        };
+        self.look = (untaken > 0).then_some((now + pause, pause));
+    }
+
+    /// Tells the table what is held.
+    fn tell(&mut self, now: Instant) -> Result<(), End> {
+        let holds = self.input.capacity() + self.output.capacity() + self.untaken;
+        let holds = if holds > FREE { holds } else { 0 };
+        if holds != self.held {
+            self.held = holds;
+            self.slot.hold(holds, now).map_err(|_| End::NoRoom)?;
+        }
+        Ok(())
+    }
+
+    /// Has the stream end once its answers are taken.
+    fn end(&mut self, end: End) {
+        self.input = Vec::new();
+        self.ending = Some(end);
+        self.deadline = Instant::now() + self.patience.write;
+    }
+
+    /// What the client has for what comes next.
+    fn between(&self) -> Duration {
+        if self.input.is_empty() { self.patience.idle } else { self.patience.message }
+    }
+
+    /// When something is to be done though nothing comes.
+    fn due(&self) -> Instant {
+        let look = self.look.map(|(look, _)| look);
+        [look, self.farewell].into_iter().flatten().fold(self.deadline, Instant::min)
+    }
+
+    /// Does what is due; an end, if waiting has one.
+    fn at_time(&mut self, now: Instant) -> Option<End> {
+        if self.look.is_some_and(|(look, _)| look <= now) {
+            self.look(now);
+            if let Err(end) = self.tell(now) {
+                return Some(end);
+            }
+            if self.untaken > 0 && now >= self.taken + self.patience.write {
+                return Some(self.ending.unwrap_or(End::Slow));
+            }
+        }
+        if now < self.deadline && self.farewell.is_none_or(|farewell| now < farewell) {
+            return None;
+        }
+        match self.ending {
+            _ if !self.output.is_empty() => Some(End::Slow),
+            Some(end) => Some(end),
+            None if self.input.is_empty() => Some(End::Idle),
+            None => Some(End::Slow),
         }
     }
 }
 
-/// Octets of answers that wait for one write, give or take one answer.
-const OUTPUT: usize = 65_536;
+/// Octets that a stream may hold uncounted: nearly all answers, as long as they are on their way.
+const FREE: usize = 2048;
 
-/// Octets of room for one read.
-const READ: usize = 4096;
+/// After how long it is first looked whether answers were taken, and how far apart looks become.
+const LOOK_FIRST: Duration = Duration::from_millis(50);
+const LOOK_LAST: Duration = Duration::from_secs(1);
 
-/// Octets of a message header (RFC 1035, 4.1.1); a shorter message is none.
-const HEADER: usize = 12;
+/// How long a client may still take its answers when the server stops.
+const FAREWELL: Duration = Duration::from_secs(2);

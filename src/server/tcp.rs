@@ -6,19 +6,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio::time::sleep;
 
 use crate::server::Counters;
-use crate::server::connections::Admission;
 use crate::server::connections::Connections;
 use crate::server::connections::Slot;
 use crate::server::desk::Desk;
 use crate::server::stream::End;
 use crate::server::stream::Patience;
+use crate::server::stream::Wire;
 use crate::server::stream::serve;
+use crate::server::sys;
 use crate::tasks::Tasks;
 
 /// What all connections share.
@@ -44,9 +46,7 @@ pub(in crate::server) async fn accept(listener: TcpListener, shared: Arc<Shared>
                 if shared.counters.tcp_accept_errors.add(1) {
                     tracing::warn!(%error, "failed to accept a connection");
                 }
-                if shared.connections.close_oldest_idle() {
-                    shared.counters.tcp_evicted.add(1);
-                }
+                shared.connections.make_room(Instant::now());
                 tokio::select! {
                     () = tasks.stopping().cancelled() => return,
                     () = sleep(ACCEPT_PAUSE) => {}
@@ -59,16 +59,9 @@ pub(in crate::server) async fn accept(listener: TcpListener, shared: Arc<Shared>
 /// Serves a connection in a task of its own, if there is room.
 fn start(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>, tasks: &Tasks) {
     let counters = &shared.counters;
-    let slot = match shared.connections.admit(peer.ip().to_canonical(), Instant::now()) {
-        Admission::Admitted(slot) => slot,
-        Admission::InPlaceOfIdle(slot) => {
-            counters.tcp_evicted.add(1);
-            slot
-        }
-        Admission::Refused => {
-            counters.tcp_refused.add(1);
-            return;
-        }
+    let Some(slot) = shared.connections.admit(peer.ip().to_canonical(), Instant::now()) else {
+        counters.tcp_refused.add(1);
+        return;
     };
     let task = connection(stream, slot, Arc::clone(shared), tasks.clone());
     match tasks.spawn("tcp connection", task) {
@@ -83,12 +76,25 @@ async fn connection(stream: TcpStream, slot: Slot, shared: Arc<Shared>, tasks: T
     let end = serve(stream, &slot, &shared.desk, shared.patience, tasks.stopping()).await;
     let counters = &shared.counters;
     match end {
-        // Panics and evictions were counted where they happened.
-        End::Closed | End::Evicted | End::Panicked | End::Stopping => false,
+        // Panics, and who is told to go, are counted where it happens.
+        End::Closed | End::Panicked | End::Stopping | End::ToldToGo => false,
         End::Idle => counters.tcp_idle.add(1),
         End::Malformed => counters.tcp_malformed.add(1),
+        End::NoRoom => counters.tcp_unread.add(1),
         End::Slow => counters.tcp_slow.add(1),
     };
+}
+
+impl Wire for TcpStream {
+    fn untaken(&self) -> usize {
+        // Where the kernel does not say, its own bounds have to do.
+        sys::untaken(self).unwrap_or(0)
+    }
+
+    fn forget(&self) {
+        // Else the kernel goes on offering it; that also has an end.
+        drop(SockRef::from(self).set_linger(Some(Duration::ZERO)));
+    }
 }
 
 /// Errors that `accept(2)` passes on from the connection it would have returned.

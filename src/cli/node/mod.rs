@@ -13,6 +13,7 @@
 //! One loop on the control plane's runtime is all that writes; it waits for nothing that
 //! takes long. Compiling, files and whoever reads events have threads or tasks of their own.
 
+mod addresses;
 mod helm;
 mod learning;
 mod loads;
@@ -41,6 +42,7 @@ use crate::cli::chain;
 use crate::cli::explain::Recipe;
 use crate::cli::identity::Identity;
 use crate::cli::measured::Measured;
+use crate::cli::node::addresses::list_log;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::learning::Learning;
 use crate::cli::node::loads::Kept;
@@ -115,6 +117,10 @@ pub(super) struct Node {
     notify: Notify,
     /// What is wrong with the node itself, for status, `/readyz` and metrics.
     problems: NodeProblems,
+    /// Where the API listens, while no interface has that address.
+    awaited_api: Option<SocketAddr>,
+    /// Lines of the log that were lost at the last look.
+    log_lost: u64,
     watched: Watched,
     reloading: Option<Reloading>,
     /// Whether what is on disk can't be taken, so that compiling it again is of no use.
@@ -163,8 +169,13 @@ impl Node {
         self.notify.stopping();
         // Written when the store's thread is told to stop.
         self.helm.save();
-        if let Stopped::Late(left) = self.tasks.stop(STOP_DEADLINE).await {
-            tracing::warn!(?left, "did not end in time");
+        tokio::select! {
+            stopped = self.tasks.stop(STOP_DEADLINE) => {
+                if let Stopped::Late(left) = stopped {
+                    tracing::warn!(?left, "did not end in time");
+                }
+            }
+            () = told_to(&mut stop) => tracing::warn!("told again to stop: not waiting for anything"),
         }
     }
 
@@ -172,10 +183,12 @@ impl Node {
     fn look(&mut self) {
         // Workers hold a snapshot for one batch; by now nobody reads what was replaced.
         let left = self.helm.publisher().reclaim();
-        if self.is_trim_due && left == 0 {
+        if (self.is_trim_due && left == 0) || self.server.have_left() {
             self.is_trim_due = false;
             server::trim_heap();
         }
+        self.listen_to_what_came();
+        list_log(&mut self.log_lost, &self.problems);
         if self.watched.changed() {
             self.reload(None);
         }

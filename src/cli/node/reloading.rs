@@ -11,6 +11,9 @@ use tokio::sync::oneshot;
 
 use crate::cli::chain;
 use crate::cli::node::Node;
+use crate::cli::node::addresses::doing;
+use crate::cli::node::addresses::list_waiting;
+use crate::cli::node::addresses::tell_of_waiting;
 use crate::cli::node::learning::Learnt;
 use crate::cli::node::prepared::Learned;
 use crate::cli::node::prepared::Prepared;
@@ -55,7 +58,7 @@ impl Node {
         }
         self.notify.reloading();
         if !self.load(waiting.into_iter().collect(), false) {
-            self.notify.ready("answering");
+            self.notify.ready(&doing(&self.server));
         }
     }
 
@@ -121,7 +124,7 @@ impl Node {
                 Err(problems)
             }
         };
-        self.notify.ready("answering");
+        self.notify.ready(&doing(&self.server));
         if again {
             // They asked after it had begun, and wait for what they saw then.
             return self.reload_for(waiting);
@@ -232,6 +235,7 @@ impl Node {
                 }
                 self.notify.store(self.server.listeners());
                 self.problems.clear(ProblemCode::AddressUnavailable, LISTEN);
+                tell_of_waiting(&self.server, |address| changes.waiting.contains(&address));
             }
             Err(error) => {
                 let words =
@@ -241,6 +245,7 @@ impl Node {
                 self.problems.set(ProblemCode::AddressUnavailable, LISTEN, words, now);
             }
         }
+        list_waiting(&self.server, &mut self.awaited_api, &self.problems);
         self.is_trim_due = true;
         let generation = self.helm.generation();
         tracing::info!(generation, "reloaded");

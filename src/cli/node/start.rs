@@ -1,10 +1,12 @@
 //! Starting: everything that runs, in the order in which it needs each other.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
@@ -13,6 +15,11 @@ use crate::cli::identity::Identity;
 use crate::cli::measured::Measured;
 use crate::cli::node::Node;
 use crate::cli::node::REPORTS;
+use crate::cli::node::addresses::doing;
+use crate::cli::node::addresses::is_absent;
+use crate::cli::node::addresses::list_waiting;
+use crate::cli::node::addresses::other_files;
+use crate::cli::node::addresses::tell_of_waiting;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::learning::Learning;
 use crate::cli::node::loads;
@@ -36,6 +43,7 @@ use crate::engine::Plan;
 use crate::health::Report;
 use crate::model::Monitor;
 use crate::model::NodeProblems;
+use crate::model::ProblemCode;
 use crate::model::limits;
 use crate::prober::Prober;
 use crate::samples::Keeper;
@@ -43,6 +51,7 @@ use crate::samples::Published;
 use crate::server;
 use crate::server::Listeners;
 use crate::server::Notify;
+use crate::server::OpenFiles;
 use crate::server::Server;
 use crate::server::Settings;
 use crate::spill::Spill;
@@ -106,6 +115,7 @@ impl Node {
         tasks: Tasks,
     ) -> Result<Self, String> {
         let notify = Notify::from_environment();
+        let open_files = OpenFiles::raise();
         let Prepared { plan, server, control, hooks, measure, state, .. } = prepared;
         let Prepared { cluster, latency, published, recipe, seen, .. } = prepared;
         let folder = state::folder(state.as_deref(), path);
@@ -121,6 +131,7 @@ impl Node {
         let patience = patience(&plan, &cluster);
         let (probes, me, regions) = (probes(&plan), plan.node.clone(), plan.regions.clone());
         warn_of_no_vote(&plan);
+        let other_files = other_files(&server, &control, &plan, &listeners);
         let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
         let handed = hand_over(&plan, &cluster);
         let spilling = (spill.clone(), before);
@@ -133,14 +144,11 @@ impl Node {
         let learner = (&mut learning, &*me.name);
         let is_remap_due = first_round(&mut helm, &mut reports, &mut news, learner, patience).await;
         helm.begin();
-        let server = serve(&server, listeners, &mut helm, &tasks)?;
+        let settings = settings(&server, open_files, other_files, &problems);
+        let server = serve(settings, listeners, &mut helm, &tasks)?;
         let (office, requests) =
             Office::open(&control, &hooks, folder, &helm, &server, (keeper, &regions), &tasks)?;
-        notify.store(server.listeners());
-        notify.ready("answering");
-        for address in server.listeners().addresses() {
-            tracing::info!(%address, "listening on udp and tcp");
-        }
+        let awaited_api = begin(&server, office.address(), &notify, &problems);
         server::trim_heap();
         Ok(Self {
             path: path.into(),
@@ -164,6 +172,8 @@ impl Node {
             tasks,
             notify,
             problems,
+            awaited_api,
+            log_lost: 0,
             watched: Watched::new(seen),
             reloading: None,
             is_refused: false,
@@ -182,17 +192,48 @@ fn patience(plan: &Plan, cluster: &config::Cluster) -> Duration {
     longest.unwrap_or_default().min(PATIENCE).max(of_others)
 }
 
-fn serve(
+/// How DNS is served, with as many TCP connections as there may be files for.
+fn settings(
     server: &config::Server,
+    open_files: OpenFiles,
+    other_files: usize,
+    problems: &NodeProblems,
+) -> Settings {
+    let (tcp_connections, problem) = open_files.connections(server.tcp_connections, other_files);
+    if let Some(problem) = problem {
+        tracing::warn!("{problem}");
+        problems.set(ProblemCode::OpenFilesTooFew, "process", problem, Timestamp::now());
+    }
+    Settings { tcp_idle: server.tcp_idle, tcp_connections, ..Settings::default() }
+}
+
+/// Says that the node answers, and where. Returns the address of the API, if no interface has it yet.
+fn begin(
+    server: &Server,
+    api: Option<SocketAddr>,
+    notify: &Notify,
+    problems: &NodeProblems,
+) -> Option<SocketAddr> {
+    notify.store(server.listeners());
+    notify.ready(&doing(server));
+    for address in server.listeners().addresses() {
+        tracing::info!(%address, "listening on udp and tcp");
+    }
+    tell_of_waiting(server, |_| true);
+    let mut awaited_api = api.filter(|address| is_absent(*address));
+    if let Some(address) = awaited_api {
+        tracing::warn!(%address, "no interface has the address of the control API yet");
+    }
+    list_waiting(server, &mut awaited_api, problems);
+    awaited_api
+}
+
+fn serve(
+    settings: Settings,
     listeners: Listeners,
     helm: &mut Helm,
     tasks: &Tasks,
 ) -> Result<Server, String> {
-    let settings = Settings {
-        tcp_idle: server.tcp_idle,
-        tcp_connections: server.tcp_connections,
-        ..Settings::default()
-    };
     let subscriber = helm.publisher().subscribe();
     Server::start(listeners, subscriber, settings, tasks).map_err(|error| chain(&error))
 }

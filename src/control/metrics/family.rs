@@ -40,6 +40,7 @@ families! {
     STARTED = "meridian_start_time_seconds" Gauge Some("seconds"), "When the node started, in seconds since 1970.";
     GENERATION = "meridian_generation" Gauge None, "How often a configuration was taken, the first time included.";
     TASK_PANICS = "meridian_task_panics" Counter None, "Tasks and threads that ended in a panic; each is a bug.";
+    LOG_LOST = "meridian_log_lines_lost" Counter None, "Lines of the log that were lost because nobody read them in time.";
     ADMIN = "meridian_admin_states" Gauge None, "Admin states that are set, by state.";
     NODE_PROBLEMS = "meridian_node_problems" Gauge None, "What is wrong with the node itself, by code; 0 is fine.";
     // Answers.

@@ -59,6 +59,7 @@ fn node(text: &mut f::Text, status: &Status, traffic: &Traffic) {
     text.family(&f::STARTED).sample(&[], seconds(status.started));
     text.family(&f::GENERATION).sample(&[], status.generation);
     text.family(&f::TASK_PANICS).sample(&[], traffic.task_panics);
+    text.family(&f::LOG_LOST).sample(&[], traffic.log_lost);
     let mut admin = text.family(&f::ADMIN);
     for state in [AdminState::ForcedUp, AdminState::Drained, AdminState::ForcedDown] {
         let set = status.admin.iter().filter(|admin| admin.state == state).count();
@@ -96,6 +97,7 @@ fn transports(text: &mut f::Text, traffic: &Traffic) {
         ("malformed", traffic.tcp_malformed),
         ("refused", traffic.tcp_refused),
         ("slow", traffic.tcp_slow),
+        ("unread", traffic.tcp_unread),
     ] {
         closed.sample(&[("why", why)], value);
     }

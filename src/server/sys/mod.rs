@@ -34,6 +34,7 @@ pub(in crate::server) use descriptors::receive_descriptors;
 pub(in crate::server) use descriptors::send_descriptors;
 pub(in crate::server) use options::ignore_path_mtu;
 pub(in crate::server) use options::report_destination;
+pub(in crate::server) use options::untaken;
 #[cfg(not(target_os = "linux"))]
 pub(in crate::server) use portable::Batch;
 

@@ -37,6 +37,26 @@ pub(in crate::server) fn report_destination(socket: &impl AsFd, family: Family) 
     }
 }
 
+/// Octets that were written to a TCP socket and that the other end has not acknowledged.
+pub(in crate::server) fn untaken(socket: &impl AsFd) -> io::Result<usize> {
+    #[cfg(target_os = "linux")]
+    {
+        let mut octets: libc::c_int = 0;
+        let descriptor = socket.as_fd().as_raw_fd();
+        // SAFETY: the descriptor is borrowed and so open; the call writes one int, into a local
+        // that outlives it. `TIOCOUTQ` is the number of `SIOCOUTQ` too.
+        match unsafe { libc::ioctl(descriptor, libc::TIOCOUTQ, &raw mut octets) } {
+            0 => Ok(usize::try_from(octets).unwrap_or(0)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = socket;
+        Ok(0)
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn set(
     socket: &impl AsFd,

@@ -187,7 +187,7 @@ async fn addresses_come_and_go_and_the_others_stay() {
     let extra = SocketAddr::new("127.0.0.2".parse().unwrap(), port);
 
     let changes = server.relisten(&[asked, extra]).await.unwrap();
-    assert_eq!(changes, Changes { added: vec![extra], removed: vec![] });
+    assert_eq!(changes, Changes { added: vec![extra], ..Changes::default() });
     for at in [kept, extra] {
         let socket = client(at);
         socket.send(&query(1, "x")).unwrap();
@@ -196,7 +196,7 @@ async fn addresses_come_and_go_and_the_others_stay() {
     assert_eq!(server.relisten(&[asked, extra]).await.unwrap(), Changes::default());
 
     let changes = server.relisten(&[asked]).await.unwrap();
-    assert_eq!(changes, Changes { added: vec![], removed: vec![extra] });
+    assert_eq!(changes, Changes { removed: vec![extra], ..Changes::default() });
     assert!(TcpStream::connect(extra).await.is_err());
     is_served(&mut stream).await;
     // Closed for good: it can be bound again.
@@ -208,4 +208,60 @@ async fn addresses_come_and_go_and_the_others_stay() {
     drop(other);
     is_served(&mut stream).await;
     assert_eq!(server.listeners().addresses().collect::<Vec<_>>(), [kept]);
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_there_is_waited_for_and_forgotten_again() {
+    let (mut server, _tasks, kept) = serve_at("127.0.0.1:0", Settings::default());
+    let (asked, absent) = (address("127.0.0.1:0"), address("192.0.2.77:5300"));
+    let changes = server.relisten(&[asked, absent]).await.unwrap();
+    assert_eq!(changes, Changes { waiting: vec![absent], ..Changes::default() });
+    assert!(server.retry().is_empty());
+    assert_eq!(server.listeners().waiting()[0].address, absent);
+    // It is not waited for twice.
+    assert_eq!(server.relisten(&[asked, absent]).await.unwrap(), Changes::default());
+    assert_eq!(server.relisten(&[asked]).await.unwrap(), Changes::default());
+    assert!(server.listeners().waiting().is_empty());
+    is_served(&mut connect(kept).await).await;
+}
+
+/// Queries in a row for long answers, none of which is read, from so many connections of a few
+/// addresses; until the server has let some go.
+async fn hold(at: SocketAddr, connections: u16) -> Vec<TcpStream> {
+    let mut held = Vec::new();
+    for n in 0..connections {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(2048).unwrap();
+        let [a, b] = (n / 100).to_be_bytes();
+        socket.bind(SocketAddr::from(([127, 1, a, b], 0))).unwrap();
+        let mut stream = socket.connect(at).await.unwrap();
+        let queries: Vec<u8> = (0..20).flat_map(|id| framed(&query(id, "long"))).collect();
+        stream.write_all(&queries).await.unwrap();
+        held.push(stream);
+    }
+    held
+}
+
+#[tokio::test]
+async fn who_reads_nothing_is_let_go_and_who_reads_is_served() {
+    let (server, _tasks, at) = serve_at("0.0.0.0:0", Settings::default());
+    let at = SocketAddr::new("127.0.0.1".parse().unwrap(), at.port());
+    let mut honest = connect(at).await;
+    is_served(&mut honest).await;
+    let held = hold(at, 300).await;
+    is_served(&mut honest).await;
+    let mut stream = connect(at).await;
+    for id in 0..20 {
+        stream.write_all(&framed(&query(id, "long"))).await.unwrap();
+        assert_eq!(read(&mut stream).await.len(), 60_000);
+        is_served(&mut connect(at).await).await;
+    }
+    is_served(&mut honest).await;
+    let counters = server.counters();
+    // Each holds more than one answer, and no more than fit together may be left.
+    let fit = 2 * crate::model::limits::TCP_BUFFERS / 60_000;
+    assert!(counters.tcp_unread.value() >= 300 - fit as u64, "{}", counters.tcp_unread.value());
+    assert_eq!(counters.tcp_evicted.value(), 0);
+    assert_eq!(counters.tcp_refused.value(), 0);
+    drop(held);
 }
