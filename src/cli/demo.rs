@@ -10,13 +10,16 @@ use std::path::PathBuf;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::time::Duration;
+use tokio::time::sleep;
 use tokio::time::timeout;
 
 use crate::cli::Exit;
 use crate::cli::arguments::Demo;
 use crate::cli::chain;
 use crate::cli::identity::Identity;
+use crate::cli::log;
 use crate::cli::node::Learned;
 use crate::cli::node::Node;
 use crate::cli::node::listen;
@@ -37,31 +40,45 @@ const HTTP_PORT: u16 = 8080;
 
 pub(super) fn run(options: &Demo) -> Exit {
     server::settle_heap();
-    serve::log();
-    let folder = match Folder::make(options.port) {
-        Ok(folder) => folder,
-        Err(problem) => {
-            tracing::error!("{problem}");
-            return Exit::Negative;
-        }
-    };
-    let path = folder.0.join("meridian.toml");
-    let identity = Identity::new(Some("demo".to_owned()));
-    let Ok(prepared) = prepare(&path, &Look::new(), &identity, Learned::OnDisk, true) else {
-        return Exit::Usage;
-    };
-    serve::serve(async || {
-        let listeners = listen(&prepared)?;
+    log::start();
+    let port = options.port;
+    let mut folder = None;
+    let exit = serve::serve(async || {
+        // From here on signals are waited for, and do not leave the folder behind.
+        let path = folder.insert(Folder::make(port)?).0.join("meridian.toml");
+        let identity = Identity::new(Some("demo".to_owned()));
         let tasks = Tasks::new();
+        let (send, prepared) = oneshot::channel();
+        let (at, who) = (path.clone(), identity.clone());
+        let prepare = move |_: &_| {
+            let prepared = prepare(&at, &Look::new(), &who, Learned::OnDisk, true);
+            // Nobody waits any longer: it was told to stop.
+            drop(send.send(prepared));
+        };
+        tasks.thread("prepare", prepare).map_err(|error| chain(&error))?;
+        let Ok(Ok(prepared)) = prepared.await else {
+            return Err("the example can't be loaded".to_owned());
+        };
+        let listeners = listen(&prepared)?;
         for (region, address) in REGIONS {
             let website = website(region, Ipv4Addr::from(address));
+            let stop = tasks.stopping().clone();
+            let website = async move {
+                tokio::select! {
+                    () = website => {}
+                    () = stop.cancelled() => {}
+                }
+            };
             tasks.spawn(format!("http {region}"), website).map_err(|e| chain(&e))?;
         }
         let node = Node::start(&path, identity, prepared, listeners, tasks).await?;
-        // Nobody has to read it.
-        let _exit = show(&introduction(options.port, &path, node.api()), Exit::Done);
+        let introduction = introduction(port, &path, node.api());
+        // Nobody has to read it, and a terminal that was stopped keeps nobody waiting.
+        drop(std::thread::spawn(move || show(&introduction, Exit::Done)));
         Ok(node)
-    })
+    });
+    drop(folder);
+    exit
 }
 
 /// The example's files, removed when dropped.
@@ -117,7 +134,10 @@ async fn website(region: &'static str, address: Ipv4Addr) {
     let mut is_alive = true;
     // One at a time is enough to look at, and a bound.
     loop {
-        let Ok((mut stream, _)) = listener.accept().await else { continue };
+        let Ok((mut stream, _)) = listener.accept().await else {
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
         let exchange = async {
             let mut request = [0; 4096];
             let read = stream.read(&mut request).await.unwrap_or(0);

@@ -26,6 +26,7 @@ use crate::cli::arguments::follow::Follow;
 use crate::cli::bearer;
 use crate::cli::chain;
 use crate::cli::failure::failed;
+use crate::cli::log;
 use crate::cli::mail::Mail;
 use crate::cli::serve;
 use crate::cli::signals::Signals;
@@ -67,9 +68,9 @@ pub(super) fn run(options: &Probe) -> Exit {
         Ok(ready) => ready,
         Err(failure) => return failed(failure),
     };
-    serve::log();
+    log::start();
     let Some(runtime) = serve::runtime() else { return Exit::Negative };
-    runtime.block_on(async {
+    let exit = runtime.block_on(async {
         match start(follow, format, apis).await {
             Ok((follower, signals)) => follower.run(signals).await,
             Err(problem) => {
@@ -78,7 +79,10 @@ pub(super) fn run(options: &Probe) -> Exit {
             }
         }
         Exit::Done
-    })
+    });
+    // Dropping it would wait for a name that is looked up, or a disk that does not answer.
+    runtime.shutdown_background();
+    exit
 }
 
 fn format(follow: &Follow) -> Result<Format, Failure> {

@@ -23,6 +23,7 @@ mod follow;
 mod geo;
 mod identity;
 mod latency;
+mod log;
 mod mail;
 mod measured;
 mod node;
@@ -92,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => documents::completions(shell),
         Command::Man { folder } => documents::man(folder.as_deref()),
     };
+    log::end();
     exit.into()
 }
 

@@ -10,6 +10,7 @@ use std::io::Write;
 use jiff::SignedDuration;
 
 use crate::cli::Exit;
+use crate::cli::log;
 
 /// Writes to standard output; the end of the command, unless that fails for another reason
 /// than that nobody reads any more.
@@ -23,9 +24,12 @@ pub(super) fn show_more(text: &str) -> bool {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
-/// Writes to standard error. If that is gone there is nobody to tell.
+/// Writes to standard error; through the log where there is one. If it is gone there is nobody to
+/// tell.
 pub(super) fn complain(text: &str) {
-    drop(io::stderr().lock().write_all(text.as_bytes()));
+    if !log::take(text) {
+        drop(io::stderr().lock().write_all(text.as_bytes()));
+    }
 }
 
 /// A problem that ends a command, on one line of standard error.

@@ -2,12 +2,11 @@
 
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
-use tracing_subscriber::EnvFilter;
 
 use crate::cli::Exit;
 use crate::cli::arguments::Serve;
-use crate::cli::color;
 use crate::cli::identity::Identity;
+use crate::cli::log;
 use crate::cli::node::Learned;
 use crate::cli::node::Node;
 use crate::cli::node::listen;
@@ -19,7 +18,7 @@ use crate::tasks::Tasks;
 
 pub(super) fn run(options: &Serve) -> Exit {
     server::settle_heap();
-    log();
+    log::start();
     let path = &options.configured.config;
     let identity = Identity::new(options.node.clone());
     let Ok(prepared) = prepare(path, &Look::new(), &identity, Learned::OnDisk, true) else {
@@ -34,7 +33,7 @@ pub(super) fn run(options: &Serve) -> Exit {
 /// Starts a node inside a runtime and runs it to its end.
 pub(super) fn serve(start: impl AsyncFnOnce() -> Result<Node, String>) -> Exit {
     let Some(runtime) = runtime() else { return Exit::Negative };
-    runtime.block_on(async {
+    let exit = runtime.block_on(async {
         let mut signals = match Signals::take() {
             Ok(signals) => signals,
             Err(error) => {
@@ -55,7 +54,10 @@ pub(super) fn serve(start: impl AsyncFnOnce() -> Result<Node, String>) -> Exit {
         };
         node.run(signals).await;
         Exit::Done
-    })
+    });
+    // Dropping it would wait for a name that is looked up, or a disk that does not answer.
+    runtime.shutdown_background();
+    exit
 }
 
 /// One thread for TCP, timers and signals; UDP workers have their own.
@@ -67,22 +69,4 @@ pub(super) fn runtime() -> Option<Runtime> {
             None
         }
     }
-}
-
-/// What is logged unless `RUST_LOG` says otherwise. The link to the cluster says itself what the
-/// client of NATS says less clearly.
-const LOGGED: &str = "info,async_nats=off";
-
-/// Logs to standard error; `RUST_LOG` says what, `info` and above by default.
-pub(super) fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(color())
-        .with_target(false)
-        // It would report that standard error is gone to standard error, and panic.
-        .log_internal_errors(false);
-    // A second call, in a test, keeps the first.
-    drop(subscriber.try_init());
 }

@@ -1,8 +1,20 @@
 //! What an operator or a service manager tells a node.
+//!
+//! A thread of its own sees to it that who is told to stop has stopped a while later, whatever
+//! keeps the others.
 
+use std::time::Duration;
+
+use tokio::runtime::Builder;
 use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
+
+use crate::cli::log;
+
+/// How long after it was told to stop a process has ended, whatever keeps it: what ends in order
+/// takes half of it at the most.
+const END: Duration = Duration::from_secs(10);
 
 /// The signals of a node.
 pub(in crate::cli) struct Signals {
@@ -19,15 +31,40 @@ impl Signals {
     ///
     /// If signals can't be had.
     pub(in crate::cli) fn take() -> std::io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            stop: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
-        })
+        let hangup = signal(SignalKind::hangup())?;
+        let stop = stop()?;
+        // Where there is no such thread, what ends in order still does.
+        drop(std::thread::Builder::new().name("end".to_owned()).spawn(end_late));
+        Ok(Self { hangup, stop })
     }
 
     /// Waits until the node is told to stop.
     pub(in crate::cli) async fn told_to_stop(&mut self) {
         told_to(&mut self.stop).await;
+    }
+}
+
+fn stop() -> std::io::Result<[Signal; 2]> {
+    Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
+}
+
+/// Ends the process a while after it was told to stop. It has a runtime of its own, since the
+/// others may be what is stuck: at a disk that does not answer, for instance.
+#[expect(clippy::exit, reason = "what ends in order did not end")]
+fn end_late() {
+    let Ok(runtime) = Builder::new_current_thread().enable_io().build() else { return };
+    let told = runtime.block_on(async {
+        let mut stop = stop()?;
+        told_to(&mut stop).await;
+        std::io::Result::Ok(())
+    });
+    if told.is_ok() {
+        std::thread::sleep(END);
+        log::take(
+            "meridian: told to stop, and did not in time: ended without waiting any longer\n",
+        );
+        log::end();
+        std::process::exit(1);
     }
 }
 

@@ -47,6 +47,7 @@ mod sockets;
 mod sources;
 mod spilling;
 mod tidy;
+mod unread;
 mod vantages;
 mod wire;
 mod world;

@@ -24,6 +24,7 @@ use crate::cli::chain;
 use crate::cli::clock::Clock;
 use crate::cli::follow;
 use crate::cli::identity::Identity;
+use crate::cli::log;
 use crate::cli::mail::Mail;
 use crate::cli::measured::Measured;
 use crate::cli::notices;
@@ -59,7 +60,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(options: &Probe) -> Exit {
-    serve::log();
+    log::start();
     let from = match Source::of(options) {
         Ok(from) => from,
         Err(problem) => {
@@ -68,7 +69,7 @@ pub(super) fn run(options: &Probe) -> Exit {
         }
     };
     let Some(runtime) = serve::runtime() else { return Exit::Negative };
-    runtime.block_on(async {
+    let exit = runtime.block_on(async {
         let signals = match Signals::take() {
             Ok(signals) => signals,
             Err(error) => {
@@ -84,7 +85,10 @@ pub(super) fn run(options: &Probe) -> Exit {
             }
         }
         Exit::Done
-    })
+    });
+    // Dropping it would wait for a name that is looked up, or a disk that does not answer.
+    runtime.shutdown_background();
+    exit
 }
 
 /// Starts to measure what this prober is to, for the nodes that the command line names.
