@@ -123,9 +123,9 @@ pub enum StartError {
 ///
 /// [`BindError`] says what to do.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let bound = TcpListener::bind(address).or_else(|error| match error.kind() {
-        ErrorKind::AddrNotAvailable => bind_ahead(address),
-        _ => Err(error),
+    let bound = TcpListener::bind(address).or_else(|error| {
+        let may_come = error.kind() == ErrorKind::AddrNotAvailable;
+        if may_come { bind_ahead(address) } else { Err(error) }
     });
     bound.map_err(|source| BindError { address, source })
 }

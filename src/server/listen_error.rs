@@ -162,7 +162,7 @@ fn interface(address: SocketAddr) -> String {
         SocketAddr::V6(v6) if v6.scope_id() > 0 => {
             format!("no interface has the number {} (`ip link` lists them)", v6.scope_id())
         }
-        _ => format!(
+        SocketAddr::V4(_) | SocketAddr::V6(_) => format!(
             "a link-local address needs the number of its interface, as in `[{}%2]:{port}` \
              (`ip link` lists them)",
             address.ip()

@@ -72,7 +72,7 @@ mod tests {
     fn as_many_as_are_to_be_had_are_asked_for() {
         let OpenFiles(allowed) = OpenFiles::raise();
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-        assert_eq!(current.map(|n| n as usize), Some(allowed));
+        assert_eq!(current, Some(u64::try_from(allowed).unwrap()));
         assert_eq!(current, Some(maximum.unwrap_or(ENOUGH).min(ENOUGH)));
     }
 }
