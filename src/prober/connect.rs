@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::model::ProbeHost;
 use crate::prober::allowed::Allowed;
 use crate::prober::blame::Step;
+use crate::prober::blame::Trouble;
 use crate::prober::failure;
 use crate::prober::failure::Fault;
 use crate::prober::means::Node;
@@ -23,6 +24,8 @@ use crate::prober::race;
 #[derive(Debug, Default)]
 pub(super) struct Stage {
     doing: Cell<&'static str>,
+    /// Its addresses are being looked up.
+    is_looking_up: Cell<bool>,
     node: Rc<Node>,
     /// The addresses that were asked and have neither answered nor failed; then the one that
     /// answered.
@@ -42,6 +45,12 @@ impl Stage {
     /// Begins something.
     pub(super) fn begin(&self, doing: &'static str) {
         self.doing.set(doing);
+    }
+
+    /// Begins to look up the addresses, or has them.
+    pub(super) fn looks_up(&self, is_looking_up: bool) {
+        self.begin("looking up its name");
+        self.is_looking_up.set(is_looking_up);
     }
 
     /// What was begun last.
@@ -97,6 +106,9 @@ impl Stage {
     /// Nothing in time.
     pub(super) fn late(&self, timeout: Duration) -> Fault {
         let text = format!("no answer within {} while {}", failure::show(timeout), self.doing());
+        if self.is_looking_up.get() {
+            return Fault::of_lookup(text, Trouble::Silence);
+        }
         let asked = self.asked.take();
         let silent = |address: &IpAddr| {
             let silent = Fault::silent(text.clone(), Step::Exchanging, *address, &self.node);
@@ -145,8 +157,10 @@ pub(super) async fn find(
     let addresses = match host {
         ProbeHost::Address(address) => vec![*address],
         ProbeHost::Name(name) => {
-            stage.begin("looking up its name");
-            names.find(name, timeout, keep).await?
+            stage.looks_up(true);
+            let addresses = names.find(name, timeout, keep).await?;
+            stage.looks_up(false);
+            addresses
         }
     };
     for address in &addresses {
@@ -202,5 +216,38 @@ impl Found {
         };
         let (stream, address) = race::first(self, stage, connect).await?;
         Ok((stream, address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a timeout comes to, of a probe of loopback, which this machine can reach.
+    #[test]
+    fn a_timeout_says_whose_it_is_by_what_was_going_on() {
+        let [v4, other]: [IpAddr; 2] = ["127.0.0.1", "127.0.0.2"].map(|text| text.parse().unwrap());
+        let late = |stage: &Stage| stage.late(Duration::from_secs(3));
+        let stage = Stage::default();
+        stage.looks_up(true);
+        let text = "no answer within 3 s while looking up its name: this node's resolver has no \
+                    answer";
+        assert_eq!(late(&stage), Fault::Ours(text.to_owned()));
+        stage.looks_up(false);
+        stage.begin("connecting");
+        stage.asks(v4);
+        assert_eq!(late(&stage), Fault::target("no answer within 3 s while connecting"));
+        // One failed before, for a reason of this node's; the other was silent.
+        let stage = Stage::default();
+        stage.begin("connecting");
+        stage.asks(other);
+        stage.fails(other, Fault::Ours("no IPv6".to_owned()), true);
+        stage.asks(v4);
+        let text = "127.0.0.2: no IPv6; 127.0.0.1: no answer within 3 s while connecting";
+        assert_eq!(late(&stage), Fault::target(text));
+        // A program has no addresses.
+        let stage = Stage::default();
+        stage.begin("the program ran");
+        assert_eq!(late(&stage), Fault::target("no answer within 3 s while the program ran"));
     }
 }

@@ -8,6 +8,8 @@ use crate::health::Outcome;
 use crate::model::Family;
 use crate::prober::blame::Blame;
 use crate::prober::blame::Lack;
+use crate::prober::blame::Means;
+use crate::prober::blame::Sources;
 use crate::prober::blame::Step;
 use crate::prober::blame::Trouble;
 use crate::prober::blame::blame;
@@ -51,6 +53,7 @@ impl Fault {
                 Some(libc::EACCES) => "administratively prohibited".to_owned(),
                 Some(libc::ENOPROTOOPT) => "protocol unreachable".to_owned(),
                 Some(libc::EMSGSIZE) => "packet too big for the way there".to_owned(),
+                Some(libc::EINVAL) => "a route of this node leads nowhere".to_owned(),
                 Some(libc::EPERM) => format!("not permitted while {doing}"),
                 _ => format!("{error} while {doing}"),
             },
@@ -74,6 +77,16 @@ impl Fault {
     /// Nothing came from that address in time.
     pub(super) fn silent(text: String, step: Step, address: IpAddr, node: &Node) -> Self {
         Self::by_blame(text, step, address, Trouble::Silence, node)
+    }
+
+    /// A look-up of addresses that failed.
+    pub(super) fn of_lookup(text: String, trouble: Trouble) -> Self {
+        // Where packets go plays no part in it.
+        let means = Means { has_route: true, sources: Sources::Fit, reached_others: true };
+        match blame(Step::LookingUp, Family::V4, trouble, means) {
+            Blame::Target => Self::Target(text),
+            Blame::Node(lack) => Self::Ours(format!("{text}: {}", lacking(lack, Family::V4))),
+        }
     }
 
     fn by_blame(text: String, step: Step, address: IpAddr, trouble: Trouble, node: &Node) -> Self {

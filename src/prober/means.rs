@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::fs;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
@@ -80,9 +81,18 @@ impl Node {
 /// end may have gone with the target.
 fn own_addresses() -> Vec<IpAddr> {
     let all = get_if_addrs().unwrap_or_default();
-    // Those of an interface that is down can't be bound to.
-    let is_usable = |address: &IpAddr| UdpSocket::bind(SocketAddr::new(*address, 0)).is_ok();
-    all.iter().map(|interface| interface.ip()).filter(is_usable).collect()
+    all.iter().filter(|of| of.is_oper_up() || is_up(&of.name)).map(|of| of.ip()).collect()
+}
+
+/// Whether an operator has an interface up, with a cable or without. An address stays on one that
+/// is down, and can even be bound to.
+fn is_up(name: &str) -> bool {
+    const IFF_UP: u32 = 1;
+    // Further addresses may have labels: `eth0:1`.
+    let name = name.split(':').next().unwrap_or(name);
+    let Ok(text) = fs::read_to_string(format!("/sys/class/net/{name}/flags")) else { return true };
+    let flags = u32::from_str_radix(text.trim().trim_start_matches("0x"), 16);
+    flags.is_ok_and(|flags| flags & IFF_UP != 0)
 }
 
 /// Whether the routing table has a way to an address, from an address that is good for it.

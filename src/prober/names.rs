@@ -26,12 +26,7 @@ use tokio::time::Instant;
 use tokio::time::sleep_until;
 
 use crate::model::Family;
-use crate::prober::blame::Blame;
-use crate::prober::blame::Means;
-use crate::prober::blame::Sources;
-use crate::prober::blame::Step;
 use crate::prober::blame::Trouble;
-use crate::prober::blame::blame;
 use crate::prober::failure::Fault;
 
 /// A part of the timeout, and at most so long, is for the look-up alone if there are addresses to
@@ -105,7 +100,7 @@ impl Names {
             if let Some(done) = settled(name, &heard, &questions, keep, is_patient) {
                 return done;
             }
-            let [(v4, _), (v6, _)] = &mut *states else { return Err(no_answer(name)) };
+            let [(v4, _), (v6, _)] = &mut *states else { return Ok(Vec::new()) };
             tokio::select! {
                 _ = v4.changed() => {}
                 _ = v6.changed() => {}
@@ -151,26 +146,14 @@ fn settled(
     if is_waiting {
         return None;
     }
-    let mut faults = heard.iter().flatten().filter_map(|answer| answer.as_ref().err());
-    let is_ours = |(trouble, _): &&(Trouble, String)| {
-        // Where packets go plays no part in it.
-        let means = Means { has_route: true, sources: Sources::Fit, reached_others: true };
-        blame(Step::LookingUp, Family::V4, *trouble, means) != Blame::Target
+    let fault = |(trouble, text): &(Trouble, String)| {
+        Fault::of_lookup(format!("no address of {name}: {text}"), *trouble)
     };
-    let fault = match faults.clone().find(is_ours) {
-        Some((_, text)) => {
-            Fault::Ours(format!("no address of {name}: {text}: this node's resolver has no answer"))
-        }
-        None => {
-            let text = faults.next().map_or("it has none", |(_, text)| text);
-            Fault::target(format!("no address of {name}: {text}"))
-        }
-    };
-    Some(Err(fault))
-}
-
-fn no_answer(name: &str) -> Fault {
-    Fault::Ours(format!("no address of {name}: this node's resolver has no answer"))
+    let faults = heard.iter().flatten().filter_map(|answer| answer.as_ref().err()).map(fault);
+    // One family for sure has none; of the other it is not known.
+    let ours = faults.clone().find(|fault| matches!(fault, Fault::Ours(_)));
+    let found = ours.or_else(|| faults.into_iter().next());
+    Some(Err(found.unwrap_or_else(|| Fault::target(format!("no address of {name}")))))
 }
 
 impl Question {
@@ -257,4 +240,85 @@ fn trouble(error: LookupError) -> (Trouble, String) {
 /// Why this process can open nothing more, if that is so.
 fn exhausted() -> Option<io::Error> {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEEP: Duration = Duration::from_secs(300);
+
+    /// The answer for one family: addresses, `none`, `later`, or `-` if it has not come.
+    fn answer(text: &str) -> Option<Answer> {
+        match text {
+            "-" => None,
+            "none" => Some(Err((Trouble::NoAddress, "it has none".to_owned()))),
+            "later" => Some(Err((Trouble::NoAnswer, "later".to_owned()))),
+            addresses => Some(Ok(addresses.split(' ').map(|text| text.parse().unwrap()).collect())),
+        }
+    }
+
+    /// What IPv4 and IPv6 come to, after what they had before (`-` for nothing) so long ago:
+    /// `…` to wait on, addresses, `target: …`, or `ours: …`.
+    fn come_to(had: [&str; 2], ago: Duration, now: [&str; 2], is_patient: bool) -> String {
+        let new = |family| Question { family, state: watch::Sender::default() };
+        let questions = Family::ALL.map(new);
+        for (question, had) in questions.iter().zip(had) {
+            let begun = Instant::now() - ago;
+            answer(had).into_iter().for_each(|had| {
+                question.state.send_modify(|state| state.take(had.clone(), begun));
+            });
+        }
+        let heard = now.map(answer);
+        match settled("a.test", &heard, &questions, KEEP, is_patient) {
+            None => "…".to_owned(),
+            Some(Ok(found)) => {
+                let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+                found.join(" ")
+            }
+            Some(Err(Fault::Ours(text))) => format!("ours: {text}"),
+            Some(Err(fault)) => format!("target: {}", fault.text()),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_is_what_the_resolver_says_or_said_a_while_ago() {
+        tokio::time::advance(2 * KEEP).await;
+        let soon = Duration::from_secs(10);
+        let none = "target: no address of a.test: it has none";
+        let later = "ours: no address of a.test: later: this node's resolver has no answer";
+        let both = ["192.0.2.1", "2001:db8::1"];
+        for (had, ago, now, patient, expected) in [
+            // Both families are waited for, but not for long.
+            (["-", "-"], soon, both, true, "192.0.2.1 2001:db8::1"),
+            (["-", "-"], soon, ["192.0.2.1", "-"], true, "…"),
+            (["-", "-"], soon, ["192.0.2.1", "-"], false, "192.0.2.1"),
+            (["-", "-"], soon, ["192.0.2.1", "later"], true, "192.0.2.1"),
+            (["-", "-"], soon, ["none", "2001:db8::1"], true, "2001:db8::1"),
+            // Nothing to go on with.
+            (["-", "-"], soon, ["-", "-"], false, "…"),
+            (["-", "-"], soon, ["none", "-"], false, "…"),
+            (["-", "-"], soon, ["none", "none"], true, none),
+            (["-", "-"], soon, ["none", "later"], true, later),
+            (["-", "-"], soon, ["later", "later"], true, later),
+            // The resolver fell silent, or has no answer now.
+            (["192.0.2.1", "none"], soon, ["-", "-"], false, "192.0.2.1"),
+            (["192.0.2.1", "none"], soon, ["later", "later"], true, "192.0.2.1"),
+            (both, soon, ["192.0.2.2", "-"], false, "192.0.2.2 2001:db8::1"),
+            (["192.0.2.1", "none"], KEEP, ["later", "later"], true, later),
+            // A name that is gone is gone.
+            (["192.0.2.1", "none"], soon, ["none", "none"], true, none),
+        ] {
+            assert_eq!(come_to(had, ago, now, patient), expected, "{had:?} {now:?} {patient}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_of_the_hosts_file_is_found() {
+        let names = Names::default();
+        let found = names.find("localhost", Duration::from_secs(30), KEEP).await.unwrap();
+        assert!(found.contains(&Ipv4Addr::LOCALHOST.into()), "{found:?}");
+        names.retain(&HashSet::new());
+        assert!(names.0.borrow().is_empty());
+    }
 }

@@ -14,6 +14,7 @@ mod corpus;
 mod deploy;
 mod distances;
 mod engine;
+mod faults;
 mod following;
 mod ground;
 mod holders;

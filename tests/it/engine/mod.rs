@@ -5,6 +5,7 @@ mod drains;
 mod operators;
 mod others;
 mod regions;
+mod unable;
 mod verdicts;
 
 use std::net::IpAddr;

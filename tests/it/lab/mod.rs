@@ -182,7 +182,7 @@ impl Lab {
 
 /// A name that nobody else has, and the first namespace, whose name begins with it; `None`, with
 /// a message, where a program is missing or namespaces can't be made.
-fn first_namespace(programs: &[(&str, &str)]) -> Option<(String, Namespace)> {
+pub(crate) fn first_namespace(programs: &[(&str, &str)]) -> Option<(String, Namespace)> {
     if !needs::has_programs(programs) {
         return None;
     }
