@@ -243,3 +243,31 @@ pub(super) fn weighted_median(words: &mut [(f64, f64)]) -> Option<f64> {
         (below >= half).then_some(*word)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a clock ahead says would hold over all that is measured until it is as late.
+    #[test]
+    fn what_another_node_measured_ahead_of_our_clock_is_not_sound() {
+        let now = Tick::from_number(10_000);
+        let of = |number: u32, count: u32| {
+            let stamp = Slot::stamp(Tick::from_number(number), count);
+            Slot { stamp, rtt: LogRtt::of(10.0), source: 1 }
+        };
+        for (number, count, expected) in [
+            (9_000, 1, true),
+            (10_002, 1, true),
+            (10_003, 1, false),
+            (60_000, 1, false),
+            (9_000, 0, false),
+        ] {
+            assert_eq!(of(number, count).is_sound(now), expected, "{number} {count}");
+        }
+        let mut cell = Cell::default();
+        assert!(cell.merge(of(60_000, 9), now), "before anything else it may be kept");
+        assert!(cell.merge(of(9_999, 1), now), "and gives way to what was measured at any time");
+        assert_eq!(cell.last(), Some(Tick::from_number(9_999)));
+    }
+}

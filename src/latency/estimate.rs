@@ -111,7 +111,6 @@ impl<'a> Estimator<'a> {
         let forecast = self.forecasts.get(&made.spot).and_then(Option::as_ref);
         let is_near = made.measured || matches!(made.spot, Spot::Measured(_));
         let is_informed = is_near || self.model.anchors() >= ANCHORS;
-        let sure = if made.measured { SURE_MEASURED } else { SURE_INFERRED };
         let mut left: Vec<Estimate> =
             made.estimates.iter().copied().filter(|estimate| wanted(estimate.region)).collect();
         // Stable, as in `nearest`: of equal distances the lower id comes first.
@@ -122,8 +121,12 @@ impl<'a> Estimator<'a> {
                 let gain = scale(nearest.rtt) - scale(estimate.rtt);
                 let variance = difference(forecast, &made, nearest.region, estimate.region);
                 is_informed
-                    && nearest.mean_ms - estimate.mean_ms >= WORTH_MS
-                    && gain > sure * variance.sqrt()
+                    && is_surely_better(
+                        nearest.mean_ms - estimate.mean_ms,
+                        gain,
+                        variance.sqrt(),
+                        made.measured,
+                    )
             };
             let better = left.iter().filter(beats);
             let better = better.min_by(|a, b| a.mean_ms.total_cmp(&b.mean_ms));
@@ -323,4 +326,32 @@ fn scale(rtt: Duration) -> f64 {
 
 fn milliseconds(ms: f64) -> Duration {
     Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default()
+}
+
+/// Whether a region is to come before a nearer one, which it is expected to be better than by so
+/// many milliseconds, and on the scale of the model by so much with such a standard deviation.
+fn is_surely_better(ms: f64, gain: f64, deviation: f64, measured: bool) -> bool {
+    let sure = if measured { SURE_MEASURED } else { SURE_INFERRED };
+    ms >= WORTH_MS && gain > sure * deviation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_comes_first_unless_another_is_surely_and_noticeably_better() {
+        for (ms, gain, deviation, measured, expected) in [
+            (10.0, 1.9, 1.0, false, false),
+            (10.0, 2.1, 1.0, false, true),
+            (10.0, 0.2, 1.0, true, false),
+            (10.0, 0.3, 1.0, true, true),
+            (0.9, 9.0, 1.0, true, false),
+            (0.9, 9.0, 1.0, false, false),
+            (1.0, 9.0, 1.0, true, true),
+        ] {
+            let found = is_surely_better(ms, gain, deviation, measured);
+            assert_eq!(found, expected, "{ms} ms, {gain} of {deviation}, measured: {measured}");
+        }
+    }
 }

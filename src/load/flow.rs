@@ -115,10 +115,7 @@ impl Flow {
         // a region either because it is not there or because it refused.
         let forced = |step: &CrowdStep| {
             let Member { there, takes, weight } = member(step);
-            let refused = there * (1.0 - takes);
-            let missed = 1.0 - there * takes;
-            let there = if missed > 0.0 { refused / missed } else { 0.0 };
-            Member { there, takes: 1.0, weight }
+            Member { there: refused_of_missed(there, takes), takes: 1.0, weight }
         };
         for standby in [false, true] {
             at = crowd.range().start;
@@ -242,5 +239,32 @@ fn by_region(crowds: &Crowds, by_step: impl Iterator<Item = f64>) -> Vec<f64> {
 fn add(to: &mut [f64], at: usize, what: f64) {
     if let Some(slot) = to.get_mut(at) {
         *slot += what;
+    }
+}
+
+/// Of those that did not get a region which is there for a part of clients and takes a part of
+/// these, how many it refused: the others can't be forced on it, as it is not there for them.
+fn refused_of_missed(there: f64, takes: f64) -> f64 {
+    let missed = 1.0 - there * takes;
+    if missed > 0.0 { there * (1.0 - takes) / missed } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_left_was_refused_or_has_no_such_region() {
+        for (there, takes, expected) in [
+            (1.0, 0.0, 1.0),
+            (1.0, 0.5, 1.0),
+            (0.5, 0.5, 1.0 / 3.0),
+            (0.5, 1.0, 0.0),
+            (0.0, 0.0, 0.0),
+            (1.0, 1.0, 0.0),
+        ] {
+            let found = refused_of_missed(there, takes);
+            assert!((found - expected).abs() < 1e-9, "{found} of {there} that takes {takes}");
+        }
     }
 }

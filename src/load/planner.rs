@@ -215,7 +215,7 @@ impl Planner {
         let mut floors = Cutoffs::none(self.crowds.n_regions());
         let open = floors.clone();
         let since = moment.now.duration_since(self.published_at).as_secs_f64();
-        let ttls = (since / self.ttl.as_secs_f64().max(0.001)).clamp(0.0, 1.0);
+        let ttls = since / self.ttl.as_secs_f64().max(0.001);
         let case = self.case(moment, &open);
         let now = self.under(self.published.clone());
         let mut slows = false;
@@ -228,7 +228,7 @@ impl Planner {
             // place leave at once, and its own may come as fast.
             let has = self.served.get(region.index()).copied().unwrap_or(0.0);
             let has = has.max(case.taken(&wanted.flow, region, before));
-            let most = has + RETURN * ttls * amount / own;
+            let most = has + returns(ttls, amount) / own;
             let [would, does] = [&wanted.served, &now.served]
                 .map(|served| served.get(region.index()).copied().unwrap_or(0.0));
             let hard = Room::new(capacity).hard() / own;
@@ -293,7 +293,7 @@ impl Planner {
             return ALWAYS;
         }
         let regrets = self.regrets.get(region.index()).copied().unwrap_or(0.0);
-        ((GIVES + WRONG * self.demand.noise) * (1.0 + REGRETS * regrets)).min(MOST)
+        least_gain(self.demand.noise, regrets)
     }
 
     /// Takes note of what rises that fell before.
@@ -329,5 +329,40 @@ impl Planner {
         });
         let regions = regions.collect();
         Plan { cutoffs: settled.cutoffs, is_new: false, regions, unserved: 0.0 }
+    }
+}
+
+/// How much of what it can take a region takes back after so many TTLs; of more than one, as after
+/// one: what was taken back before shows by then.
+fn returns(ttls: f64, amount: f64) -> f64 {
+    RETURN * ttls.clamp(0.0, 1.0) * amount
+}
+
+/// How much of its hard limit a region has to get back to be worth it, where readings are wrong by
+/// so much and giving back was wrong so often.
+fn least_gain(noise: f64, regrets: f64) -> f64 {
+    ((GIVES + WRONG * noise) * (1.0 + REGRETS * regrets)).min(MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_takes_back_a_quarter_per_ttl() {
+        for (ttls, expected) in [(0.0, 0.0), (0.5, 12.5), (1.0, 25.0), (7.0, 25.0), (-1.0, 0.0)] {
+            let found = returns(ttls, 100.0);
+            assert!((found - expected).abs() < 1e-9, "{found} after {ttls} TTLs");
+        }
+    }
+
+    #[test]
+    fn each_regret_makes_giving_back_rarer_up_to_a_bound() {
+        let least = [0.0, 0.5, 1.0, 9.0].map(|regrets| least_gain(0.0, regrets));
+        let expected = [0.08, 0.16, 0.24, 0.3];
+        for (found, expected) in least.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-9, "{least:?}");
+        }
+        assert!(least_gain(0.2, 0.0) > least_gain(0.0, 0.0), "readings that are wrong say less");
     }
 }
