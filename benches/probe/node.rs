@@ -71,7 +71,8 @@ impl Node {
         let log = folder.path().join("log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
         command.arg("serve").current_dir(folder.path()).env("NO_COLOR", "1");
-        for name in ["LISTEN_FDS", "NOTIFY_SOCKET", "RUST_LOG", "STATE_DIRECTORY"] {
+        command.env("STATE_DIRECTORY", "state");
+        for name in ["LISTEN_FDS", "MERIDIAN_CONFIG", "NOTIFY_SOCKET", "RUST_LOG"] {
             command.env_remove(name);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);

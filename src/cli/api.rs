@@ -83,7 +83,7 @@ impl Api {
         remote: &Remote,
         intent: Intent,
     ) -> Result<Self, Failure> {
-        let path = &configured.config;
+        let path = &configured.path();
         let access = match &remote.api {
             // Elsewhere the files here need not be those of the node.
             Some(_) => config::access(path).unwrap_or_default(),
@@ -103,7 +103,7 @@ impl Api {
             Some(token) => Some(token),
             // Who may not read the file may look all the same.
             None if intent == Intent::Look && is_here => None,
-            None => bearer::found(&access, path, intent)?,
+            None => bearer::found(&access, intent)?,
         };
         Self::new(base, token)
     }
@@ -122,8 +122,10 @@ impl Api {
     }
 
     fn new(base: Url, token: Option<String>) -> Result<Self, Failure> {
-        let client = Client::builder().no_proxy().connect_timeout(CONNECT).timeout(REQUEST).build();
-        let client = client.map_err(|error| Failure::Negative(chain(&error)))?;
+        let client = Client::builder().no_proxy().connect_timeout(CONNECT).timeout(REQUEST);
+        // Where there is no TLS, authorities of the system are not needed, which may have none.
+        let client = if base.scheme() == "http" { client.tls_certs_only([]) } else { client };
+        let client = client.build().map_err(|error| Failure::Negative(chain(&error)))?;
         Ok(Self { base, token, client })
     }
 

@@ -5,7 +5,9 @@ pub(super) mod follow;
 pub(super) mod live;
 pub(super) mod simulate;
 
+use std::ffi::OsString;
 use std::net::IpAddr;
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -84,9 +86,30 @@ pub(super) enum Command {
 /// Where the configuration is.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Configured {
-    /// The configuration file.
-    #[arg(short, long = "config", value_name = "FILE", default_value = "meridian.toml")]
-    pub(super) config: PathBuf,
+    /// The configuration file; left out: MERIDIAN_CONFIG, else `meridian.toml` here, else
+    /// /etc/meridian/meridian.toml.
+    #[arg(short, long = "config", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Configured {
+    /// Where the configuration file is.
+    pub(super) fn path(&self) -> PathBuf {
+        let variable = std::env::var_os("MERIDIAN_CONFIG");
+        found(self.config.as_deref(), variable, Path::exists)
+    }
+}
+
+/// What is given, else what the environment says, else the first of the usual files.
+fn found(
+    given: Option<&Path>,
+    variable: Option<OsString>,
+    exists: impl Fn(&Path) -> bool,
+) -> PathBuf {
+    let variable = variable.filter(|path| !path.is_empty()).map(PathBuf::from);
+    let (here, installed) = (Path::new("meridian.toml"), Path::new("/etc/meridian/meridian.toml"));
+    let usual = if !exists(here) && exists(installed) { installed } else { here };
+    given.map(Path::to_owned).or(variable).unwrap_or_else(|| usual.to_owned())
 }
 
 #[derive(Args, Debug)]
@@ -96,6 +119,10 @@ pub(super) struct Serve {
     /// Its name in the cluster; left out: `node` in `[cluster]`, or the host's.
     #[arg(long, value_name = "NAME", value_parser = node_name)]
     pub(super) node: Option<String>,
+    /// Exit with 2 if the files are broken or missing, instead of serving those that were in
+    /// force before.
+    #[arg(long)]
+    pub(super) strict: bool,
 }
 
 #[derive(Args, Debug)]
@@ -258,4 +285,27 @@ fn subnet(text: &str) -> Result<IpNet, String> {
     let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
     let subnet = text.parse::<IpNet>().ok().or_else(single);
     subnet.map(|net| net.trunc()).ok_or_else(|| "expected an address or a prefix".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_comes_first_and_what_is_installed_last() {
+        const HERE: &str = "meridian.toml";
+        const INSTALLED: &str = "/etc/meridian/meridian.toml";
+        for (given, variable, there, expected) in [
+            (Some("a"), Some("b"), &[HERE, INSTALLED][..], "a"),
+            (None, Some("b"), &[HERE, INSTALLED], "b"),
+            (None, Some(""), &[HERE, INSTALLED], HERE),
+            (None, None, &[HERE, INSTALLED], HERE),
+            (None, None, &[INSTALLED], INSTALLED),
+            (None, None, &[], HERE),
+        ] {
+            let exists = |path: &Path| there.iter().any(|other| Path::new(other) == path);
+            let path = found(given.map(Path::new), variable.map(OsString::from), exists);
+            assert_eq!(path, Path::new(expected), "{given:?} {variable:?} {there:?}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::cli::api::Failure;
 use crate::cli::api::Intent;
 use crate::cli::state;
+use crate::config;
 use crate::config::Access;
 use crate::control::token;
 
@@ -28,14 +29,10 @@ pub(super) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
 /// # Errors
 ///
 /// If there is none, and something is to be changed.
-pub(super) fn found(
-    access: &Access,
-    path: &Path,
-    intent: Intent,
-) -> Result<Option<String>, Failure> {
-    let local = token::local_path(&state::folder(access.state.as_deref(), path));
+pub(super) fn found(access: &Access, intent: Intent) -> Result<Option<String>, Failure> {
+    let local = token::local_path(&state::folder(access.state.as_deref()));
     // The unit's folder: the variable that names it is set for the node alone.
-    let of_unit = token::local_path(Path::new("/var/lib/meridian"));
+    let of_unit = token::local_path(Path::new(config::INSTALLED));
     let mut files: Vec<&PathBuf> = access.token_files.iter().chain([&local]).collect();
     files.extend(access.state.is_none().then_some(&of_unit));
     let mut problem = String::new();

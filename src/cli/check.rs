@@ -19,7 +19,7 @@ pub(super) fn run(options: &Check) -> Exit {
         CheckFormat::Line => Format::Line,
         CheckFormat::Json => Format::Json,
     };
-    let (world, problems, sources) = world(&options.configured.config);
+    let (world, problems, sources) = world(&options.configured.path());
     let color = std::io::IsTerminal::is_terminal(&std::io::stdout());
     let mut text = config::render(&problems, &sources, format, color);
     if problems.is_empty() && matches!(options.format, CheckFormat::Full) {

@@ -37,7 +37,7 @@ pub(super) fn run(command: &Geo) -> Exit {
 
 fn with_atlas(from: &Databases, show: impl FnOnce(&Atlas) -> Exit) -> Exit {
     if from.database.is_empty() {
-        let loaded = config::load(&from.configured.config);
+        let loaded = config::load(&from.configured.path());
         if loaded.config.is_none() {
             report(&loaded.diagnostics, &loaded.sources);
         }

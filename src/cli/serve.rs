@@ -11,6 +11,7 @@ use crate::cli::node::Learned;
 use crate::cli::node::Node;
 use crate::cli::node::listen;
 use crate::cli::node::prepare;
+use crate::cli::node::prepare_last_good;
 use crate::cli::signals::Signals;
 use crate::cli::watch::Look;
 use crate::server;
@@ -19,10 +20,18 @@ use crate::tasks::Tasks;
 pub(super) fn run(options: &Serve) -> Exit {
     server::settle_heap();
     log::start();
-    let path = &options.configured.config;
+    let path = &options.configured.path();
     let identity = Identity::new(options.node.clone());
-    let Ok(prepared) = prepare(path, &Look::new(), &identity, Learned::OnDisk, true) else {
-        return Exit::Usage;
+    let prepared = match prepare(path, &Look::new(), &identity, Learned::OnDisk, true) {
+        Ok(prepared) => prepared,
+        Err(_) if options.strict => return Exit::Usage,
+        Err(refused) => match prepare_last_good(path, refused, &identity) {
+            Ok(prepared) => prepared,
+            Err(why) => {
+                tracing::error!("there is nothing to serve in place of these files: {why}");
+                return Exit::Usage;
+            }
+        },
     };
     serve(async || {
         let listeners = listen(&prepared)?;

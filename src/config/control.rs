@@ -1,8 +1,10 @@
 //! `[control]`: the API, and who may use it.
 
+use std::fs;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use ring::digest;
@@ -21,6 +23,7 @@ use crate::config::section::Section;
 use crate::config::suggest;
 use crate::config::value::Value;
 use crate::model::Diagnostic;
+use crate::model::InputFiles;
 use crate::model::MinRegions;
 use crate::model::limits;
 
@@ -124,6 +127,11 @@ impl Default for Written {
 }
 
 impl Written {
+    /// Reads no token later.
+    pub(super) fn forget_tokens(&mut self) {
+        self.tokens.clear();
+    }
+
     /// The files of tokens.
     pub(super) fn files(&self) -> impl Iterator<Item = &At<PathBuf>> {
         self.tokens.iter().filter_map(|token| match &token.source {
@@ -158,11 +166,18 @@ pub(super) fn read(mut section: Section<'_>) -> Written {
 }
 
 /// Reads the files of tokens, and reports those that can't be one.
-pub(super) fn tokens(control: &Written, problems: &mut Vec<Diagnostic>) -> Vec<Token> {
+pub(super) fn tokens(
+    control: &Written,
+    files: &InputFiles,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Token> {
     let hash = |source: &Source, problems: &mut Vec<Diagnostic>| match source {
         Source::Hash(hash) => Some(*hash),
-        Source::File(file) => match token_of(file) {
-            Ok(hash) => Some(hash),
+        Source::File(file) => match token_of(file, files) {
+            Ok(hash) => {
+                problems.extend(exposed(file, files));
+                Some(hash)
+            }
             Err(problem) => {
                 problems.push(problem);
                 None
@@ -231,11 +246,11 @@ fn token(mut section: Section<'_>) -> Option<WrittenToken> {
 }
 
 /// The hash of a token's text.
-fn token_of(file: &At<PathBuf>) -> Result<[u8; 32], Diagnostic> {
-    if let Some(problem) = files::missing(file) {
+fn token_of(file: &At<PathBuf>, inputs: &InputFiles) -> Result<[u8; 32], Diagnostic> {
+    if let Some(problem) = files::missing(file, inputs) {
         return Err(problem);
     }
-    let text = files::text(&file.value).map_err(|problem| {
+    let text = files::text(&file.value, inputs).map_err(|problem| {
         Diagnostic::error(problem.code, file.span, problem.message)
             .label(file.span, "named here")
             .help("let the user that Meridian runs as read it")
@@ -254,6 +269,21 @@ fn token_of(file: &At<PathBuf>) -> Result<[u8; 32], Diagnostic> {
             .help(format!("make one: `openssl rand -hex 32 > {}`", file.value.display())));
     }
     Ok(hash_of(token))
+}
+
+/// A warning, if every user of the machine can read a file.
+fn exposed(file: &At<PathBuf>, inputs: &InputFiles) -> Option<Diagnostic> {
+    let metadata = fs::metadata(inputs.open_at(&file.value)).ok()?;
+    if metadata.permissions().mode() & 0o004 == 0 {
+        return None;
+    }
+    let shown = file.value.display();
+    let message = format!("every user of this machine can read the token in `{shown}`");
+    Some(
+        Diagnostic::warning(codes::TOKEN_EXPOSED, file.span, message)
+            .label(file.span, "and so do what it may")
+            .help(format!("run `chmod o= {shown}`, or 0600 and the user that Meridian runs as")),
+    )
 }
 
 /// The token in the text of its file.

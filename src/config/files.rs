@@ -13,6 +13,7 @@ use crate::config::reader::At;
 use crate::config::suggest;
 use crate::model::Code;
 use crate::model::Diagnostic;
+use crate::model::InputFiles;
 use crate::model::Severity;
 use crate::model::SourceId;
 use crate::model::Sources;
@@ -28,7 +29,7 @@ pub(super) fn read(
     path: &At<PathBuf>,
     sources: &mut Sources,
 ) -> Result<(SourceId, Arc<str>), Diagnostic> {
-    let text = text(&path.value).map_err(|problem| {
+    let text = text(&path.value, sources.files()).map_err(|problem| {
         let message = problem.message.clone();
         problem.label(path.span, message)
     })?;
@@ -36,8 +37,8 @@ pub(super) fn read(
 }
 
 /// Reads a text file; the problem has no place yet.
-pub(super) fn text(path: &Path) -> Result<Arc<str>, Diagnostic> {
-    let octets = octets(path).map_err(|error| unreadable(path, &error))?;
+pub(super) fn text(path: &Path, files: &InputFiles) -> Result<Arc<str>, Diagnostic> {
+    let octets = octets(&files.open_at(path)).map_err(|error| unreadable(path, &error))?;
     if octets.len() > limits::CONFIG_FILE {
         let most = limits::CONFIG_FILE / (1024 * 1024);
         let message = format!("`{}` is too large: expected at most {most} MiB", path.display());
@@ -61,8 +62,11 @@ fn octets(path: &Path) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// Returns why a file can't be opened, if it can't.
-pub(super) fn missing(path: &At<PathBuf>) -> Option<Diagnostic> {
+/// Returns why a file can't be opened, if it can't. Of copies that were kept none is missed.
+pub(super) fn missing(path: &At<PathBuf>, files: &InputFiles) -> Option<Diagnostic> {
+    if files.is_kept() {
+        return None;
+    }
     let problem = match fs::File::open(&path.value).and_then(|file| file.metadata()) {
         Err(error) => unreadable(&path.value, &error),
         Ok(metadata) if metadata.is_dir() => {
@@ -120,7 +124,7 @@ pub(super) struct Included {
 }
 
 /// Expands a pattern: a path, or one with `*` in its last part.
-pub(super) fn expand(pattern: &At<PathBuf>) -> Result<Included, Diagnostic> {
+pub(super) fn expand(pattern: &At<PathBuf>, files: &InputFiles) -> Result<Included, Diagnostic> {
     let path = &pattern.value;
     let stars = |text: Option<&OsStr>| {
         text.and_then(|text| text.to_str()).is_some_and(|text| text.contains('*'))
@@ -136,13 +140,21 @@ pub(super) fn expand(pattern: &At<PathBuf>) -> Result<Included, Diagnostic> {
             .help("write one pattern per folder, such as \"services/*.toml\""));
     }
     if !stars(path.file_name()) {
-        return match missing(pattern) {
+        return match missing(pattern, files) {
             Some(problem) => Err(problem),
             None => Ok(Included { paths: vec![path.clone()], folder: None }),
         };
     }
     let wanted = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let real = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    if let Some(copies) = files.in_folder(real) {
+        let is_wanted = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| matches(wanted, name))
+        };
+        let paths = copies.into_iter().filter(is_wanted).collect();
+        return Ok(Included { paths, folder: Some(folder.to_owned()) });
+    }
     let entries = fs::read_dir(real).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut paths: Vec<PathBuf> = names

@@ -16,6 +16,7 @@ use crate::config::reader;
 use crate::config::reader::At;
 use crate::geo::Database;
 use crate::model::Diagnostic;
+use crate::model::InputFiles;
 use crate::model::Sources;
 use crate::model::limits;
 use crate::zone;
@@ -37,9 +38,9 @@ pub(super) struct Gathered {
 pub(super) fn gather(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Gathered {
     Gathered {
         zones: zones(raw, sources, problems),
-        databases: databases(raw, problems),
+        databases: databases(raw, sources.files(), problems),
         nets: nets(raw, sources, problems),
-        tokens: raw.control.iter().flat_map(|at| control::tokens(&at.value, problems)).collect(),
+        tokens: tokens(raw, sources.files(), problems),
         now: Timestamp::now(),
     }
 }
@@ -61,7 +62,7 @@ fn zones(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Ve
         }
         let mut records = Vec::new();
         if let Some(file) = &written.file {
-            match files::missing(file) {
+            match files::missing(file, sources.files()) {
                 Some(problem) => problems.push(problem),
                 None => {
                     let (read, wrong) = zone::read(&file.value, &apex.value, sources);
@@ -82,7 +83,12 @@ fn zones(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Ve
     zones
 }
 
-fn databases(raw: &Raw, problems: &mut Vec<Diagnostic>) -> Vec<Arc<Database>> {
+fn tokens(raw: &Raw, files: &InputFiles, problems: &mut Vec<Diagnostic>) -> Vec<Token> {
+    let controls = raw.control.iter();
+    controls.flat_map(|at| control::tokens(&at.value, files, problems)).collect()
+}
+
+fn databases(raw: &Raw, inputs: &InputFiles, problems: &mut Vec<Diagnostic>) -> Vec<Arc<Database>> {
     let paths = raw.geoip.iter().flat_map(|geoip| &geoip.value);
     let mut databases = Vec::new();
     for (position, path) in paths.enumerate() {
@@ -91,11 +97,11 @@ fn databases(raw: &Raw, problems: &mut Vec<Diagnostic>) -> Vec<Arc<Database>> {
             problems.push(reader::too_many(path.span, "databases", found, limits::DATABASES));
             break;
         }
-        if let Some(problem) = files::missing(path) {
+        if let Some(problem) = files::missing(path, inputs) {
             problems.push(problem);
             continue;
         }
-        match Database::open(&path.value) {
+        match Database::open(&inputs.open_at(&path.value)) {
             Ok(database) => databases.push(Arc::new(database)),
             Err(error) => problems.push(error.diagnostic().label(path.span, "named here")),
         }

@@ -48,6 +48,7 @@ mod measure;
 mod monitor;
 mod monitors;
 mod notation;
+mod ordered;
 mod owners;
 mod pem;
 mod policy;
@@ -60,6 +61,7 @@ mod rule;
 mod section;
 mod server;
 mod service;
+mod single;
 mod state;
 mod suggest;
 mod syntax;
@@ -80,19 +82,20 @@ pub use latency::Latency;
 pub use measure::Measure;
 pub use render::{Format, render};
 pub use server::Server;
-pub use state::state_directory;
+pub use single::{duration, nats_server, node_name};
+pub use state::{INSTALLED, state_directory};
 
+use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::config::ordered::ordered;
 use crate::config::raw::Raw;
 use crate::config::reader::At;
-use crate::config::reader::Fault;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::geo::Database;
@@ -100,6 +103,7 @@ use crate::health::Checks;
 use crate::latency::Orders;
 use crate::model::Code;
 use crate::model::Diagnostic;
+use crate::model::InputFiles;
 use crate::model::Maintenance;
 use crate::model::Monitor;
 use crate::model::Name;
@@ -111,7 +115,6 @@ use crate::model::SourceId;
 use crate::model::Sources;
 use crate::model::Span;
 use crate::model::Vantages;
-use crate::model::limits;
 use crate::zone::Record;
 
 /// A checked configuration, with everything that it names read.
@@ -180,12 +183,41 @@ pub struct Loaded {
     /// Every file that was read or could not be, and folders in which new ones may appear:
     /// what to watch, also when there is no configuration.
     pub files: Vec<PathBuf>,
+    /// Where the files are whose contents make the configuration, by name.
+    pub inputs: BTreeMap<PathBuf, PathBuf>,
 }
 
 /// Loads a configuration from its main file. Blocks on reading files; not for the query path.
 pub fn load(path: &Path) -> Loaded {
-    match files::text(path) {
-        Ok(text) => load_text(path, text),
+    load_from(path, InputFiles::default())
+}
+
+/// Loads copies that were kept of the files of a configuration, by their names; `path` is that of
+/// its main file. What is not among them is read where it is, and may be gone.
+pub fn load_kept(path: &Path, copies: BTreeMap<PathBuf, PathBuf>) -> Loaded {
+    load_from(path, InputFiles::kept(copies))
+}
+
+/// Loads a configuration for a prober, which needs no tokens of the API: their files may be
+/// missing, or readable by name servers alone.
+pub fn load_for_prober(path: &Path) -> Loaded {
+    load_as(path, InputFiles::default(), For::Prober)
+}
+
+/// Who loads it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum For {
+    Node,
+    Prober,
+}
+
+fn load_from(path: &Path, inputs: InputFiles) -> Loaded {
+    load_as(path, inputs, For::Node)
+}
+
+fn load_as(path: &Path, inputs: InputFiles, who: For) -> Loaded {
+    match files::text(path, &inputs) {
+        Ok(text) => load_text(path, text, inputs, who),
         Err(problem) => {
             let help = match problem.help {
                 Some(help) if help.starts_with("there is") => help,
@@ -193,14 +225,16 @@ pub fn load(path: &Path) -> Loaded {
             };
             let diagnostics = vec![Diagnostic { help: Some(help), ..problem }];
             let files = vec![path.to_owned()];
-            Loaded { config: None, diagnostics, sources: Sources::default(), files }
+            let sources = Sources::default();
+            Loaded { config: None, diagnostics, sources, files, inputs: inputs.read() }
         }
     }
 }
 
 /// Loads a configuration from text, as if it were the file `meridian.toml` in `folder`.
 pub fn load_str(text: &str, folder: &Path) -> Loaded {
-    load_text(&folder.join("meridian.toml"), Arc::from(text))
+    let path = folder.join("meridian.toml");
+    load_text(&path, Arc::from(text), InputFiles::default(), For::Node)
 }
 
 /// Finds out how to reach the node that runs with a configuration. Only `[control]` and
@@ -210,7 +244,9 @@ pub fn load_str(text: &str, folder: &Path) -> Loaded {
 ///
 /// Why the file can't be read, or is not TOML.
 pub fn access(path: &Path) -> Result<Access, Diagnostic> {
-    let Written { raw, diagnostics, reliable, .. } = read_all(path, files::text(path)?);
+    let inputs = InputFiles::default();
+    let text = files::text(path, &inputs)?;
+    let Written { raw, diagnostics, reliable, .. } = read_all(path, text, inputs);
     let first = diagnostics.into_iter().find(|problem| problem.severity == Severity::Error);
     match first {
         Some(problem) if !reliable => Err(problem),
@@ -218,36 +254,11 @@ pub fn access(path: &Path) -> Result<Access, Diagnostic> {
     }
 }
 
-/// Reads a duration in the notation of the configuration: `"500ms"`, `"10s"`, `"2h"`.
-///
-/// # Errors
-///
-/// What was expected, and what to write instead.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    units::duration(text).map_err(|fault| in_words(&fault, text))
-}
-
-/// Reads a name of a node or vantage.
-///
-/// # Errors
-///
-/// What was expected, and what to write instead.
-pub fn node_name(text: &str) -> Result<String, String> {
-    notation::node_name(text).map_err(|fault| in_words(&fault, text))
-}
-
-/// Reads the URL of a NATS server; the port may be left out.
-///
-/// # Errors
-///
-/// What was expected, and what to write instead.
-pub fn nats_server(text: &str) -> Result<String, String> {
-    cluster::server(text).map_err(|fault| in_words(&fault, text))
-}
-
-fn in_words(fault: &Fault, found: &str) -> String {
-    let help = fault.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-    format!("expected {}, found {found:?}{help}", fault.expected)
+/// Finds out where `[state]` says that state is kept, as far as files with mistakes say it.
+pub fn state(path: &Path) -> Option<PathBuf> {
+    let inputs = InputFiles::default();
+    let text = files::text(path, &inputs).ok()?;
+    read_all(path, text, inputs).raw.state.and_then(|at| at.value)
 }
 
 /// What all files say, and what came up on the way.
@@ -261,9 +272,12 @@ struct Written {
     reliable: bool,
 }
 
-fn load_text(path: &Path, text: Arc<str>) -> Loaded {
-    let Written { raw, mut diagnostics, mut sources, main, mut files, reliable } =
-        read_all(path, text);
+fn load_text(path: &Path, text: Arc<str>, inputs: InputFiles, who: For) -> Loaded {
+    let Written { mut raw, mut diagnostics, mut sources, main, mut files, reliable } =
+        read_all(path, text, inputs.clone());
+    if let (For::Prober, Some(control)) = (who, &mut raw.control) {
+        control.value.forget_tokens();
+    }
     files.extend(raw.files().cloned());
     // Names that a broken file would have defined are not unknown: say nothing of them.
     let mut config = reliable.then(|| {
@@ -275,20 +289,21 @@ fn load_text(path: &Path, text: Arc<str>) -> Loaded {
     if diagnostics.iter().any(|problem| problem.severity == Severity::Error) {
         config = None;
     }
-    Loaded { config, diagnostics: ordered(diagnostics), sources, files }
+    let diagnostics = ordered(diagnostics);
+    Loaded { config, diagnostics, sources, files, inputs: inputs.read() }
 }
 
 /// Reads the main file and those that it includes.
-fn read_all(path: &Path, text: Arc<str>) -> Written {
-    let mut sources = Sources::default();
+fn read_all(path: &Path, text: Arc<str>, inputs: InputFiles) -> Written {
+    let mut sources = Sources::of(inputs.clone());
     let main = sources.add(path, Arc::clone(&text));
     let mut raw = Raw::default();
-    let (mut diagnostics, mut reliable) = read(main, &text, path, true, &mut raw);
+    let (mut diagnostics, mut reliable) = read((main, &text, path), true, &inputs, &mut raw);
     let mut files = Vec::new();
     let identity = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut seen = HashSet::from([identity(path)]);
     for pattern in std::mem::take(&mut raw.include) {
-        let included = match files::expand(&pattern) {
+        let included = match files::expand(&pattern, &inputs) {
             Ok(included) => included,
             Err(problem) => {
                 diagnostics.push(problem);
@@ -309,7 +324,8 @@ fn read_all(path: &Path, text: Arc<str>) -> Written {
             let at = At { value: path, span: pattern.span };
             match files::read(&at, &mut sources) {
                 Ok((source, text)) => {
-                    let (problems, fine) = read(source, &text, &at.value, false, &mut raw);
+                    let file = (source, &*text, &*at.value);
+                    let (problems, fine) = read(file, false, &inputs, &mut raw);
                     diagnostics.extend(problems);
                     reliable &= fine;
                 }
@@ -326,17 +342,16 @@ fn read_all(path: &Path, text: Arc<str>) -> Written {
 
 /// Reads one file into `raw`; false if keys of it may be missing.
 fn read(
-    source: SourceId,
-    text: &str,
-    path: &Path,
+    (source, text, path): (SourceId, &str, &Path),
     is_main: bool,
+    inputs: &InputFiles,
     raw: &mut Raw,
 ) -> (Vec<Diagnostic>, bool) {
     /// What is said of things that are not there, and so is worth nothing in a broken file.
     const ABSENCES: [Code; 3] =
         [codes::MISSING_KEY, codes::MONITOR_KIND, codes::SERVICE_WITHOUT_POOL];
     let parsed = syntax::parse(source, text);
-    let reader = Reader::new(source, files::folder(path));
+    let reader = Reader::new(source, files::folder(path), inputs);
     raw.add(Section::root(&reader, parsed.tree.get_ref()), is_main);
     let has_all_names = reader.has_all_names();
     let (mut problems, files) = reader.into_parts();
@@ -363,29 +378,4 @@ fn no_match(pattern: &At<PathBuf>) -> Diagnostic {
 
 fn locus(problem: &Diagnostic) -> Option<Span> {
     problem.labels.first().map(|label| label.span)
-}
-
-/// Sorts by file and position, and cuts what one file has too much of.
-fn ordered(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let place = |problem: &Diagnostic| locus(problem).map(|at| (at.source, at.start));
-    diagnostics.sort_by_key(place);
-    let mut kept: Vec<Diagnostic> = Vec::with_capacity(diagnostics.len());
-    for of_file in diagnostics.chunk_by(|a, b| place(a).map(|p| p.0) == place(b).map(|p| p.0)) {
-        // One more is fine: the room that read the file may have counted the rest itself.
-        let is_over = of_file.len() > limits::DIAGNOSTICS_PER_FILE + 1;
-        let most = if is_over { limits::DIAGNOSTICS_PER_FILE } else { of_file.len() };
-        kept.extend(of_file.iter().take(most).cloned());
-        if let Some((over, at)) = of_file.get(most).and_then(|over| Some((over, locus(over)?))) {
-            let rest = of_file.iter().skip(most);
-            let severity = rest.map(|p| p.severity).min().unwrap_or(over.severity);
-            let count = of_file.len() - most;
-            let message = format!("{count} more problems in this file");
-            kept.push(
-                Diagnostic::new(codes::TOO_MANY_PROBLEMS, severity, message)
-                    .label(at, "the first of them")
-                    .help("correct those above first"),
-            );
-        }
-    }
-    kept
 }

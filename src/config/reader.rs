@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use crate::config::codes;
 use crate::model::Code;
 use crate::model::Diagnostic;
+use crate::model::InputFiles;
 use crate::model::SourceId;
 use crate::model::Span;
 
@@ -78,6 +79,8 @@ pub(super) struct Reader<'a> {
     pub(super) source: SourceId,
     /// What its relative paths are relative to.
     pub(super) folder: &'a Path,
+    /// Where files that it names are read from.
+    pub(super) inputs: &'a InputFiles,
     /// Everything that was wrong so far.
     problems: RefCell<Vec<Diagnostic>>,
     /// Files that it names, whether they are there or not.
@@ -88,9 +91,9 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Starts reading a file.
-    pub(super) fn new(source: SourceId, folder: &'a Path) -> Self {
+    pub(super) fn new(source: SourceId, folder: &'a Path, inputs: &'a InputFiles) -> Self {
         let (problems, files) = (RefCell::default(), RefCell::default());
-        Self { source, folder, problems, files, has_lost_names: Cell::default() }
+        Self { source, folder, inputs, problems, files, has_lost_names: Cell::default() }
     }
 
     /// A range of this file.

@@ -6,11 +6,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::config::files;
 use crate::config::section::Section;
 
-/// The folder beside the configuration, where nothing else is said.
-const FOLDER: &str = "state";
+/// Where the unit keeps state, and root.
+pub const INSTALLED: &str = "/var/lib/meridian";
 
 /// Reads `[state]`.
 pub(super) fn read(mut section: Section<'_>) -> Option<PathBuf> {
@@ -20,20 +19,29 @@ pub(super) fn read(mut section: Section<'_>) -> Option<PathBuf> {
 }
 
 /// Returns where state is kept: what `[state]` says, else what the service manager gives in
-/// `$STATE_DIRECTORY` (the first, if it gives several), else `state` beside the main file.
+/// `$STATE_DIRECTORY` (the first, if it gives several), else of root [`INSTALLED`], and of any other
+/// user the folder for state that the XDG specification names. Never beside the configuration,
+/// which may be a checkout or an image.
 pub fn state_directory(
     configured: Option<&Path>,
-    from_manager: Option<OsString>,
-    main_file: &Path,
+    variable: impl Fn(&str) -> Option<OsString>,
+    is_root: bool,
 ) -> PathBuf {
-    let given = from_manager.and_then(|all| {
+    let given = variable("STATE_DIRECTORY").and_then(|all| {
         let first = all.as_bytes().split(|octet| *octet == b':').next()?.to_vec();
         (!first.is_empty()).then(|| PathBuf::from(OsString::from_vec(first)))
     });
+    // What is relative there is to be ignored.
+    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let of_user = || {
+        let state = absolute("XDG_STATE_HOME");
+        state.or_else(|| Some(absolute("HOME")?.join(".local/state"))).map(|at| at.join("meridian"))
+    };
     configured
         .map(Path::to_owned)
         .or(given)
-        .unwrap_or_else(|| files::folder(main_file).join(FOLDER))
+        .or_else(|| if is_root { None } else { of_user() })
+        .unwrap_or_else(|| INSTALLED.into())
 }
 
 #[cfg(test)]
@@ -42,18 +50,27 @@ mod tests {
 
     #[test]
     fn what_is_said_comes_before_what_is_given() {
-        let main = Path::new("/etc/meridian/meridian.toml");
         let said = Path::new("/srv/state");
-        for (configured, given, expected) in [
-            (Some(said), Some("/var/lib/meridian"), "/srv/state"),
-            (None, Some("/var/lib/meridian"), "/var/lib/meridian"),
-            (None, Some("/var/lib/a:/var/lib/b"), "/var/lib/a"),
-            (None, Some(""), "/etc/meridian/state"),
-            (None, None, "/etc/meridian/state"),
+        let given = [("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("HOME", "/home/u")];
+        let empty = [("STATE_DIRECTORY", ""), ("HOME", "/home/u")];
+        let xdg = [("XDG_STATE_HOME", "/x"), ("HOME", "/home/u")];
+        let relative = [("XDG_STATE_HOME", "x"), ("HOME", "/home/u")];
+        for (configured, variables, is_root, expected) in [
+            (Some(said), &given[..], true, "/srv/state"),
+            (None, &given, true, "/var/lib/a"),
+            (None, &empty, true, "/var/lib/meridian"),
+            (None, &empty, false, "/home/u/.local/state/meridian"),
+            (None, &xdg, false, "/x/meridian"),
+            (None, &xdg, true, "/var/lib/meridian"),
+            (None, &relative, false, "/home/u/.local/state/meridian"),
+            (None, &[], false, "/var/lib/meridian"),
         ] {
-            let found = state_directory(configured, given.map(OsString::from), main);
-            assert_eq!(found, Path::new(expected), "{configured:?} {given:?}");
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from(value))
+            };
+            let found = state_directory(configured, variable, is_root);
+            assert_eq!(found, Path::new(expected), "{configured:?} {variables:?} {is_root}");
         }
-        assert_eq!(state_directory(None, None, Path::new("meridian.toml")), Path::new("state"));
     }
 }

@@ -98,8 +98,10 @@ impl<'a> Value<'a> {
         let path = self.path()?;
         // It may become right by a change of the file alone.
         self.reader.depend(&path.value);
-        let problem = match files::text(&path.value).map(|text| read(&text)) {
-            Ok(Ok(content)) => return Some((path, content)),
+        let inputs = self.reader.inputs;
+        let problem = match files::text(&path.value, inputs).map(|text| read(&text)) {
+            // A copy is also what is read when it is used.
+            Ok(Ok(content)) => return Some((path.map(|path| inputs.open_at(&path)), content)),
             Ok(Err(why)) => wrong(&path, &why),
             Err(problem) => {
                 let message = problem.message.clone();

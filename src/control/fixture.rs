@@ -7,6 +7,7 @@ use crate::engine::CheckStatus;
 use crate::engine::ClusterStatus;
 use crate::engine::Contact;
 use crate::engine::EndpointStatus;
+use crate::engine::InputDigests;
 use crate::engine::PoolStatus;
 use crate::engine::RegionStatus;
 use crate::engine::RoundTripsStatus;
@@ -76,6 +77,7 @@ pub(super) fn status() -> Status {
         }],
         cluster: ClusterStatus {
             node: "ns1".into(),
+            inputs: InputDigests::default(),
             contact: Contact::Joined,
             since: Some(at("00:00:01")),
             why: String::new(),

@@ -57,7 +57,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use change::{AdminChange, AdminDone, AdminRefusal};
-pub use nodes::NodeCard;
+pub use nodes::{Differing, InputDigests, NodeCard};
 pub use notice::{Notice, Severity, What};
 pub use orders::AdminOrder;
 pub use outpost::Outpost;
@@ -162,6 +162,8 @@ pub struct Engine {
     nodes: Nodes,
     /// When this node says again that it is there.
     card_due: Timestamp,
+    /// What this node answers by.
+    inputs: InputDigests,
     admin: AdminStates,
     /// Which orders the other nodes have too.
     spread: Spread,
@@ -210,6 +212,7 @@ impl Engine {
             heard: Vec::new(),
             nodes: Nodes::default(),
             card_due: now,
+            inputs: InputDigests::default(),
             admin: AdminStates::default(),
             spread: Spread::default(),
             regions: vec![RegionState::default(); plan.regions.len()],

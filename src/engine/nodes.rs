@@ -38,6 +38,28 @@ pub struct NodeCard {
     /// What all admin states that operators set come to as one number; 0 where it has none.
     #[serde(default)]
     pub orders: u64,
+    /// What it answers by.
+    #[serde(default)]
+    pub inputs: InputDigests,
+}
+
+/// What a node answers by, as digests: nodes with others answer otherwise. Empty while it is not
+/// known.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct InputDigests {
+    /// Of what decides answers in the configuration and the zones.
+    pub configuration: String,
+    /// Of the GeoIP databases.
+    pub databases: String,
+}
+
+/// Nodes that answer by something else than this one.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Differing {
+    /// Those with another configuration: their names, and both digests in words.
+    pub configuration: Vec<(String, String)>,
+    /// Those with other databases.
+    pub databases: Vec<(String, String)>,
 }
 
 /// How often a node says that it is there.
@@ -57,6 +79,7 @@ impl NodeCard {
             started,
             verdicts: 0,
             orders: 0,
+            inputs: InputDigests::default(),
         }
     }
 
@@ -75,7 +98,10 @@ impl NodeCard {
         // They are shown to people, as they are.
         let is_plain =
             |text: &String| text.len() <= limits::NODE_NAME && !text.contains(char::is_control);
-        match is_plain(&card.node) && is_plain(&card.version) {
+        let InputDigests { configuration, databases } = &card.inputs;
+        let texts = [&card.node, &card.version, configuration, databases];
+        let is_fine = texts.into_iter().all(is_plain);
+        match is_fine {
             true => Ok(card),
             false => Err(Unreadable::Damaged("a name in it is too long or no line".to_owned())),
         }
@@ -144,7 +170,43 @@ impl Engine {
         self.card_due = now + CARD;
         let node = &self.plan.node;
         let card = NodeCard::new(&node.name, node.instance, true, self.started);
-        Some(NodeCard { verdicts: self.verdicts(), orders: self.admin.digest(), ..card })
+        let inputs = self.inputs.clone();
+        let (verdicts, orders) = (self.verdicts(), self.admin.digest());
+        Some(NodeCard { verdicts, orders, inputs, ..card })
+    }
+
+    /// What this node answers by is told the others.
+    pub fn set_inputs(&mut self, inputs: InputDigests, now: Timestamp) {
+        self.inputs = inputs;
+        self.card_due = self.card_due.min(now);
+    }
+
+    /// What this node answers by.
+    pub const fn inputs(&self) -> &InputDigests {
+        &self.inputs
+    }
+
+    /// Nodes that answer by something else, as far as they were heard lately. Of another version
+    /// it can't be told.
+    pub fn differing(&self, now: Timestamp) -> Differing {
+        let others = self.nodes.others.values();
+        let comparable = others.filter(|Other { card, heard, .. }| {
+            card.answers && card.version == env!("CARGO_PKG_VERSION") && now < *heard + 3 * CARD
+        });
+        let mut differing = Differing::default();
+        for Other { card, .. } in comparable {
+            let words = |what: &str, theirs: &str, ours: &str| {
+                let is_other = !theirs.is_empty() && !ours.is_empty() && theirs != ours;
+                let words = format!("its {what} {theirs} there, {ours} here: answers differ");
+                is_other.then(|| (card.node.clone(), words))
+            };
+            let (theirs, ours) = (&card.inputs, &self.inputs);
+            let found = words("configuration is", &theirs.configuration, &ours.configuration);
+            differing.configuration.extend(found);
+            let found = words("databases are", &theirs.databases, &ours.databases);
+            differing.databases.extend(found);
+        }
+        differing
     }
 
     /// Takes what a node said of itself so long ago.
@@ -211,6 +273,7 @@ impl Engine {
             answers: card.answers,
             started: card.started,
             heard: *heard,
+            inputs: card.inputs.clone(),
             agrees: !card.answers || card.verdicts == verdicts,
             orders_agree: !card.answers || card.orders == orders,
         };

@@ -21,6 +21,7 @@ impl Engine {
     pub(super) fn cluster_status(&self) -> ClusterStatus {
         ClusterStatus {
             node: self.plan.node.name.clone(),
+            inputs: self.inputs.clone(),
             contact: self.line.contact,
             since: self.line.since,
             why: self.line.why.clone(),

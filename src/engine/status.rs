@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::engine::InputDigests;
 use crate::engine::Stamp;
 use crate::health::Hearing;
 use crate::health::Verdict;
@@ -59,6 +60,9 @@ pub struct RoundTripsStatus {
 pub struct ClusterStatus {
     /// The node's name.
     pub node: String,
+    /// What it answers by.
+    #[serde(default)]
+    pub inputs: InputDigests,
     /// Whether it hears the others.
     pub contact: Contact,
     /// Since when.
@@ -122,6 +126,9 @@ pub struct NodeStatus {
     pub started: Timestamp,
     /// When it was heard last.
     pub heard: Timestamp,
+    /// What it answers by.
+    #[serde(default)]
+    pub inputs: InputDigests,
     /// Whether its verdicts were the same as ours when it was heard.
     pub agrees: bool,
     /// Whether its admin states were the same as ours when it was heard.

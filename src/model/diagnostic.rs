@@ -8,6 +8,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::model::InputFiles;
+
 /// A stable, kebab-case name of a kind of problem, listed in the manual.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Code(pub &'static str);
@@ -107,33 +109,46 @@ impl Diagnostic {
 
 /// The files that were read, so that a [`Span`] can be shown.
 #[derive(Clone, Debug, Default)]
-pub struct Sources(Vec<(PathBuf, Arc<str>)>);
+pub struct Sources {
+    texts: Vec<(PathBuf, Arc<str>)>,
+    files: InputFiles,
+}
 
 impl Sources {
+    /// Those of files that are read from there.
+    pub const fn of(files: InputFiles) -> Self {
+        Self { texts: Vec::new(), files }
+    }
+
+    /// Where files are read from.
+    pub const fn files(&self) -> &InputFiles {
+        &self.files
+    }
+
     /// Adds a file and returns its id.
     ///
     /// # Panics
     ///
     /// After 2³² files.
     pub fn add(&mut self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> SourceId {
-        let id = u32::try_from(self.0.len()).expect("fewer than 2^32 files");
-        self.0.push((path.into(), text.into()));
+        let id = u32::try_from(self.texts.len()).expect("fewer than 2^32 files");
+        self.texts.push((path.into(), text.into()));
         SourceId(id)
     }
 
     /// The paths of all files, in the order in which they were read.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.0.iter().map(|(path, _)| path.as_path())
+        self.texts.iter().map(|(path, _)| path.as_path())
     }
 
     /// The path as the operator would type it.
     pub fn path(&self, id: SourceId) -> &Path {
-        self.0.get(id.0 as usize).map_or_else(|| Path::new(""), |(path, _)| path)
+        self.texts.get(id.0 as usize).map_or_else(|| Path::new(""), |(path, _)| path)
     }
 
     /// The text; empty for an id of another `Sources`.
     pub fn text(&self, id: SourceId) -> &str {
-        self.0.get(id.0 as usize).map_or("", |(_, text)| text)
+        self.texts.get(id.0 as usize).map_or("", |(_, text)| text)
     }
 
     /// Line and column of the start of a span, both from 1, columns in characters.

@@ -418,3 +418,10 @@ pub const NODE_PROBLEMS: usize = 16;
 
 /// Characters of a subject or of the words of a problem of a node: a path and a sentence fit.
 pub const NODE_PROBLEM: usize = 600;
+
+/// Octets of all files of a configuration that are kept for a start with broken ones; past that
+/// none are. Databases are most of it: of a city 65 MB.
+pub const LAST_GOOD: u64 = 1 << 30;
+
+/// Files of a configuration that are kept; past that none are. A zone may include 10,000.
+pub const LAST_GOOD_FILES: usize = 20_000;

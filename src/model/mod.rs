@@ -17,6 +17,7 @@ mod capacity;
 mod carrier;
 mod coordinates;
 mod diagnostic;
+mod input_files;
 mod landmark;
 mod load;
 mod maintenance;
@@ -38,6 +39,7 @@ pub use capacity::Capacity;
 pub use carrier::Carrier;
 pub use coordinates::Coordinates;
 pub use diagnostic::{Code, Diagnostic, Label, Severity, SourceId, Sources, Span};
+pub use input_files::{InputFiles, name as file_name};
 pub use landmark::Landmark;
 pub use load::{
     HaProxyField, LoadFormat, LoadFrom, LoadLogin, LoadSource, LoadTls, NginxField, RegionLoad,

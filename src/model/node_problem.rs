@@ -56,12 +56,22 @@ codes! {
     AddressAwaited = "address-awaited";
     /// An address of `listen` can't be had.
     AddressUnavailable = "address-unavailable";
+    /// Another node of the cluster has another configuration.
+    ConfigurationDiffers = "configuration-differs";
     /// What is on disk was refused; an older configuration serves.
     ConfigurationRefused = "configuration-refused";
     /// Lines of the log are lost, since nobody reads them.
     LogNotRead = "log-not-read";
     /// Fewer files may be open than may be needed.
     OpenFilesTooFew = "open-files-too-few";
+    /// Another node of the cluster has other databases.
+    DatabasesDiffer = "databases-differ";
+    /// The node runs as root, and others may write its files.
+    ExposedFile = "exposed-file";
+    /// Copies of the files in force can't be kept.
+    LastGoodNotKept = "last-good-not-kept";
+    /// The files were refused at the start; copies of those that were in force before serve.
+    ServingLastGood = "serving-last-good";
     /// What is to outlive a restart can't be written.
     StateNotSaved = "state-not-saved";
 }
@@ -102,18 +112,19 @@ impl NodeProblems {
     }
 
     /// Says all that is wrong of one kind, as subjects and messages: what else was is over.
+    /// Returns what of it is news.
     pub fn replace(
         &self,
         code: ProblemCode,
         found: impl IntoIterator<Item = (String, String)>,
         now: Timestamp,
-    ) {
+    ) -> Vec<(String, String)> {
         let found: BTreeMap<String, String> =
             found.into_iter().map(|(subject, message)| (cut(subject), message)).collect();
         self.all_mut().retain(|(of, subject), _| *of != code || found.contains_key(subject));
-        for (subject, message) in found {
-            self.set(code, &subject, message, now);
-        }
+        let is_news =
+            |(subject, message): &(String, String)| self.set(code, subject, message.clone(), now);
+        found.into_iter().filter(is_news).collect()
     }
 
     /// All that is wrong, by code and subject.

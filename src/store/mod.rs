@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod folder;
+mod last_good;
 mod shelf;
 mod writer;
 
@@ -42,6 +43,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+pub use last_good::{Digests, Kept, LastGood, digests, last_good};
 pub use shelf::Shelf;
 
 use crate::model::NodeProblems;
@@ -111,6 +113,11 @@ impl Store {
     /// most three are kept. Returns what an operator should know.
     pub fn set_aside(&self, reason: &str) -> String {
         self.shared.folder().set_aside(folder::STATE, reason)
+    }
+
+    /// Where copies of the files of a configuration are kept, in the same folder and under its lock.
+    pub fn last_good(&self) -> LastGood {
+        LastGood::new(Arc::clone(&self.shared))
     }
 
     /// A file of its own, of at most so many octets, in the same folder and under its lock.

@@ -174,7 +174,7 @@ impl Reader<'_> {
         let unreadable =
             |error: io::Error| refuse(flaw::FILE, format!("can't read `{name}`: {error}"));
         let from = here.parent().unwrap_or(folder);
-        let real = from.join(&*name).canonicalize().map_err(unreadable)?;
+        let real = text::real(&from.join(&*name), self.sources).map_err(unreadable)?;
         if !real.starts_with(folder) {
             let message = format!("`{name}` is outside the folder of the zone's file");
             let help = format!("move it below `{}`", folder.display());
@@ -191,9 +191,11 @@ impl Reader<'_> {
             let message = format!("more than {} files in one zone", limits::INCLUDES);
             return Err(refuse(flaw::INCLUDE, message));
         }
-        let text = text::load(&real).map_err(unreadable)?;
         let shown = self.sources.path(source).parent().map(|parent| parent.join(&*name));
-        let included = self.sources.add(shown.unwrap_or_else(|| real.clone()), Arc::clone(&text));
+        let shown = shown.unwrap_or_else(|| real.clone());
+        let copy = self.sources.files().open_as(&shown, &real);
+        let text = text::load(&copy).map_err(unreadable)?;
+        let included = self.sources.add(shown, Arc::clone(&text));
         self.n_included += 1;
         self.open.push(real);
         self.file(included, &text, &mut scope);

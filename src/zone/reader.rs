@@ -52,7 +52,8 @@ use crate::zone::text;
 /// that the diagnostics can be shown. A file that can't be read is a diagnostic without a
 /// label: the caller knows where it was named.
 pub fn read(path: &Path, apex: &Name, sources: &mut Sources) -> (Vec<Record>, Vec<Diagnostic>) {
-    let text = path.canonicalize().and_then(|real| Ok((text::load(&real)?, real)));
+    let text = text::real(path, sources)
+        .and_then(|real| Ok((text::load(&sources.files().open_as(path, &real))?, real)));
     let (text, real) = match text {
         Ok(found) => found,
         Err(error) => {

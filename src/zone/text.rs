@@ -8,9 +8,17 @@ use std::fs::File;
 use std::io;
 use std::io::Read;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::model::Sources;
+use crate::model::file_name;
 use crate::model::limits;
+
+/// Where a file is, links resolved; of copies there are no links.
+pub(super) fn real(path: &Path, sources: &Sources) -> io::Result<PathBuf> {
+    if sources.files().is_kept() { Ok(file_name(path)) } else { path.canonicalize() }
+}
 
 /// Reads a regular file; a pipe would make the load wait.
 pub(super) fn load(path: &Path) -> io::Result<Arc<str>> {

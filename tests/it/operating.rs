@@ -29,12 +29,12 @@ use crate::running::now;
 use crate::running::udp;
 
 /// A web server that is there or not; it ends with the process.
-struct Site {
+pub(crate) struct Site {
     lives: Arc<AtomicBool>,
 }
 
 impl Site {
-    fn new(address: [u8; 4], port: u16) -> Self {
+    pub(crate) fn new(address: [u8; 4], port: u16) -> Self {
         let lives = Arc::new(AtomicBool::new(true));
         let listener = TcpListener::bind((Ipv4Addr::from(address), port)).unwrap();
         let alive = Arc::clone(&lives);
@@ -51,7 +51,7 @@ impl Site {
         Self { lives }
     }
 
-    fn set(&self, lives: bool) {
+    pub(crate) fn set(&self, lives: bool) {
         self.lives.store(lives, Ordering::Relaxed);
     }
 }

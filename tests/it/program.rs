@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::process::Output;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -12,6 +13,13 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// What a process left.
+    pub(crate) fn of(output: &Output) -> Self {
+        let text = |octets: &[u8]| String::from_utf8(octets.to_owned()).unwrap();
+        let code = output.status.code().unwrap();
+        Self { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
     /// All of it, to be compared with what it was.
     pub(crate) fn shown(&self) -> String {
         let Self { code, stdout, stderr } = self;
@@ -26,21 +34,16 @@ pub(crate) fn meridian(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
     command.current_dir(folder);
     for name in
-        ["COLUMNS", "LISTEN_FDS", "MERIDIAN_TOKEN", "NOTIFY_SOCKET", "RUST_LOG", "STATE_DIRECTORY"]
+        ["COLUMNS", "LISTEN_FDS", "MERIDIAN_CONFIG", "MERIDIAN_TOKEN", "NOTIFY_SOCKET", "RUST_LOG"]
     {
         command.env_remove(name);
     }
-    command.env("NO_COLOR", "1");
+    // In that folder: nothing is written where the machine keeps state.
+    command.env("NO_COLOR", "1").env("STATE_DIRECTORY", "state");
     command
 }
 
 /// Runs the binary with these words.
 pub(crate) fn run(folder: &Path, words: &str) -> Run {
-    let output = meridian(folder).args(words.split_whitespace()).output().unwrap();
-    let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
-    Run {
-        code: output.status.code().unwrap(),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-    }
+    Run::of(&meridian(folder).args(words.split_whitespace()).output().unwrap())
 }

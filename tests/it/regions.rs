@@ -100,7 +100,8 @@ impl Scene {
     fn start(&mut self) {
         let mut command = self.lab.beside_meridian(env!("CARGO_BIN_EXE_meridian"));
         command.arg("serve").current_dir(self.lab.folder()).env("NO_COLOR", "1");
-        for name in ["LISTEN_FDS", "NOTIFY_SOCKET", "RUST_LOG", "STATE_DIRECTORY"] {
+        command.env("STATE_DIRECTORY", "state");
+        for name in ["LISTEN_FDS", "MERIDIAN_CONFIG", "NOTIFY_SOCKET", "RUST_LOG"] {
             command.env_remove(name);
         }
         self.node = Some(Process::logged(command, &self.lab.folder().join("meridian.log")));

@@ -46,6 +46,8 @@ pub(crate) struct Node {
     log: mpsc::Receiver<String>,
     pub(crate) ground: Ground,
     pub(crate) port: u16,
+    /// Variables that it is started with, here and again.
+    environment: Vec<(String, String)>,
 }
 
 impl Node {
@@ -59,8 +61,17 @@ impl Node {
 
     /// Starts one that is configured to listen at two addresses.
     pub(crate) fn start_in(ground: Ground, port: u16) -> Self {
-        let (process, log) = spawn(&ground);
-        let mut node = Self { process, log, ground, port };
+        Self::start_with(ground, port, Vec::new())
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_with(
+        ground: Ground,
+        port: u16,
+        environment: Vec<(String, String)>,
+    ) -> Self {
+        let (process, log) = spawn(&ground, &environment);
+        let mut node = Self { process, log, ground, port, environment };
         node.wait_for("listening on udp and tcp");
         node.wait_for("listening on udp and tcp");
         node
@@ -72,6 +83,17 @@ impl Node {
 
     pub(crate) fn v6(&self) -> SocketAddr {
         (Ipv6Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Starts what a command says, and waits for nothing.
+    pub(crate) fn of_command(command: Command, ground: Ground, port: u16) -> Self {
+        let (process, log) = logged(command);
+        Self { process, log, ground, port, environment: Vec::new() }
+    }
+
+    /// The same again, once the process has ended.
+    pub(crate) fn again(&mut self, command: Command) {
+        (self.process, self.log) = logged(command);
     }
 
     /// Waits for a line of the log that has this in it; returns all since the last wait.
@@ -105,7 +127,7 @@ impl Node {
     pub(crate) fn restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        (self.process, self.log) = spawn(&self.ground);
+        (self.process, self.log) = spawn(&self.ground, &self.environment);
         self.wait_for("listening on udp and tcp");
         self.wait_for("listening on udp and tcp");
     }
@@ -121,13 +143,16 @@ impl Node {
 }
 
 /// The binary, serving what is in a folder, and the lines of its log.
-fn spawn(ground: &Ground) -> (Child, mpsc::Receiver<String>) {
-    let mut process = program::meridian(ground.folder())
-        .arg("serve")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+fn spawn(ground: &Ground, environment: &[(String, String)]) -> (Child, mpsc::Receiver<String>) {
+    let mut command = program::meridian(ground.folder());
+    command.arg("serve").envs(environment.iter().map(|(name, value)| (name, value)));
+    logged(command)
+}
+
+/// A process, and the lines of its log.
+fn logged(mut command: Command) -> (Child, mpsc::Receiver<String>) {
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
     let log = lines(process.stderr.take().unwrap());
     (process, log)
 }

@@ -59,7 +59,7 @@ pub(super) fn run(options: &Explain) -> Exit {
     if options.live {
         return live::run(options);
     }
-    let Loaded { config, diagnostics, sources, .. } = config::load(&options.configured.config);
+    let Loaded { config, diagnostics, sources, .. } = config::load(&options.configured.path());
     if any_error(&diagnostics) {
         report(&diagnostics, &sources);
     }

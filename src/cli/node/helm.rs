@@ -85,7 +85,7 @@ pub(super) struct Helm {
     /// The last one that was asked for.
     pub(super) status: Option<Arc<Status>>,
     /// What is wrong with the node itself.
-    problems: NodeProblems,
+    pub(super) problems: NodeProblems,
     /// Since when something is not saved.
     pub(super) unsaved: Option<Timestamp>,
     /// When the next save may be.
@@ -157,8 +157,9 @@ impl Helm {
     }
 
     /// The first round of probes is over.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, configuration: String) {
         self.engine.begin();
+        self.set_configuration(configuration);
     }
 
     pub(super) fn generation(&self) -> u64 {

@@ -14,7 +14,9 @@
 //! takes long. Compiling, files and whoever reads events have threads or tasks of their own.
 
 mod addresses;
+mod exposure;
 mod helm;
+mod keeping;
 mod learning;
 mod loads;
 mod office;
@@ -44,6 +46,7 @@ use crate::cli::identity::Identity;
 use crate::cli::measured::Measured;
 use crate::cli::node::addresses::list_log;
 use crate::cli::node::helm::Helm;
+use crate::cli::node::keeping::Keeping;
 use crate::cli::node::learning::Learning;
 use crate::cli::node::loads::Kept;
 use crate::cli::node::office::Office;
@@ -53,6 +56,7 @@ pub(super) use crate::cli::node::prepared::Read;
 pub(super) use crate::cli::node::prepared::any_error;
 pub(super) use crate::cli::node::prepared::orders_in;
 pub(super) use crate::cli::node::prepared::prepare;
+pub(super) use crate::cli::node::prepared::prepare_last_good;
 pub(super) use crate::cli::node::prepared::read;
 pub(super) use crate::cli::node::prepared::report;
 use crate::cli::node::reloading::Reloading;
@@ -122,6 +126,8 @@ pub(super) struct Node {
     /// Lines of the log that were lost at the last look.
     log_lost: u64,
     watched: Watched,
+    /// Keeps copies of the files in force.
+    keeping: Keeping,
     reloading: Option<Reloading>,
     /// Whether what is on disk can't be taken, so that compiling it again is of no use.
     is_refused: bool,
@@ -159,6 +165,7 @@ impl Node {
                 }
                 Some(request) = self.requests.recv() => self.answer(request),
                 prepared = loaded(&mut self.reloading) => self.loaded(prepared).await,
+                databases = self.keeping.ended() => self.helm.set_databases(databases),
                 learnt = self.learning.ended() => self.learnt(learnt),
                 readings = self.readings.next() => self.helm.loads(readings),
                 shares = self.spill.decided() => self.share_out(shares),
@@ -193,6 +200,8 @@ impl Node {
             self.reload(None);
         }
         self.helm.lead();
+        self.helm.compare_inputs();
+        self.keeping.look(&self.path, &self.tasks);
         self.learning.hand_over();
         self.keep_shares_if_due();
         if self.helm.is_first() {

@@ -1,5 +1,6 @@
 //! A configuration, loaded and compiled: what a node starts with, or reloads.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::path::PathBuf;
@@ -8,6 +9,8 @@ use std::sync::Arc;
 use crate::cli::color;
 use crate::cli::explain::Recipe;
 use crate::cli::identity::Identity;
+use crate::cli::node::keeping::Inputs;
+use crate::cli::node::keeping::of_configuration;
 use crate::cli::output::complain;
 use crate::cli::state;
 use crate::cli::watch;
@@ -21,8 +24,11 @@ use crate::engine::Plan;
 use crate::model::Diagnostic;
 use crate::model::Severity;
 use crate::model::Sources;
+use crate::model::file_name;
 use crate::samples::Published;
 use crate::snapshot::World;
+use crate::store::Kept;
+use crate::store::last_good;
 
 /// The file of the state directory in which orders are kept.
 pub(super) const ORDERS: &str = "orders.bin";
@@ -51,6 +57,10 @@ pub(in crate::cli) struct Prepared {
     pub(super) recipe: Arc<Recipe>,
     /// How the files were that it was read from.
     pub(super) seen: Look,
+    /// Where they are.
+    pub(super) inputs: Inputs,
+    /// What of it decides answers, as a digest.
+    pub(super) digest: String,
 }
 
 /// Why a configuration was not taken.
@@ -69,18 +79,20 @@ pub(in crate::cli) struct Read {
     pub(in crate::cli) sources: Sources,
     /// How the files were that it was read from.
     pub(in crate::cli) seen: Look,
+    /// Where those are whose contents make the configuration, by name.
+    inputs: BTreeMap<PathBuf, PathBuf>,
 }
 
-/// Reads a configuration; `before` is how the files that are known were before.
-pub(in crate::cli) fn read(path: &Path, before: &Look) -> Read {
-    let Loaded { config, diagnostics, sources, files } = config::load(path);
+/// Takes a configuration as it was loaded; `before` is how the files that are known were before.
+pub(in crate::cli) fn read(loaded: Loaded, before: &Look) -> Read {
+    let Loaded { config, diagnostics, sources, files, inputs } = loaded;
     let mut seen = watch::look(files);
     for (file, stamp) in &mut seen {
         if let Some(before) = before.get(file) {
             *stamp = *before;
         }
     }
-    Read { config, diagnostics, sources, seen }
+    Read { config, diagnostics, sources, seen, inputs }
 }
 
 /// What is known of round trips when a configuration is compiled.
@@ -104,7 +116,46 @@ pub(in crate::cli) fn prepare(
     learned: Learned,
     tell: bool,
 ) -> Result<Prepared, Refused> {
-    let Read { config, diagnostics, sources, seen } = read(path, before);
+    finish(read(config::load(path), before), identity, learned, tell)
+}
+
+/// Compiles what was in force last, copies of which were kept, in place of files that were refused.
+///
+/// # Errors
+///
+/// Why not, in a sentence.
+pub(in crate::cli) fn prepare_last_good(
+    path: &Path,
+    refused: Refused,
+    identity: &Identity,
+) -> Result<Prepared, String> {
+    let folder = state::folder(config::state(path).as_deref());
+    let Some(Kept { at, files }) = last_good(&folder, &file_name(path))? else {
+        return Err(format!("no files of an earlier start are kept in `{}`", folder.display()));
+    };
+    let (words, seen) = (refused.words(), refused.seen);
+    let Loaded { config, diagnostics, sources, inputs, .. } = config::load_kept(path, files);
+    let read = Read { config, diagnostics, sources, seen, inputs };
+    let mut prepared = finish(read, identity, Learned::OnDisk, false).map_err(|refused| {
+        format!("the files that were kept at {at:.0} are not taken either: {}", refused.words())
+    })?;
+    let words = format!(
+        "the files of the configuration are refused, and those serve that were taken at {at:.0}, \
+         copies of which were kept: {words}; once they are mended they are taken"
+    );
+    tracing::error!("{words}");
+    prepared.inputs.last_good = Some(words);
+    Ok(prepared)
+}
+
+/// Compiles what was read.
+fn finish(
+    read: Read,
+    identity: &Identity,
+    learned: Learned,
+    tell: bool,
+) -> Result<Prepared, Refused> {
+    let Read { config, diagnostics, sources, seen, inputs } = read;
     if tell {
         report(&diagnostics, &sources);
     }
@@ -112,16 +163,17 @@ pub(in crate::cli) fn prepare(
         return Err(Refused { seen, problems: json(&diagnostics, &sources) });
     };
     let published = match learned {
-        Learned::OnDisk => Arc::new(on_disk(&state::folder(config.state.as_deref(), path))),
+        Learned::OnDisk => Arc::new(on_disk(&state::folder(config.state.as_deref()))),
         Learned::Now(published) => published,
     };
     let names: Vec<&str> = config.regions.iter().map(|region| region.name.as_str()).collect();
     config.orders = Arc::new(published.orders_for(&names));
     match compile(config, seen.clone(), identity) {
-        Ok((prepared, warnings)) => {
+        Ok((mut prepared, warnings)) => {
             if tell {
                 report(&warnings, &sources);
             }
+            prepared.inputs.files = inputs;
             Ok(Prepared { published, ..prepared })
         }
         Err(problem) => {
@@ -163,7 +215,9 @@ fn compile(
     seen: Look,
     identity: &Identity,
 ) -> Result<(Prepared, Vec<Diagnostic>), Diagnostic> {
-    let recipe = Arc::new(Recipe::of(&config));
+    let (recipe, digest) = (Arc::new(Recipe::of(&config)), of_configuration(&config));
+    let databases = config.databases.iter().map(|database| database.label().into()).collect();
+    let inputs = Inputs { databases, seen: seen.clone(), ..Inputs::default() };
     let (regions, services) = (config.regions.clone(), config.services.clone());
     let (monitors, checks) = (config.monitors.clone(), config.checks.clone());
     let (maintenance, control) = (config.maintenance.clone(), config.control.clone());
@@ -201,6 +255,8 @@ fn compile(
         published,
         recipe,
         seen,
+        inputs,
+        digest,
     };
     Ok((prepared, warnings))
 }

@@ -212,7 +212,7 @@ impl Node {
     /// Publishes by one swap, then follows with addresses. Returns how often it did.
     async fn take(&mut self, prepared: Prepared) -> u64 {
         let Prepared { mut plan, server, control, hooks, measure, cluster, .. } = prepared;
-        let Prepared { latency, published, recipe, seen, .. } = prepared;
+        let Prepared { latency, published, recipe, seen, inputs, digest, .. } = prepared;
         if cluster != self.cluster || plan.node != self.me {
             tracing::warn!("what changed in [cluster] is taken when the node starts again");
             plan.node = self.me.clone();
@@ -221,6 +221,8 @@ impl Node {
         let handed = hand_over(&plan, &self.cluster);
         self.office.set_regions(&plan.regions);
         self.helm.reconfigure(plan, handed);
+        self.helm.set_configuration(digest);
+        self.keeping.begin(&self.path, inputs, &self.tasks);
         self.measured.replace(&measure);
         self.office.renew(&control, &hooks);
         self.learning.renew(latency);

@@ -1,10 +1,14 @@
-//! When what the engine knows goes to the state directory.
+//! When what the engine knows goes to the state directory, and what the others are to have in
+//! common with this node.
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::cli::node::helm::Helm;
+use crate::engine::Differing;
+use crate::engine::InputDigests;
+use crate::model::ProblemCode;
 
 /// The least time between two saves.
 const LEAST_PAUSE: SignedDuration = SignedDuration::from_millis(100);
@@ -31,6 +35,31 @@ impl Helm {
             let took = self.now().duration_since(begin);
             self.unsaved = None;
             self.save_due = now.checked_add((took * 20).max(LEAST_PAUSE)).ok();
+        }
+    }
+
+    /// What of the configuration decides answers, as a digest for the others.
+    pub(super) fn set_configuration(&mut self, configuration: String) {
+        let (now, databases) = (self.now(), self.engine.inputs().databases.clone());
+        self.engine.set_inputs(InputDigests { configuration, databases }, now);
+    }
+
+    /// The same of the databases, if they could be read.
+    pub(super) fn set_databases(&mut self, databases: Option<String>) {
+        let Some(databases) = databases else { return };
+        let (now, configuration) = (self.now(), self.engine.inputs().configuration.clone());
+        self.engine.set_inputs(InputDigests { configuration, databases }, now);
+    }
+
+    /// Says which of the others answer by something else.
+    pub(super) fn compare_inputs(&mut self) {
+        let now = self.now();
+        let Differing { configuration, databases } = self.engine.differing(now);
+        let codes = [ProblemCode::ConfigurationDiffers, ProblemCode::DatabasesDiffer];
+        for (code, found) in codes.into_iter().zip([configuration, databases]) {
+            for (node, words) in self.problems.replace(code, found, now) {
+                tracing::warn!("node {node}: {words}");
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::cli::node::addresses::list_waiting;
 use crate::cli::node::addresses::other_files;
 use crate::cli::node::addresses::tell_of_waiting;
 use crate::cli::node::helm::Helm;
+use crate::cli::node::keeping::Keeping;
 use crate::cli::node::learning::Learning;
 use crate::cli::node::loads;
 use crate::cli::node::loads::Kept;
@@ -117,8 +118,8 @@ impl Node {
         let notify = Notify::from_environment();
         let open_files = OpenFiles::raise();
         let Prepared { plan, server, control, hooks, measure, state, .. } = prepared;
-        let Prepared { cluster, latency, published, recipe, seen, .. } = prepared;
-        let folder = state::folder(state.as_deref(), path);
+        let Prepared { cluster, latency, published, recipe, seen, inputs, digest, .. } = prepared;
+        let folder = state::folder(state.as_deref());
         let problems = NodeProblems::default();
         let (store, saved) = open_store(&folder, &problems, &tasks);
         let learnable = Learnable { measure, latency, published };
@@ -135,6 +136,7 @@ impl Node {
         let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
         let handed = hand_over(&plan, &cluster);
         let spilling = (spill.clone(), before);
+        let mut keeping = Keeping::new(store.last_good(), problems.clone());
         let store = (store, problems.clone());
         let mut helm = Helm::new(plan, saved, store, link, keeper.clone(), spilling, handed);
         if !cluster.servers.is_empty() {
@@ -143,13 +145,13 @@ impl Node {
         let prober = Prober::start(probes, report, &tasks).map_err(|error| chain(&error))?;
         let learner = (&mut learning, &*me.name);
         let is_remap_due = first_round(&mut helm, &mut reports, &mut news, learner, patience).await;
-        helm.begin();
+        helm.begin(digest);
         let settings = settings(&server, open_files, other_files, &problems);
         let server = serve(settings, listeners, &mut helm, &tasks)?;
         let (office, requests) =
             Office::open(&control, &hooks, folder, &helm, &server, (keeper, &regions), &tasks)?;
         let awaited_api = begin(&server, office.address(), &notify, &problems);
-        server::trim_heap();
+        let is_refused = keeping.begin(path, inputs, &tasks);
         Ok(Self {
             path: path.into(),
             identity,
@@ -175,8 +177,9 @@ impl Node {
             awaited_api,
             log_lost: 0,
             watched: Watched::new(seen),
+            keeping,
             reloading: None,
-            is_refused: false,
+            is_refused,
             is_remap_due,
             is_trim_due: false,
         })
@@ -225,6 +228,7 @@ fn begin(
         tracing::warn!(%address, "no interface has the address of the control API yet");
     }
     list_waiting(server, &mut awaited_api, problems);
+    server::trim_heap();
     awaited_api
 }
 

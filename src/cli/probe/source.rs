@@ -17,6 +17,7 @@ use crate::cli::watch::Look;
 use crate::cli::watch::Watched;
 use crate::cluster::Key;
 use crate::cluster::News;
+use crate::config;
 use crate::config::Cluster;
 use crate::config::Config;
 use crate::config::Login;
@@ -98,7 +99,7 @@ impl Source {
             let others = Others { allow, read: Arc::from([]), reading: None, next: None };
             return Ok((Self::Others(others), reached(&options.reach)?, targets));
         }
-        let path = options.configured.config.clone();
+        let path = options.configured.path();
         let (config, watched) = load(&path, &Look::new()).ok_or(None)?;
         let cluster = config.cluster.clone().unwrap_or_default();
         if cluster.servers.is_empty() {
@@ -246,7 +247,8 @@ fn named(login: &Login) -> Option<&PathBuf> {
 }
 
 fn load(path: &Path, before: &Look) -> Option<(Config, Watched)> {
-    let Read { config, diagnostics, sources, seen } = read(path, before);
+    let Read { config, diagnostics, sources, seen, .. } =
+        read(config::load_for_prober(path), before);
     report(&diagnostics, &sources);
     Some((config?, Watched::new(seen)))
 }

@@ -63,7 +63,7 @@ use crate::samples::Published;
 use crate::steer::Population;
 
 pub(super) fn run(options: &Simulate) -> Exit {
-    let Loaded { config, diagnostics, sources, .. } = config::load(&options.configured.config);
+    let Loaded { config, diagnostics, sources, .. } = config::load(&options.configured.path());
     if any_error(&diagnostics) {
         report(&diagnostics, &sources);
     }
@@ -91,7 +91,7 @@ fn simulate(options: &Simulate, mut config: Config) -> Result<Report, String> {
         Some(path) => Population::Listed(population::read(path)?),
         None => Population::Shipped,
     };
-    let folder = state::folder(config.state.as_deref(), &options.configured.config);
+    let folder = state::folder(config.state.as_deref());
     let published = orders_in(&folder).unwrap_or_else(|problem| {
         complain(&format!("meridian: {problem}\n"));
         Published::default()

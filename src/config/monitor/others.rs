@@ -174,8 +174,10 @@ pub(super) fn exec(mut section: Section<'_>) -> Option<ExecProbe> {
     if program.value.starts_with('/') {
         section.reader().depend(Path::new(&program.value));
     }
+    let is_kept = section.reader().inputs.is_kept();
     section.close();
-    if let Err(fault) = runnable(&program.value) {
+    // Where copies are read it was there when they were made, and is tried when it is run.
+    if let (false, Err(fault)) = (is_kept, runnable(&program.value)) {
         return command.fault(fault);
     }
     let arguments = words.map(|at| at.value).collect();

@@ -1,6 +1,8 @@
 //! A scratch folder with the files that test configurations name.
 
 use std::fs;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -28,6 +30,11 @@ impl Folder {
         folder.write("nets-bad.txt", b"10.0.0.0/8 office\n192.0.2.0/24 lab spare\n");
         folder.write("tokens/ci", b"0123456789abcdef\n");
         folder.write("tokens/short", b"hunter2\n");
+        folder.write("tokens/open", b"0123456789abcdef\n");
+        for token in ["tokens/ci", "tokens/short"] {
+            folder.allow(token, 0o600);
+        }
+        folder.allow("tokens/open", 0o644);
         folder.write("nats.token", b"0123456789abcdef\n");
         folder.write("nats.pass", b"hunter2\n");
         folder.write("empty", b"\n");
@@ -44,6 +51,10 @@ impl Folder {
     /// The text without the path of the folder, which differs from run to run.
     pub(super) fn strip(&self, text: &str) -> String {
         text.replace(&format!("{}/", self.path().display()), "")
+    }
+
+    pub(super) fn allow(&self, path: &str, mode: u32) {
+        fs::set_permissions(self.path().join(path), Permissions::from_mode(mode)).unwrap();
     }
 
     pub(super) fn write(&self, path: &str, octets: &[u8]) {

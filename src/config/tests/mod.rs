@@ -3,6 +3,7 @@
 mod cases;
 mod cluster;
 mod folder;
+mod kept;
 mod loads;
 mod maintenance;
 mod monitors;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use meridian::engine::AdminChange;
 use meridian::engine::AdminOrder;
+use meridian::engine::Differing;
 use meridian::engine::Event;
+use meridian::engine::InputDigests;
+use meridian::engine::NodeCard;
 use meridian::engine::Saved;
 use meridian::health::Exception;
 use meridian::health::Opinions;
@@ -113,4 +116,46 @@ fn who_receives_a_heartbeat_remembers_it_over_a_restart() {
     }
     after.publish();
     assert!(verdicts(&after).iter().all(|verdict| *verdict == Verdict::Down));
+}
+
+/// Nodes that answer by another configuration or other databases are named, each way.
+#[test]
+fn a_node_that_answers_by_something_else_is_named() {
+    let mut rig = Rig::up(|_| {});
+    let inputs = |configuration: &str, databases: &str| InputDigests {
+        configuration: configuration.into(),
+        databases: databases.into(),
+    };
+    let hear = |rig: &mut Rig, card: NodeCard| {
+        rig.engine.step(Event::Card(Box::new(card), Duration::ZERO), rig.now);
+    };
+    let card = |name: &str, answers: bool, inputs: InputDigests, now| NodeCard {
+        inputs,
+        ..NodeCard::new(name, 7, answers, now)
+    };
+    let now = rig.now;
+    hear(&mut rig, card("alike", true, inputs("c1", "d1"), now));
+    hear(&mut rig, card("other", true, inputs("c2", "d2"), now));
+    hear(&mut rig, card("prober", false, inputs("c3", "d3"), now));
+    hear(&mut rig, card("silent", true, inputs("", ""), now));
+    let newer =
+        NodeCard { version: "9.9.9".into(), ..card("newer", true, inputs("c4", "d4"), now) };
+    hear(&mut rig, newer);
+    assert_eq!(rig.engine.differing(now), Differing::default(), "not known of this one");
+    rig.engine.set_inputs(inputs("c1", "d1"), now);
+    let told = rig.engine.effects(now).card.expect("the others are told at once");
+    assert_eq!(told.inputs, inputs("c1", "d1"));
+    let Differing { configuration, databases } = rig.engine.differing(now);
+    let names = |all: &[(String, String)]| -> Vec<String> {
+        all.iter().map(|(node, _)| node.clone()).collect()
+    };
+    assert_eq!(
+        (names(&configuration), names(&databases)),
+        (vec!["other".into()], vec!["other".into()])
+    );
+    assert!(configuration[0].1.contains("c2 there, c1 here"), "{}", configuration[0].1);
+    // Of one that says nothing any longer nothing is known.
+    assert_eq!(rig.engine.differing(now + Duration::from_secs(31)), Differing::default());
+    let long = inputs(&"c".repeat(1000), "d");
+    assert!(NodeCard::decode(&card("x", true, long, now).encode()).is_err());
 }

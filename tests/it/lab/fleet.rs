@@ -265,7 +265,8 @@ impl Fleet {
         let mut command = self.places[place].command(program);
         command.current_dir(self.folder.path().join(place));
         command.env("NO_COLOR", "1").env("PATH", needs::search_path());
-        for name in ["LISTEN_FDS", "MERIDIAN_TOKEN", "NOTIFY_SOCKET", "RUST_LOG", "STATE_DIRECTORY"]
+        command.env("STATE_DIRECTORY", "state");
+        for name in ["LISTEN_FDS", "MERIDIAN_CONFIG", "MERIDIAN_TOKEN", "NOTIFY_SOCKET", "RUST_LOG"]
         {
             command.env_remove(name);
         }

@@ -286,8 +286,8 @@ fn known(mut command: Command) -> Vec<(String, f64)> {
 
 /// A command that does not hear the environment of whoever runs the tests.
 fn deaf(command: &mut Command) {
-    command.env("NO_COLOR", "1");
-    for name in ["LISTEN_FDS", "MERIDIAN_TOKEN", "NOTIFY_SOCKET", "RUST_LOG", "STATE_DIRECTORY"] {
+    command.env("NO_COLOR", "1").env("STATE_DIRECTORY", "state");
+    for name in ["LISTEN_FDS", "MERIDIAN_CONFIG", "MERIDIAN_TOKEN", "NOTIFY_SOCKET", "RUST_LOG"] {
         command.env_remove(name);
     }
 }
