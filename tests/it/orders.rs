@@ -272,7 +272,8 @@ fn an_order_that_can_not_be_saved_holds_and_is_told_as_that() {
     std::fs::remove_file(scene.node.ground.path("broken")).unwrap();
     // Asked again, it is written at once, and what is confirmed is there after a kill.
     let done = run(&scene, "drain s1/eu --why upgrade");
-    assert_eq!((done.code, &*done.stdout), (0, "s1/eu: drained, as before\n"), "{}", done.shown());
+    let is_confirmed = done.code == 0 && done.stdout.starts_with("s1/eu: drained, as before");
+    assert!(is_confirmed, "{}", done.shown());
     scene.node.restart();
     assert!(run(&scene, "status").stdout.contains("upgrade"));
     until(&scene, false);
