@@ -1,7 +1,8 @@
 //! What a prober reads: a few keys, which it asks for now and then.
 //!
-//! It creates no consumers, as name servers do, so that its login need not be permitted to: whoever
-//! may create one can have the server put what it wrote itself under any other key.
+//! It creates no consumers, as name servers do, so that its login need not be permitted to: a
+//! consumer names the subject that the server is to deliver to, and a server does not ask whether
+//! the login may publish there.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;

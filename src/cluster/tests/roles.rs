@@ -94,7 +94,7 @@ async fn a_prober_can_say_nothing_that_is_not_its_own() {
         assert_eq!(refused, key);
         assert!(why.starts_with("the login may not use"), "{why}");
     }
-    // Nor can it have the server say it: that takes a consumer that delivers to another key.
+    // Nor can it ask the server to deliver what it wrote to another key: that takes a consumer.
     let login =
         ConnectOptions::with_user_and_password("ams".to_owned(), "secret of ams".to_owned());
     let beside = jetstream::new(login.connect(server.url()).await.unwrap());
