@@ -324,7 +324,7 @@ mod tests {
         let found = Opinions::decode(&[9, 1, 2, 3]).unwrap_err().to_string();
         assert_eq!(
             found,
-            "it is of format 9, expected 1; run the same version of Meridian everywhere"
+            "it is of format 9, expected 2; run the same version of Meridian everywhere"
         );
     }
 }

@@ -69,7 +69,7 @@ mod tests {
     fn response_codes_are_shown_as_dig_shows_them() {
         let name: Name = "www.example.com".parse().unwrap();
         let mut reply = message(&name, RecordType::A, None);
-        for (rcode, shown) in [(0, "NOERROR"), (3, "NXDOMAIN"), (5, "REFUSED"), (9, "RCODE9")] {
+        for (rcode, shown) in [(0, "NOERROR"), (3, "NXDOMAIN"), (5, "REFUSED"), (9, "NOTAUTH")] {
             // QR; RCODE is in the low four bits of the next octet (RFC 1035, 4.1.1).
             (reply[2], reply[3]) = (0x80, rcode);
             assert_eq!(read(&reply).unwrap().rcode, shown);

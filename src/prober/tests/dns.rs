@@ -125,7 +125,11 @@ async fn what_is_expected_is_compared_as_record_data() {
         (RecordType::TXT, b"\x03one\x03two", r#""one" "two""#),
         (RecordType::TXT, b"\x03a;b", "a;b"),
         (RecordType::HINFO, b"\x02PC\x05Linux", r#""PC" "Linux""#),
-        (RecordType::DS, b"\xec\x45\x05\x01\x2b\xb1", "60485 5 1 2bb1"),
+        (
+            RecordType::DS,
+            b"\xec\x45\x05\x01\x2b\xb1\x83\xaf\x5f\x22\x58\x81\x79\xa5\x3b\x0a\x98\x63\x1f\xad\x1a\x29\x21\x18",
+            "60485 5 1 2BB183AF5F22588179A53B0A 98631FAD1A292118",
+        ),
         (RecordType::TLSA, b"\x03\x01\x01\xd2\xab\xde", "3 1 1 D2AB DE"),
         (
             RecordType::HTTPS,
@@ -150,8 +154,8 @@ async fn what_is_expected_is_compared_as_record_data() {
         (
             RecordType::DS,
             b"\xec\x45\x05\x01\x2b",
-            "60485 5 1 2c",
-            r"answer \# 5 EC4505012B, expected 60485 5 1 2c",
+            "60485 5 1 2bb183af5f22588179a53b0a98631fad1a292118",
+            r"answer \# 5 EC4505012B, expected 60485 5 1 2bb183af5f22588179a53b0a98631fad1a292118",
         ),
     ] {
         let found = answered((rtype, octets), rtype, expected).await;
