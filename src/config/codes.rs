@@ -63,7 +63,7 @@ codes! {
     MIN_REGIONS = "min-regions": "A text is not a percentage.";
     MEASURE_ADDRESS = "measure-address": "What is to be measured is no address, with a port or without.";
     MEASURE_CLIENT = "measure-client": "What a host to measure stands for is wider than /24, or /48 of IPv6.";
-    TOKEN_EXPOSED = "token-exposed": "Every user of the machine can read the file of a token.";
+    TOKEN_EXPOSED = "token-exposed": "Every user of the machine can read the file of a token that may change something.";
     TOKEN_HASH = "token-hash": "A text is not a SHA-256 hash in hexadecimal digits.";
     TOKEN_ROLE = "token-role": "A text is not a role of a token.";
     TOKEN_SHORT = "token-short": "The first line of a token's file is shorter than a token.";

@@ -66,7 +66,7 @@ pub enum Unreadable {
 }
 
 /// The format of the values that are shared; their first octet.
-pub(crate) const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 2;
 
 /// Octets of a reason that are published; the rest is only told where it was seen.
 const REASON: usize = 120;

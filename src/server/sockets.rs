@@ -98,4 +98,4 @@ const UNTAKEN: Duration = Duration::from_secs(10);
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 
 /// Connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
-const BACKLOG: i32 = 1024;
+const BACKLOG: i32 = 4096;

@@ -118,7 +118,8 @@ async fn a_panic_costs_one_answer_by_udp_and_one_connection_by_tcp() {
 
 #[tokio::test]
 async fn stopping_ends_workers_and_connections() {
-    let (server, tasks, at) = serve_at("127.0.0.1:0", Settings::default());
+    // An address that no other test has, so that nobody takes the port meanwhile.
+    let (server, tasks, at) = serve_at("127.77.0.1:0", Settings::default());
     let mut stream = connect(at).await;
     is_served(&mut stream).await;
     assert!(tasks.running() >= 4);
