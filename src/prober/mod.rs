@@ -19,8 +19,8 @@
 //! - A check never has two probes at once, and its rhythm never drifts.
 //! - A probe ends within its timeout, whatever its target does, with one outcome.
 //! - Nothing that a target sends is kept beyond [`limits::PROBE_BODY`](crate::model::limits).
-//! - What is ours to mend is `Unable`, and never counts against a target. Whose fault something
-//!   is says [`blame`](blame::blame), by the step, the family, the error and what this node can do.
+//! - What is ours to mend is `Unable`, and never counts against a target. `blame` decides
+//!   whose fault a failure is, by the step, the family, the error and what this node can do.
 //! - No packet goes to an address that is not [`Allowed`]; what is asked is the address that
 //!   is then connected to.
 //!

@@ -122,7 +122,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "[measure]\nfrom = { ams = \"eu\", nyc = \"usa\" }\nhosts = [\"192.0.2.1\", { address = \"198.51.100.1:443\", client = \"198.51.0.0/16\" }]\n",
     ),
     ("min-regions", "", "[control]\nmin-regions = \"half\"\n"),
-    ("token-exposed", "", "[control.tokens]\nci = { role = \"operate\", file = \"tokens/open\" }\n"),
+    (
+        "token-exposed",
+        "",
+        "[control.tokens]\nci = { role = \"operate\", file = \"tokens/open\" }\n",
+    ),
     ("token-hash", "", "[control.tokens]\nci = { role = \"read\", sha256 = \"secret\" }\n"),
     ("token-role", "", "[control.tokens]\nci = { role = \"admin\", file = \"tokens/ci\" }\n"),
     ("token-short", "", "[control.tokens]\nci = { role = \"read\", file = \"tokens/short\" }\n"),
