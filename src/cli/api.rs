@@ -103,7 +103,7 @@ impl Api {
             Some(token) => Some(token),
             // Who may not read the file may look all the same.
             None if intent == Intent::Look && is_here => None,
-            None => bearer::found(&access, intent)?,
+            None => bearer::found(&access, path, intent)?,
         };
         Self::new(base, token)
     }

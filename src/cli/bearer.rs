@@ -29,8 +29,12 @@ pub(super) fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
 /// # Errors
 ///
 /// If there is none, and something is to be changed.
-pub(super) fn found(access: &Access, intent: Intent) -> Result<Option<String>, Failure> {
-    let local = token::local_path(&state::folder(access.state.as_deref()));
+pub(super) fn found(
+    access: &Access,
+    file: &Path,
+    intent: Intent,
+) -> Result<Option<String>, Failure> {
+    let local = token::local_path(&state::folder(access.state.as_deref(), file));
     // The unit's folder: the variable that names it is set for the node alone.
     let of_unit = token::local_path(Path::new(config::INSTALLED));
     let mut files: Vec<&PathBuf> = access.token_files.iter().chain([&local]).collect();

@@ -3,10 +3,47 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use ring::digest;
+
 use crate::config;
 
-/// Where it is: as configured, as the service manager says, or where this user keeps state.
-pub(super) fn folder(configured: Option<&Path>) -> PathBuf {
+/// Where the unit has its files.
+const UNIT: &str = "/etc/meridian";
+
+/// Where it is: as configured, as the service manager says, or where this user keeps state. There
+/// each configuration has a folder of its own, so that two nodes of one machine are not in each
+/// other's way; those of the unit have the one that the unit has.
+pub(super) fn folder(configured: Option<&Path>, file: &Path) -> PathBuf {
     let is_root = rustix::process::geteuid().is_root();
-    config::state_directory(configured, |name| std::env::var_os(name), is_root)
+    let variable = |name: &str| std::env::var_os(name);
+    let folder = config::state_directory(configured, variable, is_root);
+    let is_given =
+        configured.is_some() || variable("STATE_DIRECTORY").is_some_and(|at| !at.is_empty());
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    if is_given || file.starts_with(UNIT) { folder } else { folder.join(own(&file)) }
+}
+
+/// The name of a configuration's folder: what its file is called, and a hash of where it is.
+fn own(file: &Path) -> String {
+    let hash = digest::digest(&digest::SHA256, file.as_os_str().as_encoded_bytes());
+    let hash: String = hash.as_ref().iter().take(6).map(|octet| format!("{octet:02x}")).collect();
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    format!("{name}-{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_configuration_has_a_folder_of_its_own() {
+        let (a, b) = (Path::new("/srv/a/meridian.toml"), Path::new("/srv/b/meridian.toml"));
+        assert_ne!(own(a), own(b));
+        assert_eq!(own(a), own(a));
+        assert!(own(a).starts_with("meridian-"));
+        let said = Path::new("/srv/state");
+        assert_eq!(folder(Some(said), a), said);
+        assert_ne!(folder(None, a), folder(None, b));
+        assert!(!folder(None, Path::new("/etc/meridian/x.toml")).to_string_lossy().contains("x-"));
+    }
 }

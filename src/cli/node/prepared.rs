@@ -116,7 +116,7 @@ pub(in crate::cli) fn prepare(
     learned: Learned,
     tell: bool,
 ) -> Result<Prepared, Refused> {
-    finish(read(config::load(path), before), identity, learned, tell)
+    finish((path, read(config::load(path), before)), identity, learned, tell)
 }
 
 /// Compiles what was in force last, copies of which were kept, in place of files that were refused.
@@ -129,16 +129,17 @@ pub(in crate::cli) fn prepare_last_good(
     refused: Refused,
     identity: &Identity,
 ) -> Result<Prepared, String> {
-    let folder = state::folder(config::state(path).as_deref());
+    let folder = state::folder(config::state(path).as_deref(), path);
     let Some(Kept { at, files }) = last_good(&folder, &file_name(path))? else {
         return Err(format!("no files of an earlier start are kept in `{}`", folder.display()));
     };
     let (words, seen) = (refused.words(), refused.seen);
     let Loaded { config, diagnostics, sources, inputs, .. } = config::load_kept(path, files);
     let read = Read { config, diagnostics, sources, seen, inputs };
-    let mut prepared = finish(read, identity, Learned::OnDisk, false).map_err(|refused| {
-        format!("the files that were kept at {at:.0} are not taken either: {}", refused.words())
-    })?;
+    let mut prepared =
+        finish((path, read), identity, Learned::OnDisk, false).map_err(|refused| {
+            format!("the files that were kept at {at:.0} are not taken either: {}", refused.words())
+        })?;
     let words = format!(
         "the files of the configuration are refused, and those serve that were taken at {at:.0}, \
          copies of which were kept: {words}; once they are mended they are taken"
@@ -150,7 +151,7 @@ pub(in crate::cli) fn prepare_last_good(
 
 /// Compiles what was read.
 fn finish(
-    read: Read,
+    (path, read): (&Path, Read),
     identity: &Identity,
     learned: Learned,
     tell: bool,
@@ -163,7 +164,7 @@ fn finish(
         return Err(Refused { seen, problems: json(&diagnostics, &sources) });
     };
     let published = match learned {
-        Learned::OnDisk => Arc::new(on_disk(&state::folder(config.state.as_deref()))),
+        Learned::OnDisk => Arc::new(on_disk(&state::folder(config.state.as_deref(), path))),
         Learned::Now(published) => published,
     };
     let names: Vec<&str> = config.regions.iter().map(|region| region.name.as_str()).collect();

@@ -119,7 +119,7 @@ impl Node {
         let open_files = OpenFiles::raise();
         let Prepared { plan, server, control, hooks, measure, state, .. } = prepared;
         let Prepared { cluster, latency, published, recipe, seen, inputs, digest, .. } = prepared;
-        let folder = state::folder(state.as_deref());
+        let folder = state::folder(state.as_deref(), path);
         let problems = NodeProblems::default();
         let (store, saved) = open_store(&folder, &problems, &tasks);
         let learnable = Learnable { measure, latency, published };

@@ -91,7 +91,7 @@ fn simulate(options: &Simulate, mut config: Config) -> Result<Report, String> {
         Some(path) => Population::Listed(population::read(path)?),
         None => Population::Shipped,
     };
-    let folder = state::folder(config.state.as_deref());
+    let folder = state::folder(config.state.as_deref(), &options.configured.path());
     let published = orders_in(&folder).unwrap_or_else(|problem| {
         complain(&format!("meridian: {problem}\n"));
         Published::default()
