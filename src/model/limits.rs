@@ -191,6 +191,10 @@ pub const DIAGNOSTICS_PER_FILE: usize = 100;
 /// Problems reported from all files of one zone; the rest is counted. It may include 10,000 files.
 pub const DIAGNOSTICS_PER_ZONE: usize = 1000;
 
+/// Threads of one runtime that may block: mostly names that the system is asked for at a time; more
+/// wait within their timeout.
+pub const BLOCKING_THREADS: usize = 64;
+
 /// Open TCP connections per node; past that one that takes no answers makes room, or else one of
 /// the client that has most.
 pub const TCP_CONNECTIONS: usize = 4096;

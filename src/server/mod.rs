@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   UDP  one thread per worker and address: recvmmsg ─► respond ─► sendmmsg
-//!   TCP  tasks on the runtime: accept ─► read ─► respond in order ─► write
+//!   TCP  tasks on one thread: accept ─► read ─► respond in order ─► write
 //!                                          ▲
 //!                            snapshot ─────┘ taken per batch or message
 //! ```
@@ -142,15 +142,12 @@ pub struct Server {
 struct Respond(fn(&[u8], IpAddr, Transport, &mut View<'_>, &mut [u8]) -> Outcome);
 
 impl Server {
-    /// Starts the workers of all listeners, on threads and on the current runtime.
+    /// Starts the workers of all listeners on threads of their own: one per UDP worker and address,
+    /// and one for all TCP connections.
     ///
     /// # Errors
     ///
     /// [`ServerError`] if a thread or task can't be started; those that were are told to stop.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a Tokio runtime.
     pub fn start(
         listeners: Listeners,
         subscriber: Subscriber,
@@ -183,7 +180,7 @@ impl Server {
             },
             counters: Arc::clone(&counters),
         });
-        let tasks = tasks.part();
+        let tasks = tasks.part_on_thread("tcp")?;
         let parts = Vec::new();
         let mut server =
             Self { listeners, parts, tasks, subscriber, counters, tallies, respond, tcp };
@@ -305,6 +302,7 @@ impl Server {
 
     fn serve(&self, listener: &Listener, part: &Tasks) -> Result<(), ServerError> {
         let address = listener.bound;
+        let _entered = self.tasks.enter();
         for (i, socket) in listener.udp.iter().enumerate() {
             let worker = UdpWorker {
                 respond: self.respond,

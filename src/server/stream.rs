@@ -102,7 +102,7 @@ pub(in crate::server) async fn serve<W: Wire>(
         desk,
         patience,
         input: Vec::new(),
-        output: Vec::new(),
+        output: Rest::default(),
         written: 0,
         untaken: 0,
         held: 0,
@@ -155,7 +155,7 @@ struct Stream<'a, W> {
     /// Read and not answered.
     input: Vec<u8>,
     /// Answered and not written. While there is any, nothing else is done.
-    output: Vec<u8>,
+    output: Rest,
     /// Octets written since all was known to be taken.
     written: usize,
     /// Those of them that were not taken at the last look; 0 while they are too few to look.
@@ -172,6 +172,42 @@ struct Stream<'a, W> {
     taken: Instant,
     /// When it is looked again whether they are, and how long after the look before.
     look: Option<(Instant, Duration)>,
+}
+
+/// Octets that are still to be written.
+#[derive(Default)]
+struct Rest {
+    octets: Vec<u8>,
+    /// So many at the front are written.
+    written: usize,
+}
+
+impl Rest {
+    fn new(octets: &[u8]) -> Self {
+        Self { octets: octets.to_vec(), written: 0 }
+    }
+
+    fn octets(&self) -> &[u8] {
+        self.octets.get(self.written..).unwrap_or_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.octets().is_empty()
+    }
+
+    /// Room that it takes, which is at most twice what it has to.
+    fn capacity(&self) -> usize {
+        self.octets.capacity()
+    }
+
+    /// Passes over octets that were written. What is left is copied only when it is no more than
+    /// half: a client that takes little at a time would have everything copied each time.
+    fn pass_over(&mut self, written: usize) {
+        self.written += written;
+        if self.written * 2 >= self.octets.len() {
+            *self = Self::new(self.octets());
+        }
+    }
 }
 
 impl<W: Wire> Stream<'_, W> {
@@ -235,7 +271,7 @@ impl<W: Wire> Stream<'_, W> {
         let Some(written) = self.write(context, seat.output()) else {
             return Poll::Ready(Err(End::Closed));
         };
-        self.output = seat.output().get(written..).unwrap_or_default().to_vec();
+        self.output = Rest::new(seat.output().get(written..).unwrap_or_default());
         drop(seat);
         if !self.output.is_empty() {
             self.deadline = now + self.patience.write;
@@ -248,15 +284,15 @@ impl<W: Wire> Stream<'_, W> {
 
     /// Writes what the kernel did not take before.
     fn write_rest(&mut self, context: &mut Context<'_>) -> Poll<Result<(), End>> {
-        let output = std::mem::take(&mut self.output);
-        let Some(written) = self.write(context, &output) else {
+        let mut output = std::mem::take(&mut self.output);
+        let Some(written) = self.write(context, output.octets()) else {
             return Poll::Ready(Err(End::Closed));
         };
+        output.pass_over(written);
+        self.output = output;
         if written == 0 {
-            self.output = output;
             return Poll::Pending;
         }
-        self.output = output.get(written..).unwrap_or_default().to_vec();
         let now = Instant::now();
         if self.output.is_empty() && self.ending.is_none() {
             // The time for writing is not the client's time for its next message.

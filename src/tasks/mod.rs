@@ -44,9 +44,13 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Builder;
+use tokio::runtime::EnterGuard;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -60,6 +64,8 @@ pub struct Tasks {
     levels: Vec<Arc<Level>>,
     counts: Arc<Counts>,
     stop: CancellationToken,
+    /// Where tasks run, if not on the runtime that spawns them.
+    runtime: Option<Handle>,
 }
 
 /// Why a task was not started.
@@ -105,6 +111,7 @@ impl Tasks {
             levels: vec![Arc::default()],
             counts: Arc::default(),
             stop: CancellationToken::new(),
+            runtime: None,
         }
     }
 
@@ -114,7 +121,56 @@ impl Tasks {
     pub fn part(&self) -> Self {
         let mut levels = self.levels.clone();
         levels.push(Arc::default());
-        Self { levels, counts: Arc::clone(&self.counts), stop: self.stop.child_token() }
+        Self {
+            levels,
+            counts: Arc::clone(&self.counts),
+            stop: self.stop.child_token(),
+            runtime: self.runtime.clone(),
+        }
+    }
+
+    /// A part whose tasks, and those of its parts, run on a runtime of their own: on one thread of
+    /// this name, so that however many they are they keep no other task waiting. The thread ends
+    /// when the part was told to stop and its tasks have ended.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] at the limit, when stopping, or if there is no thread or runtime to be had.
+    pub fn part_on_thread(&self, name: &'static str) -> Result<Self, SpawnError> {
+        let mut part = self.part();
+        let (of_part, stop) = (part.levels.last().cloned(), part.stop.clone());
+        let (started, starts) = mpsc::sync_channel(1);
+        self.thread(name, move |_| {
+            // Built here, since a runtime must not be dropped where a task runs.
+            let built = Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(limits::BLOCKING_THREADS)
+                .build();
+            let runtime = match built {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(started.send(Err(error))),
+            };
+            drop(started.send(Ok(runtime.handle().clone())));
+            runtime.block_on(async {
+                stop.cancelled().await;
+                if let Some(of_part) = of_part {
+                    of_part.tracker.close();
+                    of_part.tracker.wait().await;
+                }
+            });
+            // Nobody waits any longer for a name that is still being looked up.
+            runtime.shutdown_background();
+        })?;
+        let handle = starts.recv().unwrap_or_else(|_| Err(io::Error::other("it ended at once")));
+        let handle = handle.map_err(|source| SpawnError::Thread { name: name.into(), source })?;
+        part.runtime = Some(handle);
+        Ok(part)
+    }
+
+    /// Enters the runtime of [`Tasks::part_on_thread`], if this is of one: sockets and timers that
+    /// are made until the guard is dropped belong to it.
+    pub fn enter(&self) -> Option<EnterGuard<'_>> {
+        self.runtime.as_ref().map(Handle::enter)
     }
 
     /// What a task watches to learn that it should end.
@@ -122,7 +178,8 @@ impl Tasks {
         &self.stop
     }
 
-    /// Starts a task on the current runtime.
+    /// Starts a task: on the thread of [`Tasks::part_on_thread`] if this is of one, else on the
+    /// current runtime.
     ///
     /// # Errors
     ///
@@ -130,14 +187,13 @@ impl Tasks {
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime.
+    /// Outside of a Tokio runtime, if this has none of its own.
     pub fn spawn<F>(&self, name: impl Into<Cow<'static, str>>, task: F) -> Result<(), SpawnError>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let running = self.begin(name.into())?;
-        #[expect(clippy::disallowed_methods, reason = "this is where tasks are named and bounded")]
-        drop(tokio::spawn(async move {
+        let task = async move {
             let mut task = pin!(task);
             let caught = poll_fn(|context| {
                 match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
@@ -148,7 +204,12 @@ impl Tasks {
             if let Err(panic) = caught.await {
                 running.panicked(&*panic);
             }
-        }));
+        };
+        #[expect(clippy::disallowed_methods, reason = "this is where tasks are named and bounded")]
+        drop(match &self.runtime {
+            Some(runtime) => runtime.spawn(task),
+            None => tokio::spawn(task),
+        });
         Ok(())
     }
 
@@ -347,6 +408,31 @@ mod tests {
         let other = tasks.part();
         tasks.cancel();
         assert!(other.stopping().is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_part_on_a_thread_runs_there_and_ends_after_its_tasks() {
+        let tasks = Tasks::new();
+        let part = tasks.part_on_thread("apart").unwrap();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let inner = part.part();
+        let stop = part.stopping().clone();
+        inner
+            .spawn("task", async move {
+                let thread = std::thread::current().name().map(str::to_owned);
+                tell.send(thread).unwrap();
+                stop.cancelled().await;
+                // It still has its timers when it was told to stop.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            })
+            .unwrap();
+        assert_eq!(told.await.unwrap().as_deref(), Some("apart"));
+        // The thread itself is of the whole.
+        assert_eq!((tasks.running(), part.running()), (2, 1));
+        assert_eq!(part.stop(Duration::from_secs(60)).await, Stopped::Clean);
+        assert_eq!(tasks.stop(Duration::from_secs(60)).await, Stopped::Clean);
+        assert_eq!(tasks.panics(), 0);
+        assert!(matches!(tasks.part_on_thread("late"), Err(SpawnError::Stopping { .. })));
     }
 
     #[tokio::test]

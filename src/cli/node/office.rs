@@ -4,10 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
-use tokio::runtime::Builder;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::chain;
 use crate::cli::measured::Measured;
@@ -34,9 +31,6 @@ use crate::server::Server;
 use crate::store::Store;
 use crate::tasks::Tasks;
 
-/// Names that the system is asked for at a time; more wait within their timeout.
-const LOOKUPS: usize = 64;
-
 /// The API, the hooks and the meters of a node.
 pub(super) struct Office {
     control: Option<Control>,
@@ -44,8 +38,8 @@ pub(super) struct Office {
     intake: Intake,
     /// Kept, so that the queue does not end where there is no API.
     _requests: mpsc::Sender<Request>,
-    /// Of both: what they render or wait for keeps no answer from following.
-    runtime: Handle,
+    /// On a thread of their own: what they render or wait for keeps no answer from following.
+    tasks: Tasks,
     folder: PathBuf,
 }
 
@@ -101,20 +95,6 @@ pub(super) fn measure_for(
     Measured::start(measure, node, tell, tasks).map_err(|error| chain(&error))
 }
 
-/// A runtime on a thread of its own, for as long as the node runs.
-fn runtime(tasks: &Tasks) -> Result<Handle, String> {
-    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(LOOKUPS).build();
-    let runtime = runtime.map_err(|error| format!("failed to start a runtime: {error}"))?;
-    let handle = runtime.handle().clone();
-    let run = move |stop: &CancellationToken| {
-        runtime.block_on(stop.cancelled());
-        // A name that is still being looked up is nobody's any more.
-        runtime.shutdown_background();
-    };
-    tasks.thread("api", run).map_err(|error| chain(&error))?;
-    Ok(handle)
-}
-
 impl Office {
     /// Opens it; returns where requests come out.
     ///
@@ -132,8 +112,8 @@ impl Office {
         tasks: &Tasks,
     ) -> Result<(Self, mpsc::Receiver<Request>), String> {
         let (requests, receiver) = mpsc::channel(limits::REQUESTS);
-        let runtime = runtime(tasks)?;
-        let entered = runtime.enter();
+        let tasks = &tasks.part_on_thread("api").map_err(|error| chain(&error))?;
+        let entered = tasks.enter();
         let hooks = Hooks::start(hooks, helm.notices().clone(), tasks).map_err(|e| chain(&e))?;
         let meters = Meters::start(regions, tasks).map_err(|error| chain(&error))?;
         let traffic = traffic::source(server, hooks.counts(), helm.refusals(), tasks);
@@ -144,7 +124,7 @@ impl Office {
             hooks,
             intake: intake.clone(),
             _requests: requests.clone(),
-            runtime,
+            tasks: tasks.clone(),
             folder,
         };
         let listener = match control.listen.map(control::bind) {
@@ -158,7 +138,7 @@ impl Office {
         };
         let notices = helm.notices().clone();
         let tokens = office.tokens(control);
-        let entered = office.runtime.enter();
+        let entered = tasks.enter();
         let started = Control::start(listener, tokens, requests, notices, traffic, intake, tasks);
         let started = started.map_err(|error| chain(&error))?;
         started.set_beacon(control.beacon.clone());
@@ -182,7 +162,7 @@ impl Office {
     /// loads that come after that may name them.
     pub(super) fn set_regions(&self, regions: &[Region]) {
         self.intake.keeper.set_sites(Site::all(regions));
-        let _entered = self.runtime.enter();
+        let _entered = self.tasks.enter();
         if let Err(error) = self.intake.meters.renew(regions) {
             tracing::error!("{}", chain(&error));
         }
@@ -195,7 +175,7 @@ impl Office {
             running.set_tokens(tokens);
             running.set_beacon(control.beacon.clone());
         }
-        let _entered = self.runtime.enter();
+        let _entered = self.tasks.enter();
         if let Err(error) = self.hooks.renew(hooks) {
             tracing::error!("{}", chain(&error));
         }
