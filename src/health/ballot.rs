@@ -158,7 +158,8 @@ mod tests {
     use super::*;
     use crate::model::VotingScope;
 
-    /// Votes by group, `u` up, `d` down, `?` not probed, `x` can't, `-` not heard but was up.
+    /// Votes by group, `u` up, `d` down, `?` not probed, `x` can't; not heard: `-` was up, `~`
+    /// could not.
     fn ballot(groups: &str) -> Ballot {
         let groups: Vec<&str> = groups.split(' ').collect();
         let votes = groups.iter().enumerate().flat_map(|(group, votes)| {
@@ -170,6 +171,7 @@ mod tests {
                     '?' => (true, Vote::Unknown),
                     'x' => (true, Vote::Unable),
                     '-' => (false, Vote::Up { failures: 0 }),
+                    '~' => (false, Vote::Unable),
                     other => panic!("{other}"),
                 };
                 (group, counts, vote)
@@ -199,6 +201,8 @@ mod tests {
             ("dx?", Up, Up),
             ("dxx", Up, Down),
             ("d??", Up, Up),
+            // One that is silent may be able by now.
+            ("d~~", Up, Up),
             ("xxx", Up, Up),
             // The first decides where nothing is known.
             ("d--", Unknown, Down),

@@ -342,6 +342,20 @@ mod tests {
         assert_eq!(feed(&mut damper, "xxx", 100), "UUD");
     }
 
+    /// Neither that nobody looked for long nor a restart makes a clean record.
+    #[test]
+    fn what_flapped_is_remembered_by_whoever_looks_again() {
+        let mut damper = Damper::new();
+        feed(&mut damper, ".xxx..", 0);
+        damper.forget_up();
+        feed(&mut damper, ".xxx", 70);
+        assert_eq!(damper.held_until(), Some(at(300)), "down a second time, at 100");
+        let restored = Damper::restored(Verdict::Down, damper.since(), &DAMPING);
+        let mut restored = restored.held(damper.downs(), damper.held_until());
+        assert_eq!(feed(&mut restored, "..", 110), "DD", "it is held as before");
+        assert_eq!(feed(&mut restored, ".", 300), "U");
+    }
+
     #[test]
     fn the_time_until_it_can_turn_down_follows_the_failures() {
         let mut damper = Damper::new();

@@ -327,4 +327,35 @@ mod tests {
             "it is of format 9, expected 2; run the same version of Meridian everywhere"
         );
     }
+
+    /// Where the most is down votes matter the most: since when and why give way to them.
+    #[test]
+    fn what_is_too_large_to_be_shared_is_said_without_reasons() {
+        let at = Timestamp::from_millisecond(1_800_000_000_123).unwrap();
+        let down = |position: u32| Exception {
+            at: position,
+            vote: Vote::Down,
+            since: Some(at - Duration::from_secs(3_600)),
+            held: None,
+            reason: (position % 1_000).to_string().into(),
+        };
+        let all = |len: u32| Opinions {
+            vantage: "fra".to_owned(),
+            instance: 7,
+            sequence: 9,
+            at,
+            heartbeat: Duration::from_secs(10),
+            roll: 11,
+            len,
+            exceptions: (0..len).map(down).collect(),
+        };
+        let small = Opinions::decode(&all(1_000).encode()).unwrap();
+        assert_eq!(small, all(1_000));
+        let octets = all(150_000).encode();
+        assert!(octets.len() <= limits::SHARED_VALUE, "{}", octets.len());
+        let read = Opinions::decode(&octets).unwrap().exceptions;
+        assert_eq!(read.len(), 150_000);
+        let is_bare = |e: &Exception| e.vote == Vote::Down && e.since.is_none();
+        assert!(read.iter().all(|e| is_bare(e) && e.reason.is_empty()));
+    }
 }

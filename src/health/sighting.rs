@@ -263,8 +263,8 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + i64::from(seconds)).unwrap()
     }
 
-    fn sighting() -> Sighting {
-        Sighting::new(Some(&Monitor {
+    fn monitor() -> Monitor {
+        Monitor {
             name: "ping".to_owned(),
             probe: Probe::Icmp,
             at: None,
@@ -275,21 +275,24 @@ mod tests {
             hold_down: Duration::ZERO,
             hold_unable: Duration::from_secs(HOLD.into()),
             voting: Voting::default(),
-        }))
+        }
+    }
+
+    fn report(outcome: Outcome) -> Report {
+        let check = CheckKey::new("ping@2001:db8::1");
+        Report { check, outcome, took: Duration::ZERO, certificate_ends: None }
     }
 
     /// Outcomes and when they came: `.` a success, `x` a failure, `?` could not be probed.
     fn fed(outcomes: &[(char, u32)]) -> Sighting {
-        let mut sighting = sighting();
+        let mut sighting = Sighting::new(Some(&monitor()));
         for (outcome, seconds) in outcomes {
             let outcome = match outcome {
                 '.' => Outcome::Success,
                 'x' => Outcome::Failure("refused".to_owned()),
                 _ => Outcome::Unable("no IPv6".to_owned()),
             };
-            let check = CheckKey::new("ping@2001:db8::1");
-            let (took, certificate_ends) = (Duration::ZERO, None);
-            sighting.take(Report { check, outcome, took, certificate_ends }, at(*seconds));
+            sighting.take(report(outcome), at(*seconds));
         }
         sighting
     }
@@ -314,5 +317,47 @@ mod tests {
         ] {
             assert_eq!(fed(outcomes).vote(), expected, "{outcomes:?}");
         }
+    }
+
+    /// A reload while nobody else is heard is no reason to believe one vantage sooner.
+    #[test]
+    fn caution_outlives_a_reload() {
+        let mut sighting = fed(&[('.', 0)]);
+        sighting.slow(Some(&monitor()), 2);
+        let mut sighting = sighting.reconfigured(Some(&monitor()));
+        for failures in 1..6 {
+            sighting.take(report(Outcome::Failure("refused".to_owned())), at(failures.into()));
+            assert_eq!(sighting.vote(), Vote::Up { failures });
+        }
+        sighting.take(report(Outcome::Failure("refused".to_owned())), at(60));
+        assert_eq!(sighting.vote(), Vote::Down);
+    }
+
+    /// Another process saw it: only a heartbeat, which nobody looks for, speaks for itself.
+    #[test]
+    fn what_was_seen_before_a_restart_is_no_vote() {
+        for (probe, expected) in [(Probe::Icmp, Vote::Unknown), (Probe::Push, Vote::Down)] {
+            let mut restored = Sighting::new(Some(&Monitor { probe, ..monitor() }));
+            restored.restore(Verdict::Down, Some(at(0)), 1, None, "refused".to_owned());
+            assert_eq!(restored.vote(), expected);
+            restored.take(report(Outcome::Success), at(10));
+            assert_eq!(restored.vote(), Vote::Up { failures: 0 });
+        }
+    }
+
+    #[test]
+    fn the_end_of_each_certificate_is_told_once() {
+        let mut sighting = Sighting::new(Some(&monitor()));
+        sighting.expiry_warning = Duration::from_secs(1_000);
+        let mut told = |now, ends| {
+            let certificate_ends = Some(at(ends));
+            let report = Report { certificate_ends, ..report(Outcome::Success) };
+            sighting.take(report, at(now)).certificate
+        };
+        assert_eq!(told(0, 1_000), None, "as much is left as is to be left");
+        assert_eq!(told(1, 1_000), Some(at(1_000)));
+        assert_eq!(told(2, 1_000), None);
+        assert_eq!(told(3, 900), Some(at(900)), "of another one");
+        assert_eq!(told(4, 9_000), None);
     }
 }

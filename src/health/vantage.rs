@@ -218,3 +218,113 @@ fn heartbeat(monitors: &[Monitor]) -> Duration {
     let (least, most) = HEARTBEAT;
     monitors.iter().map(|monitor| monitor.interval).min().unwrap_or(most).clamp(least, most)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Outcome;
+    use crate::model::MonitorId;
+    use crate::model::Probe;
+    use crate::model::ProbeAt;
+    use crate::model::ProbeHost;
+    use crate::model::Voting;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_800_000_000_000 + ms).unwrap()
+    }
+
+    fn monitor(interval: Duration) -> Monitor {
+        Monitor {
+            name: "ping".to_owned(),
+            probe: Probe::Icmp,
+            at: None,
+            interval,
+            timeout: Duration::from_secs(1),
+            rise: 2,
+            fall: 3,
+            hold_down: Duration::ZERO,
+            hold_unable: Duration::ZERO,
+            voting: Voting::default(),
+        }
+    }
+
+    fn checks(n: u32) -> Vec<Check> {
+        let check = |nth: u32| Check {
+            key: CheckKey::new(nth.to_string()),
+            monitor: MonitorId(0),
+            at: ProbeAt { host: ProbeHost::Name(nth.to_string()), port: None, path: None },
+            name: None,
+        };
+        (0..n).map(check).collect()
+    }
+
+    /// One that has published at 0 that it knows nothing of so many checks.
+    fn vantage(n: u32) -> Vantage {
+        let monitors = [monitor(Duration::from_secs(5))];
+        let mut vantage = Vantage::new("ams", 1, &checks(n), &monitors, at(0));
+        vantage.publish(at(0)).unwrap();
+        vantage
+    }
+
+    fn fail(vantage: &mut Vantage, nth: u32, now: Timestamp) {
+        let (check, took) = (CheckKey::new(nth.to_string()), Duration::ZERO);
+        let outcome = Outcome::Failure("refused".to_owned());
+        vantage.take(Report { check, outcome, took, certificate_ends: None }, now).unwrap();
+    }
+
+    #[test]
+    fn it_is_heard_as_often_as_it_probes_within_bounds() {
+        for (intervals, expected) in [
+            (&[30_000, 5_000][..], 5_000),
+            (&[60_000], 10_000),
+            (&[100, 60_000], 1_000),
+            (&[], 10_000),
+        ] {
+            let monitors: Vec<Monitor> =
+                intervals.iter().map(|ms| monitor(Duration::from_millis(*ms))).collect();
+            assert_eq!(heartbeat(&monitors), Duration::from_millis(expected), "{intervals:?}");
+        }
+    }
+
+    /// Verdicts are late by what a vantage keeps to itself.
+    #[test]
+    fn a_changed_vote_is_said_at_once_and_the_next_after_a_pause() {
+        let mut vantage = vantage(3);
+        assert_eq!(vantage.due(), at(5_000), "the heartbeat");
+        fail(&mut vantage, 0, at(1_000));
+        assert_eq!(vantage.due(), at(1_000));
+        assert!(vantage.publish(at(1_000)).is_some());
+        fail(&mut vantage, 1, at(1_010));
+        assert_eq!(vantage.due(), at(1_100));
+        assert_eq!(vantage.publish(at(1_099)), None);
+        let said = vantage.publish(at(1_100)).unwrap().opinions;
+        let votes: Vec<Vote> = said.exceptions.iter().map(|exception| exception.vote).collect();
+        assert_eq!(votes, [Vote::Down, Vote::Down, Vote::Unknown]);
+        assert_eq!((said.sequence, vantage.due()), (3, at(6_100)));
+        fail(&mut vantage, 1, at(1_500));
+        assert_eq!(vantage.due(), at(6_100), "what was said already is no news");
+    }
+
+    #[test]
+    fn the_pause_grows_with_what_there_is_to_say() {
+        let mut vantage = vantage(2_500);
+        fail(&mut vantage, 0, at(10));
+        assert_eq!(vantage.due(), at(300));
+    }
+
+    #[test]
+    fn the_roll_is_said_where_it_changed_and_where_nobody_shares_it() {
+        let monitors = [monitor(Duration::from_secs(5))];
+        let mut vantage = vantage(3);
+        let says = |vantage: &mut Vantage, now| vantage.publish(now).unwrap().roll;
+        vantage.reconfigure(&checks(3), &checks(3), &monitors, at(1_000));
+        assert_eq!(says(&mut vantage, at(1_000)), None);
+        vantage.reconfigure(&checks(3), &checks(4), &monitors, at(2_000));
+        assert_eq!(says(&mut vantage, at(2_000)), Some(Roll::of(&checks(4))));
+        let shared = BTreeSet::from([Roll::of(&checks(4)).digest()]);
+        vantage.put_back(&shared, at(3_000));
+        assert_eq!(vantage.publish(at(3_000)), None);
+        vantage.put_back(&BTreeSet::new(), at(4_000));
+        assert_eq!(says(&mut vantage, at(4_000)), Some(Roll::of(&checks(4))));
+    }
+}

@@ -167,6 +167,13 @@ fn who_sees_nearly_everything_down_at_once_counts_itself_out() {
     assert_eq!(hears(&mut fresh(), "ams", &odd), [Heard, Heard], "one region");
     let slow: Vec<_> = (0..CHECKS).map(|id| (id, at(-60 * i64::from(id)))).collect();
     assert_eq!(hears(&mut fresh(), "ams", &slow), [Heard, Heard], "one after the other");
+    // Whoever sees the most of it too is no witness against it, though it is not cut off itself.
+    let mut most = fresh();
+    hears(&mut most, "nyc", &all[..20]);
+    assert_eq!(hears(&mut most, "ams", &all), [Heard, Heard]);
+    let mut half = fresh();
+    hears(&mut half, "nyc", &all[..12]);
+    assert_eq!(hears(&mut half, "ams", &all), [CutOff, Heard]);
     // What was down long before says nothing of the vantage.
     let mut before = all.clone();
     before.iter_mut().take(10).for_each(|(_, since)| *since = at(-9_000));
@@ -278,4 +285,81 @@ fn lists_that_nobody_refers_to_go_first() {
         panel.learn(Roll::of(&other));
     }
     assert_eq!(hear(&mut panel, said("ams", 2, at(1), &[]), at(1)), Absorbed::Taken);
+}
+
+/// What was on its way for long is no sign that who said it is still there.
+#[test]
+fn opinions_are_as_old_as_they_are_when_they_come() {
+    let mut panel = panel(&["ams", "nyc"], None);
+    panel.absorb(said("ams", 1, at(0), &[]), 99, Duration::from_secs(29), at(29));
+    panel.absorb(said("nyc", 1, at(0), &[]), 99, Duration::from_secs(30), at(29));
+    panel.settle(at(29));
+    let hearing = |panel: &Panel| panel.seats().iter().map(Seat::hearing).collect::<Vec<_>>();
+    assert_eq!(hearing(&panel), [Hearing::Heard, Hearing::Silent]);
+    assert_eq!(panel.next_deadline(), Some(at(30)));
+    panel.settle(at(30));
+    assert_eq!(hearing(&panel), [Hearing::Silent, Hearing::Silent]);
+}
+
+/// Nothing waits for a time that has come: whoever waits for it would never sleep.
+#[test]
+fn what_is_due_is_done_when_it_is_due() {
+    let mut panel = panel(&["ams", "nyc"], None);
+    hear(&mut panel, said("ams", 1, at(0), &[]), at(0));
+    for _ in 0..2 {
+        let due = panel.next_deadline().unwrap();
+        panel.settle(due);
+        assert!(panel.next_deadline().is_none_or(|next| next > due), "{due}");
+    }
+    assert_eq!(panel.next_deadline(), None);
+}
+
+#[test]
+fn holds_are_told_by_our_clock() {
+    let mut panel = panel(&["ams", "nyc"], None);
+    // Its clock is a thousand seconds ahead.
+    let mut ahead = said("ams", 1, at(1_000), &[(3, at(990))]);
+    ahead.exceptions[0].held = Some(Held { until: at(1_200), up_since: Some(at(995)) });
+    hear(&mut panel, ahead, at(0));
+    let expected = Held { until: at(200), up_since: Some(at(-5)) };
+    assert_eq!(panel.seats()[0].hold(CheckId(3)), Some(expected));
+}
+
+/// Answers are kept no longer than until a check can be down: by those who are heard, and after a
+/// start as if all had just looked.
+#[test]
+fn the_earliest_end_follows_from_who_is_heard() {
+    let mut panel = panel(&["ams", "nyc", "sin"], None);
+    let in_seconds = |panel: &Panel| {
+        let found = panel.find(CheckId(3), Verdict::Up).unwrap();
+        found.down_in.map(|down_in| down_in.as_secs())
+    };
+    assert_eq!(in_seconds(&panel), Some(30));
+    for name in ["ams", "nyc"] {
+        let mut failed = said(name, 1, at(0), &[(3, at(0))]);
+        failed.exceptions[0].vote = Vote::Up { failures: 2 };
+        hear(&mut panel, failed, at(0));
+    }
+    hear(&mut panel, said("sin", 1, at(0), &[]), at(0));
+    assert_eq!(in_seconds(&panel), Some(10), "two of three failed twice");
+    hear(&mut panel, said("sin", 2, at(29), &[]), at(29));
+    panel.settle(at(31));
+    assert_eq!(in_seconds(&panel), Some(30), "the two are silent");
+}
+
+/// One that has not probed yet keeps nobody from saying that a check can't be probed.
+#[test]
+fn a_check_is_unable_if_somebody_tried_and_nobody_sees_it() {
+    let mut panel = panel(&["ams", "nyc"], None);
+    let mut votes = |sequence, votes: [Vote; 2]| {
+        for (name, vote) in ["ams", "nyc"].into_iter().zip(votes) {
+            let mut said = said(name, sequence, at(0), &[(3, at(0))]);
+            said.exceptions[0].vote = vote;
+            hear(&mut panel, said, at(0));
+        }
+        panel.find(CheckId(3), Verdict::Unknown).unwrap().is_unable
+    };
+    assert!(votes(1, [Vote::Unknown, Vote::Unable]));
+    assert!(!votes(2, [Vote::Unknown, Vote::Unknown]));
+    assert!(!votes(3, [Vote::Down, Vote::Unable]));
 }
