@@ -354,6 +354,7 @@ fn weight(pool: &BalancedPool, all: &[BalancedEndpoint], set: u128) -> u32 {
 mod tests {
     use super::*;
     use crate::steer::balanced::mix;
+    use crate::steer::fixture::service;
 
     /// DESIGN 1, "fractions follow the scope": who is in a share stays in as it grows, and a
     /// share takes about as many as it says.
@@ -388,6 +389,23 @@ mod tests {
             (0, 0b111, 0),
         ] {
             assert_eq!(weight(&pool(of), &all, set), expected, "{of} {set:b}");
+        }
+    }
+
+    #[test]
+    fn each_group_has_its_own_in_whatever_order_they_were_given() {
+        let service = service(1, |_, _| {});
+        let of = |admission| ServiceStanding::new(&service, |_| admission);
+        let [up, down, drained] =
+            [Admission::Admitted, Admission::Down, Admission::Drained].map(of);
+        let groups = [(5, &down), (2, &drained), (9, &up)];
+        let groups = groups.map(|(id, standing)| (VantageGroupId(id), standing.clone()));
+        let whole = up.clone().with_groups(groups);
+        for (group, expected) in [(2, &drained), (5, &down)] {
+            assert_eq!(whole.of_group(Some(VantageGroupId(group))), expected, "{group}");
+        }
+        for group in [None, Some(VantageGroupId(3)), Some(VantageGroupId(9))] {
+            assert_eq!(whole.of_group(group), &whole, "{group:?}");
         }
     }
 

@@ -195,3 +195,32 @@ pub(crate) fn mix_wide(number: u128, seed: u64) -> u64 {
         [number >> 64, number & u128::from(u64::MAX)].map(|half| u64::try_from(half).unwrap_or(0));
     mix(mix(high ^ seed) ^ low)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steer::fixture::service;
+
+    /// Blocks stay with their endpoints while nodes are of two versions, and after both.
+    #[test]
+    fn hashes_are_the_same_in_every_version() {
+        for (octets, seed, expected) in [
+            (&b"www"[..], 2, 0x3967_fd5a_2597_49ba),
+            (b"eu-west", 1, 0xd50a_1263_5e1e_5007),
+            (&[192, 0, 2, 1], 0, 0x1e00_e9a1_2f82_49cb),
+        ] {
+            assert_eq!(hash(octets, seed), expected, "{octets:?} {seed}");
+        }
+    }
+
+    /// Sticky clients stay with one region too, where several are equally good.
+    #[test]
+    fn sticky_makes_a_difference_where_there_is_a_choice() {
+        for (endpoints, ties, expected) in [(1, false, false), (1, true, true), (2, false, true)] {
+            let found = service(endpoints, |service, map| {
+                (service.sticky, map.ties) = (true, ties);
+            });
+            assert_eq!(found.sticky, expected, "{endpoints} {ties}");
+        }
+    }
+}

@@ -218,6 +218,42 @@ mod tests {
     use std::net::Ipv6Addr;
 
     use super::*;
+    use crate::model::Rank;
+    use crate::steer::fixture::client;
+    use crate::steer::fixture::map;
+    use crate::steer::fixture::policy;
+
+    /// All of a block get one endpoint: nothing past its bits tells them apart, and its scope
+    /// names no more.
+    #[test]
+    fn a_block_is_what_its_scope_names() {
+        let v6 = |text: &str, source| Block::v6(text.parse::<Ipv6Addr>().unwrap().into(), source);
+        let block = v6("2001:db8:1:2300::", 56);
+        assert_eq!(v6("2001:db8:1:2345::", 64), block);
+        assert_eq!(block.scope, ScopePrefix(56));
+        let v4 =
+            |text: &str, source| Block::v4(text.parse::<Ipv4Addr>().unwrap().into(), source, 96);
+        let block = v4("192.0.2.0", 24);
+        assert_eq!(v4("192.0.2.77", 32), block);
+        assert_eq!(block.scope, ScopePrefix(120));
+    }
+
+    /// What carries an IPv4 address is located as that, and its scope counts what stands before.
+    #[test]
+    fn carried_ipv4_is_located_as_ipv4() {
+        let map = map(&policy(Rank::Priority, &[("69.58.186.0/24", 1)]));
+        let of = |subnet: &str, resolver: &str| map.locate(&client(subnet, resolver));
+        let plain = of("69.58.186.0/24", "9.9.9.9");
+        assert_eq!(plain.scope, ScopePrefix(24));
+        for (subnet, before) in [("2002:453a:ba00::/40", 16), ("::ffff:69.58.186.0/120", 96)] {
+            let found = of(subnet, "9.9.9.9");
+            assert_eq!((found.label, found.scope), (plain.label, ScopePrefix(before + 24)));
+        }
+        for resolver in ["69.58.186.1", "::ffff:69.58.186.1", "64:ff9b::69.58.186.1"] {
+            assert_eq!(of("0.0.0.0/0", resolver).label, plain.label, "{resolver}");
+        }
+        assert_ne!(of("0.0.0.0/0", "9.9.9.9").label, plain.label);
+    }
 
     /// DESIGN, ECS: IPv4 inside IPv6, with as many bits as were sent.
     #[test]

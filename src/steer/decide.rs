@@ -296,3 +296,6 @@ impl<T: Trace> Walk<'_, T> {
         Some(Answered::Endpoints { pool, picks, admission, ttl })
     }
 }
+
+#[cfg(test)]
+mod tests;

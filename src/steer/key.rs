@@ -131,7 +131,7 @@ mod tests {
             Balanced::new(&noun, &[], MapOfService { position: 0, ecs: true, ties: false, pool_at })
         };
         // A leaf of 198.51.0.0/16, and blocks of 24 bits.
-        let prefix = |sticky, address: [u8; 4]| {
+        let under = |bits, sticky, address: [u8; 4]| {
             let address = u128::from(u32::from_be_bytes(address));
             let data =
                 [&[0, 1, 32, 0][..], &u32::try_from(address).unwrap().to_be_bytes()].concat();
@@ -139,15 +139,19 @@ mod tests {
                 Client { subnet: ClientSubnet::parse(&data), resolver: Ipv4Addr::LOCALHOST.into() };
             let block =
                 Block { address: address & !0xff, family: Family::V4, scope: ScopePrefix(24) };
-            let (label, scope, by) = (LabelId(0), ScopePrefix(16), LocatedBy::Subnet);
+            let (label, scope, by) = (LabelId(0), ScopePrefix(bits), LocatedBy::Subnet);
             let located = Located { label, scope, by, block };
             Key { service: &service(sticky), client: &client, located: &located }.prefix()
         };
+        let prefix = |sticky, address| under(16, sticky, address);
         let (a, b, c) = ([198, 51, 100, 1], [198, 51, 100, 9], [198, 51, 101, 1]);
         assert_eq!(prefix(true, a), prefix(true, b));
         assert_ne!(prefix(true, a), prefix(true, c));
         assert_eq!(prefix(false, a), prefix(false, c));
         assert_ne!(prefix(false, a), prefix(false, [198, 52, 100, 1]));
+        // Where all clients have one leaf a share of it would be all or nothing: of resolvers.
+        let resolver = u128::from(u32::from(Ipv4Addr::LOCALHOST));
+        assert_eq!(under(0, false, a), (Family::V4, resolver));
     }
 
     proptest! {

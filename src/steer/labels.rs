@@ -265,3 +265,60 @@ fn fences(labels: &Labels, all: RegionSet) -> Vec<Fence> {
     };
     labels.ids().map(of_label).filter(|fence| known.insert(*fence)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geo::Nets;
+    use crate::geo::Overlay;
+    use crate::model::Place;
+    use crate::model::Rank;
+    use crate::steer::Whereabouts;
+    use crate::steer::fixture;
+
+    /// Labels of some groups: of three regions in two tiers, and of one region.
+    fn labels(groups: [u8; 2]) -> Labels {
+        let step = |(region, opens_tier)| Step { region: RegionId(region), opens_tier };
+        Labels {
+            steps: [(0, true), (1, true), (2, false), (0, true)].map(step).into(),
+            bounds: vec![0, 3, 4],
+            groups: groups.map(|group| Some(VantageGroupId(group))).into(),
+            clients: Vec::new(),
+            costs: [10.0, 30.0, 35.0, 10.0].map(Cost::from_ms).into(),
+            fences: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_client_loses_what_the_next_tier_costs_more() {
+        let labels = labels([0, 1]);
+        let loss = |label, step| labels.loss(LabelId(label), step);
+        assert_eq!(loss(0, 0).ms(), Some(20.0));
+        assert_eq!([loss(0, 1), loss(0, 2)], [Loss::ZERO; 2], "there is another in the tier");
+        assert_eq!(loss(1, 0), Loss::NOWHERE);
+    }
+
+    #[test]
+    fn clients_of_two_groups_are_behind_two_fences() {
+        let all: RegionSet = (0..3).map(RegionId).collect();
+        let of = |groups| {
+            let fences = fences(&labels(groups), all);
+            let group = |fence: &Fence| fence.group.map(|group| group.0);
+            fences.iter().map(|fence| (fence.regions.len(), group(fence))).collect::<Vec<_>>()
+        };
+        assert_eq!(of([4, 5]), [(3, Some(4)), (1, Some(5))]);
+        assert_eq!(of([4, 4]), [(3, Some(4)), (1, Some(4))]);
+    }
+
+    #[test]
+    fn one_order_of_two_groups_is_two_labels() {
+        let policy = fixture::policy(Rank::Priority, &[]);
+        let (plan, regions) = (fixture::plan(&policy), fixture::regions());
+        let mut ranker = Ranker::new(&plan, &regions, &Nets::default(), &[]);
+        ranker.rank(&Whereabouts { place: &Place::default(), overlay: &Overlay::default() }, None);
+        let mut interner = LabelInterner::default();
+        let groups = [None, Some(0), Some(1), Some(0), None];
+        let ids = groups.map(|of| interner.intern(&ranker, of.map(VantageGroupId)).0);
+        assert_eq!(ids, [0, 1, 2, 1, 0]);
+    }
+}

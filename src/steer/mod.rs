@@ -40,6 +40,8 @@ mod client;
 mod clients;
 mod compile;
 mod decide;
+#[cfg(test)]
+mod fixture;
 mod gate;
 mod key;
 mod labels;
