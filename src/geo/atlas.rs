@@ -230,3 +230,43 @@ fn merge(places: impl IntoIterator<Item = Place>) -> Place {
     }
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Asn;
+    use crate::model::Coordinates;
+
+    /// Whoever is in a special-purpose block is where somebody says that it is, by whatever part
+    /// of a place.
+    #[test]
+    fn a_special_block_is_somewhere_only_if_somebody_says_where() {
+        let mut nets = Nets::default();
+        nets.insert("10.9.0.0/16".parse().unwrap(), "office");
+        let atlas = Atlas::new(Vec::new(), nets, &[], &[]);
+        let situate = |address: [u8; 4], place: Place| {
+            let address = u32::from_be_bytes(address).into();
+            let (patch, _) = atlas.overlays.descend(Family::V4, address);
+            match atlas.situate(patch, [place]) {
+                Situation::AskResolver => "ask",
+                Situation::Carried(_) => "carried",
+                Situation::Claimed(_) => "claimed",
+                Situation::Known(_) => "known",
+            }
+        };
+        let nowhere = Place::default();
+        let by_point = Place { coordinates: Coordinates::new(1.0, 2.0), ..nowhere };
+        let by_asn = Place { asn: Some(Asn(64_500)), ..nowhere };
+        for (address, place, expected) in [
+            ([10, 1, 2, 3], nowhere, "ask"),
+            ([10, 1, 2, 3], by_point, "known"),
+            ([10, 1, 2, 3], Place { country: "DE".parse().ok(), ..nowhere }, "known"),
+            ([10, 1, 2, 3], by_asn, "claimed"),
+            ([10, 9, 2, 3], nowhere, "claimed"),
+            ([10, 9, 2, 3], by_point, "known"),
+            ([8, 8, 8, 8], nowhere, "known"),
+        ] {
+            assert_eq!(situate(address, place), expected, "{address:?} {place:?}");
+        }
+    }
+}

@@ -258,3 +258,38 @@ impl Hasher for WordHasher {
         self.0 ^ self.0 >> 32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Coordinates;
+    use crate::model::HolderName;
+
+    /// Rules may ask for every part of a place.
+    #[test]
+    fn places_that_differ_in_anything_are_told_apart() {
+        let holder = Holder { isp: Some(HolderName::of("an ISP")), ..Holder::default() };
+        let whole = Place {
+            continent: Some(Continent::Europe),
+            country: "DE".parse().ok(),
+            subdivision: "DE-BY".parse().ok(),
+            coordinates: Coordinates::new(48.1, 11.6),
+            asn: Some(Asn(64_500)),
+            holder,
+        };
+        let places = [
+            whole,
+            Place { continent: None, ..whole },
+            Place { country: None, ..whole },
+            Place { subdivision: None, ..whole },
+            Place { coordinates: None, ..whole },
+            Place { asn: None, ..whole },
+            Place { holder: Holder::default(), ..whole },
+        ];
+        let mut interner = Interner::new(Vec::new().into());
+        for _ in 0..2 {
+            let ids = places.map(|place| interner.place(place).index());
+            assert_eq!(ids, [0, 1, 2, 3, 4, 5, 6]);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use crate::geo::Database;
 use crate::geo::mmdb_writer::MmdbWriter;
 use crate::geo::mmdb_writer::Value;
+use crate::geo::record::is_code;
 use crate::model::Holder;
 use crate::model::HolderName;
 
@@ -227,4 +228,18 @@ fn a_record_of_more_values_than_any_real_one_is_damaged() {
     let database = Database::from_bytes(file, "test").unwrap();
     let error = database.lookup("192.0.2.1".parse().unwrap()).unwrap_err();
     assert!(error.to_string().contains("more than 16384 values"), "{error}");
+}
+
+#[test]
+fn a_code_of_a_subdivision_is_told_from_its_name() {
+    for (text, expected) in [
+        ("CA", true),
+        ("US-CA", true),
+        ("13", true),
+        ("Ain", false),
+        ("Goa", false),
+        ("BAVARIA", false),
+    ] {
+        assert_eq!(is_code(text), expected, "{text}");
+    }
 }
