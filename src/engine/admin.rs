@@ -273,3 +273,37 @@ fn some_of(names: &[String]) -> String {
         _ => shown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of orders that are past the oldest is forgotten first: who knows an older one still may
+    /// bring back what a newer one took away.
+    #[test]
+    fn of_what_is_past_the_oldest_is_forgotten() {
+        let at: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let target = |nth: usize| AdminTarget::Region { region: nth.to_string() };
+        let order = |nth: usize, state| AdminOrder {
+            status: AdminStatus {
+                target: target(nth),
+                state,
+                who: String::new(),
+                why: String::new(),
+                since: at,
+                until: None,
+                settled: at,
+                unsettled: None,
+                stamp: Stamp { ms: i64::try_from(nth).unwrap(), ..Stamp::default() },
+                overruled: None,
+            },
+            replaced: Stamp::default(),
+        };
+        let most = 2 * limits::ADMIN_STATES;
+        let mut states = AdminStates::default();
+        states.keep(order(0, AdminState::Drained), false);
+        (1..=most).for_each(|nth| states.keep(order(nth, AdminState::Auto), false));
+        let is_known = [0, 1, 2, most].map(|nth| states.order(&target(nth)).is_some());
+        assert_eq!(is_known, [true, false, true, true], "one in force is not past");
+    }
+}

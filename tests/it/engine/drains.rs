@@ -176,6 +176,15 @@ fn caches_keep_what_configurations_before_answered() {
     assert_eq!(again.settled, done.settled);
 }
 
+/// Caches let go of what was answered last when it was answered last, whatever is judged since.
+#[test]
+fn what_is_free_stays_free() {
+    let mut rig = up(THREE, |_| {});
+    let done = drain(&mut rig, "eu", false);
+    rig.rounds(1, &["203.0.113.3", "203.0.113.1"]);
+    assert_eq!(shown(&rig, "eu").settled, done.settled);
+}
+
 /// Another name server may still answer with it: it is waited for until it says that it has the
 /// same admin states, and its last answer then has run out.
 #[test]

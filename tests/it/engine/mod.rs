@@ -1,7 +1,9 @@
 //! The engine with virtual time: reports and orders in, answers out.
 
 mod chaos;
+mod contact;
 mod drains;
+mod judged;
 mod operators;
 mod others;
 mod regions;

@@ -60,8 +60,57 @@ fn a_drain_ends_and_is_refused_where_too_little_is_left() {
     rig.publish();
     rig.advance(61);
     assert_eq!(rig.first(EU).0, "203.0.113.3", "it ended by itself");
-    let ended = rig.engine.change(change, rig.now).unwrap_err();
-    assert!(matches!(ended, AdminRefusal::Ended { .. }));
+    for until in [change.until, Some(rig.now)] {
+        let ended = rig.engine.change(AdminChange { until, ..change.clone() }, rig.now);
+        assert!(matches!(ended, Err(AdminRefusal::Ended { .. })));
+    }
+    // By a clock that was set back it has not ended.
+    rig.now -= Duration::from_secs(31);
+    rig.engine.set_back(rig.now);
+    rig.publish();
+    assert_eq!(rig.engine.status(rig.now).services[0].pools[2].admin, AdminState::Drained);
+}
+
+/// Whatever is set for a part, what is set for the whole holds too: the graver counts.
+#[test]
+fn a_part_does_not_hide_what_the_whole_is() {
+    let mut rig = Rig::up(|_| {});
+    rig.change("eu", AdminState::Drained, false).unwrap();
+    rig.change("www/eu", AdminState::ForcedUp, false).unwrap();
+    assert_ne!(rig.first(EU).0, "203.0.113.2");
+}
+
+/// Each order of a node is later than all that it knows of, also those that took a state away,
+/// and under a clock that was set back: else the others would not take it.
+#[test]
+fn an_order_is_stamped_later_than_all_before() {
+    let mut rig = Rig::up(|_| {});
+    let mut stamps = Vec::new();
+    for state in [AdminState::Drained, AdminState::Auto, AdminState::Drained] {
+        let (target, who, why) = ("eu".parse().unwrap(), "ada".into(), String::new());
+        let change = AdminChange { target, state, who, why, until: None, force: false };
+        rig.engine.change(change, rig.now).unwrap();
+        stamps.push(rig.engine.effects(rig.now).orders.remove(0).status.stamp);
+        rig.now -= Duration::from_secs(60);
+    }
+    assert!(stamps.is_sorted_by(|a, b| a < b), "{stamps:?}");
+}
+
+/// A restart neither forgives what flapped nor begins a ramp anew.
+#[test]
+fn a_restart_goes_on_where_it_was() {
+    let mut rig = Rig::up(|plan| plan.services[0].ramp = Duration::from_secs(64));
+    rig.rounds(3, &["203.0.113.2"]);
+    rig.rounds(2, &[]);
+    rig.advance(10);
+    let saved = rig.engine.saved();
+    let mut after = Rig::restored(rig.plan.clone(), Some(saved.clone()));
+    assert_eq!(after.engine.saved(), saved, "the ramp began when it did");
+    after.now = rig.now;
+    after.rounds(3, &["203.0.113.2"]);
+    let checks = after.engine.status(after.now).checks;
+    let check = checks.iter().find(|check| check.check.contains("203.0.113.2")).unwrap();
+    assert_eq!(check.held_until, Some(after.now + Duration::from_secs(200)), "the second time");
 }
 
 #[test]
@@ -107,7 +156,9 @@ fn a_reload_keeps_what_stays() {
 fn maintenance_comes_and_goes_by_itself() {
     let text = format!(
         "{THREE}\n[[maintenance]]\ntarget = [\"eu\"]\nwhy = \"new switch\"\n\
-         start = \"2026-11-25T12:10:00Z\"\nend = \"2026-11-25T12:30:00Z\"\npre-drain = \"2m\"\n"
+         start = \"2026-11-25T12:10:00Z\"\nend = \"2026-11-25T12:30:00Z\"\npre-drain = \"2m\"\n\
+         [[maintenance]]\ntarget = [\"us\"]\nwhy = \"later\"\n\
+         start = \"2027-11-25T12:10:00Z\"\nend = \"2027-11-25T12:30:00Z\"\n"
     );
     let mut rig = Rig::restored(plan(&text, |_| {}), None);
     rig.probe_all(&[]);
@@ -122,6 +173,9 @@ fn maintenance_comes_and_goes_by_itself() {
     // What an operator sets besides is graver or not; the graver counts.
     rig.change("eu", AdminState::ForcedUp, false).unwrap();
     assert_ne!(rig.first(EU).0, "203.0.113.2");
+    rig.change("eu", AdminState::ForcedDown, true).unwrap();
+    let endpoint = rig.engine.status(rig.now).services[0].pools[1].endpoints[0].clone();
+    assert_eq!(endpoint.admin, AdminState::ForcedDown);
     rig.change("eu", AdminState::Auto, false).unwrap();
     rig.advance(22 * 60);
     assert_eq!(rig.first(EU).0, "203.0.113.2");

@@ -10,6 +10,7 @@ use meridian::engine::Event;
 use meridian::engine::InputDigests;
 use meridian::engine::NodeCard;
 use meridian::engine::Saved;
+use meridian::engine::What;
 use meridian::health::Exception;
 use meridian::health::Opinions;
 use meridian::health::Outcome;
@@ -18,6 +19,7 @@ use meridian::health::Roll;
 use meridian::health::Verdict;
 use meridian::health::Vote;
 use meridian::model::AdminState;
+use meridian::model::Failback;
 use meridian::model::Probe;
 use meridian::model::Quorum;
 use meridian::model::Vantages;
@@ -48,6 +50,63 @@ fn an_order_that_ends_while_others_are_read_ends_for_clients_too() {
     rig.engine.step(Event::Read(Vec::new(), BTreeSet::new()), rig.now);
     rig.publish();
     assert_eq!(rig.first(EU).0, "203.0.113.2");
+}
+
+/// An order of `ns2` about `eu`, given a moment after now.
+fn of_another(rig: &Rig, state: AdminState, until: Option<jiff::Timestamp>) -> AdminOrder {
+    let mut given = Rig::up(|_| {});
+    given.engine.change(drain(None), rig.now).unwrap();
+    let mut order = given.engine.effects(rig.now).orders.remove(0);
+    (order.status.state, order.status.until) = (state, until);
+    order.status.stamp.ms += 1;
+    order.status.stamp.node = "ns2".into();
+    order
+}
+
+/// Whoever undrains lets come back what waits for an operator, on every node.
+#[test]
+fn an_undrain_elsewhere_lets_back_what_is_held() {
+    let mut rig = Rig::up(|plan| plan.services[0].failback = Failback::Manual);
+    rig.rounds(3, &["203.0.113.2"]);
+    rig.rounds(2, &[]);
+    assert_ne!(rig.first(EU).0, "203.0.113.2");
+    let order = of_another(&rig, AdminState::Auto, None);
+    rig.engine.step(Event::Order(Box::new(order)), rig.now);
+    rig.publish();
+    assert_eq!(rig.first(EU).0, "203.0.113.2");
+}
+
+/// What had ended when it came here never was, here.
+#[test]
+fn an_order_that_is_over_is_no_news() {
+    let mut rig = Rig::up(|_| {});
+    rig.notices.clear();
+    let order = of_another(&rig, AdminState::Drained, Some(rig.now));
+    rig.engine.step(Event::Order(Box::new(order)), rig.now);
+    rig.publish();
+    assert_eq!(rig.first(EU).0, "203.0.113.2");
+    let told = rig.notices.iter().filter(|notice| matches!(notice.what, What::Admin { .. }));
+    assert_eq!(told.count(), 0);
+}
+
+/// No order is lost that some node knows of: what a store lacks, or has an older one for, is put
+/// there.
+#[test]
+fn a_store_gets_the_orders_that_it_lacks() {
+    let mut rig = Rig::up(|_| {});
+    let mut older = of_another(&rig, AdminState::Drained, None);
+    older.status.stamp.ms -= 1_000;
+    rig.engine.change(drain(None), rig.now).unwrap();
+    let ours = rig.engine.effects(rig.now).orders;
+    assert_eq!(ours.len(), 1);
+    rig.engine.step(Event::Read(Vec::new(), BTreeSet::new()), rig.now);
+    assert_eq!(rig.engine.effects(rig.now).orders, ours);
+    rig.engine.step(Event::Order(Box::new(older)), rig.now);
+    let put = rig.engine.effects(rig.now).orders;
+    let stamps = |orders: &[AdminOrder]| -> Vec<_> {
+        orders.iter().map(|order| order.status.stamp.clone()).collect()
+    };
+    assert_eq!(stamps(&put), stamps(&ours));
 }
 
 /// Two nodes that can't agree on the time do not write over each other without end.

@@ -14,6 +14,8 @@ use meridian::model::RecordType;
 
 use crate::engine::EU;
 use crate::engine::Rig;
+use crate::engine::THREE;
+use crate::engine::plan;
 
 const HOLD: u64 = 120;
 
@@ -141,4 +143,18 @@ fn neither_a_restart_nor_a_reload_nor_the_clock_begins_the_time_anew() {
     rig.publish();
     rig.advance(HOLD);
     assert_eq!(status(&rig, "203.0.113.2").verdict, Verdict::Unknown);
+}
+
+/// A monitor that a node can't run has no say beside others that it can.
+#[test]
+fn a_monitor_that_can_not_run_has_no_say() {
+    let text = THREE
+        .replace("monitor = \"web\"", "monitor = [\"web\", \"two\"]")
+        .replace("[monitor.web]", "[monitor.two]\ntcp = { port = 2 }\n[monitor.web]");
+    let mut rig = Rig::restored(plan(&text, |_| {}), None);
+    probe(&mut rig, "web@", &Outcome::Success);
+    probe(&mut rig, "two@", &unable());
+    assert_eq!(rig.first(EU), ("203.0.113.2".into(), 30));
+    probe(&mut rig, "two@203.0.113.2", &refused());
+    assert_ne!(rig.first(EU).0, "203.0.113.2");
 }
