@@ -73,9 +73,9 @@ fn read_match(mut keys: Section<'_>, written: &mut Written) {
         matches.continents = read.unwrap_or_default();
     }
     if let Some(value) = keys.value("country", "[\"DE\"]") {
-        let read = values(value.list(country_or_none));
+        let read = values(value.list(country));
         kept(read.is_some());
-        matches.countries = read.unwrap_or_default().into_iter().flatten().collect();
+        matches.countries = read.unwrap_or_default();
     }
     if let Some(value) = keys.value("subdivision", "[\"US-CA\"]") {
         let read = values(value.list(|item| item.parsed(notation::subdivision)));
@@ -114,11 +114,12 @@ fn read_match(mut keys: Section<'_>, written: &mut Written) {
     keys.close();
 }
 
-/// A country. One that is none (any more) is warned of, and matches where a database still has it.
-fn country_or_none(item: &Value<'_>) -> Option<At<Option<Country>>> {
+/// A country. One that is none (any more) is warned of, and matches where a database still has it:
+/// perhaps nobody, and never everybody.
+fn country(item: &Value<'_>) -> Option<At<Country>> {
     let text = item.text()?;
     let Some((what, instead)) = country::withdrawn(&text.value) else {
-        return item.parsed(country::country).map(|at| at.map(Some));
+        return item.parsed(country::country);
     };
     let code = text.value.to_ascii_uppercase();
     let message = format!("\"{code}\" is no country code of ISO 3166-1, but {what}");
@@ -127,7 +128,8 @@ fn country_or_none(item: &Value<'_>) -> Option<At<Option<Country>>> {
             .label(text.span, "current databases place no client there")
             .help(format!("write {instead}")),
     );
-    Some(text.map(|text| text.parse().ok()))
+    let country = code.parse().ok().or_else(|| Country::nowhere(&code))?;
+    Some(text.map(|_| country))
 }
 
 fn asn(item: &Value<'_>) -> Option<At<Asn>> {

@@ -74,6 +74,13 @@ impl fmt::Display for Continent {
 pub struct Country([u8; 2]);
 
 impl Country {
+    /// One by a code that no place is read with, such as `A1` and `ZZ`, so that a rule for it is
+    /// for nobody.
+    pub fn nowhere(code: &str) -> Option<Self> {
+        let code: [u8; 2] = code.to_ascii_uppercase().into_bytes().try_into().ok()?;
+        code.iter().all(u8::is_ascii_alphanumeric).then_some(Self(code))
+    }
+
     /// The two letters.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

@@ -216,3 +216,19 @@ fn a_ttl_is_compared_with_what_the_monitors_let_live() {
     assert_eq!(said("monitor = { any = [\"web\", \"slow\"] }\nttl = \"180s\"", &both), none);
     assert_eq!(said("monitor = { any = [\"web\", \"slow\"] }\nttl = \"181s\"", &both), is);
 }
+
+/// A rule for a code that no place has is for nobody, and not for everybody.
+#[test]
+fn a_rule_for_no_country_is_for_nobody() {
+    for code in ["A1", "zz", "O1", "XX", "UK"] {
+        let folder = Folder::new();
+        let rule = format!("rule = [{{ match = {{ country = \"{code}\" }}, regions = \"us\" }}]");
+        let ranked = format!("rank = [\"rules\"]\n{rule}");
+        let text = cases::BASE.replace("rank = [\"priority\"]", &ranked);
+        let loaded = load_str(&text, folder.path());
+        let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+        let found = &config.policies[0].rules[0].matches.countries;
+        assert_eq!(found.len(), 1, "{code}");
+        assert_eq!(found[0].as_str(), code.to_ascii_uppercase());
+    }
+}
