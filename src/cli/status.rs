@@ -1,6 +1,7 @@
 //! `meridian status`: what a running node knows.
 
 mod loads;
+mod regions;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -69,6 +70,7 @@ fn draw(status: &Status, color: bool) -> String {
     out += &problems(status, color);
     out += &draw_cluster(status, color);
     out += &round_trips(status);
+    out += &regions::draw(status, color);
     out += &loads::draw(status, color);
     for service in &status.services {
         out.push('\n');
@@ -126,18 +128,14 @@ fn head(status: &Status) -> String {
         format!("running for {}", age(status.at, Some(status.started))),
         counted(status.services.len(), "service"),
     ];
-    for (state, word) in [
-        (ServiceState::Degraded, "degraded"),
-        (ServiceState::Panic, "in panic"),
-        (ServiceState::AllDown, "all down"),
-    ] {
+    for state in [ServiceState::Degraded, ServiceState::Panic, ServiceState::AllDown] {
         let count = services(state);
-        parts.extend((count > 0).then(|| format!("{count} {word}")));
+        parts.extend((count > 0).then(|| format!("{count} {state}")));
     }
     parts.push(counted(status.checks.len(), "check"));
-    for (verdict, word) in [(Verdict::Down, "down"), (Verdict::Unknown, "never probed")] {
+    for verdict in [Verdict::Down, Verdict::Unknown] {
         let count = checks(verdict);
-        parts.extend((count > 0).then(|| format!("{count} {word}")));
+        parts.extend((count > 0).then(|| format!("{count} {verdict}")));
     }
     parts.join(", ") + "\n"
 }
@@ -183,7 +181,7 @@ fn draw_cluster(status: &Status, color: bool) -> String {
         Contact::Starting => ("starting", Colour::Odd),
         Contact::Rejoining => ("rejoining: verdicts stay", Colour::Odd),
         Contact::Lost => ("lost: verdicts stay", Colour::Bad),
-        Contact::Alone => ("lost: what it probes itself decides", Colour::Bad),
+        Contact::Alone => ("alone: what it probes itself decides", Colour::Bad),
     };
     let word = colour.paint(word, color);
     let mut out = format!("\ncluster  {word}  {}", plain(&cluster.node));
@@ -196,15 +194,15 @@ fn draw_cluster(status: &Status, color: bool) -> String {
     let head = ["VANTAGE", "GROUP", "HEARD", "UP", "DOWN", "UNABLE", "DIFFERS", "AGE"];
     let mut rows = vec![head.map(|text| Cell::new(text).colour(Colour::Faint))];
     for vantage in &cluster.vantages {
-        let hearing = match vantage.hearing {
-            Hearing::Heard => Cell::new("heard").colour(Colour::Good),
-            Hearing::Silent => Cell::new("silent").colour(Colour::Odd),
-            Hearing::CutOff => Cell::new("cut off").colour(Colour::Bad),
+        let colour = match vantage.hearing {
+            Hearing::Heard => Colour::Good,
+            Hearing::Silent => Colour::Odd,
+            Hearing::CutOff => Colour::Bad,
         };
         rows.push([
             Cell::new(&vantage.vantage),
             Cell::new(&vantage.group),
-            hearing,
+            Cell::new(vantage.hearing.as_str()).colour(colour),
             Cell::new(vantage.up.to_string()),
             Cell::new(vantage.down.to_string()),
             Cell::new(vantage.unable.to_string()),
@@ -229,14 +227,13 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 fn draw_service(status: &Status, service: &ServiceStatus, color: bool) -> String {
-    let (word, colour) = match service.state {
-        ServiceState::Up => ("up", Colour::Good),
-        ServiceState::Degraded => ("degraded", Colour::Odd),
-        ServiceState::Panic => ("panic", Colour::Bad),
-        ServiceState::AllDown => ("all down", Colour::Bad),
+    let colour = match service.state {
+        ServiceState::Up => Colour::Good,
+        ServiceState::Degraded => Colour::Odd,
+        ServiceState::Panic | ServiceState::AllDown => Colour::Bad,
     };
     let names = plain(&service.names.join(", "));
-    let word = colour.paint(word, color);
+    let word = colour.paint(service.state.as_str(), color);
     let mut out = format!("{}  {word}  {names}\n", plain(&service.service));
     let head = ["REGION", "ENDPOINT", "VERDICT", "ADMIN", "SHARE", "AGE", "REASON"];
     let mut rows = vec![head.map(|text| Cell::new(text).colour(Colour::Faint))];
@@ -250,11 +247,6 @@ fn draw_service(status: &Status, service: &ServiceStatus, color: bool) -> String
 }
 
 fn row(status: &Status, pool: &PoolStatus, endpoint: &EndpointStatus, is_first: bool) -> [Cell; 7] {
-    let verdict = match endpoint.verdict {
-        Verdict::Up => Cell::new("up").colour(Colour::Good),
-        Verdict::Down => Cell::new("down").colour(Colour::Bad),
-        Verdict::Unknown => Cell::new("unknown").colour(Colour::Odd),
-    };
     // What is set of the nearest thing decides.
     let of_region = status.regions.iter().find(|region| region.region == pool.region);
     let of_region = of_region.map_or(AdminState::Auto, |region| region.admin);
@@ -266,12 +258,20 @@ fn row(status: &Status, pool: &PoolStatus, endpoint: &EndpointStatus, is_first: 
     [
         Cell::new(if is_first { &*pool.region } else { "" }),
         Cell::new(&endpoint.endpoint),
-        verdict,
+        verdict(endpoint.verdict),
         Cell::new(admin.map_or("", AdminState::as_str)).colour(Colour::Odd),
         if pool.admitted { share } else { share.colour(Colour::Faint) },
         Cell::new(age(status.at, endpoint.since)),
         Cell::new(reason),
     ]
+}
+
+fn verdict(verdict: Verdict) -> Cell {
+    Cell::new(verdict.as_str()).colour(match verdict {
+        Verdict::Up => Colour::Good,
+        Verdict::Down => Colour::Bad,
+        Verdict::Unknown => Colour::Odd,
+    })
 }
 
 fn age(now: Timestamp, since: Option<Timestamp>) -> String {
@@ -298,10 +298,11 @@ mod tests {
                 "admin": "auto", "ttl": 30, "endpoints": endpoints,
             })
         };
-        let region = |name: &str, admin: &str| {
+        let region = |name: &str, admin: &str, verdict: &str, reason: &str| {
             json!({
-                "region": name, "verdict": "up", "since": null, "reason": "", "admin": admin,
-                "pools_up": 1, "pools_probed": 1, "pools": 1, "check": null,
+                "region": name, "verdict": verdict, "since": "2026-01-02T03:02:00Z",
+                "reason": reason, "admin": admin,
+                "pools_up": 1, "pools_probed": 1, "pools": 2, "check": null,
             })
         };
         let vantage = |name: &str, hearing: &str, differs: u8| {
@@ -316,10 +317,13 @@ mod tests {
                 "code": "address-unavailable", "subject": "192.0.2.53:53",
                 "message": "it is in use", "since": "2026-01-02T03:00:00Z",
             }],
-            "regions": [region("us-east", "auto"), region("eu-west", "drained")],
+            "regions": [
+                region("us-east", "auto", "up", ""),
+                region("eu-west", "drained", "down", "1 of 2 pools up, expected 2"),
+            ],
             "checks": [],
             "services": [{
-                "service": "www", "names": ["www.gslb.example.com"], "state": "degraded",
+                "service": "www", "names": ["www.gslb.example.com"], "state": "all-down",
                 "pools": [
                     pool("us-east", true, "", json!([
                         endpoint("192.0.2.10", "up", "", 100),
@@ -338,7 +342,7 @@ mod tests {
             "cluster": {
                 "node": "ns1", "contact": "lost", "since": "2026-01-02T03:04:00Z",
                 "why": "the server is gone", "nodes": [],
-                "vantages": [vantage("ams", "heard", 0), vantage("nyc", "silent", 1)],
+                "vantages": [vantage("ams", "heard", 0), vantage("nyc", "cut-off", 1)],
             },
         });
         let status: Status = serde_json::from_value(status).unwrap();

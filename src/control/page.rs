@@ -52,6 +52,7 @@ fn write(out: &mut String, status: &Status) -> std::fmt::Result {
     )?;
     write_problems(out, status)?;
     write_cluster(out, &status.cluster)?;
+    write_regions(out, status)?;
     for service in &status.services {
         write_service(out, service)?;
     }
@@ -145,16 +146,17 @@ fn write_cluster(out: &mut String, cluster: &ClusterStatus) -> std::fmt::Result 
     writeln!(out, "<p>{} since {since} {}</p>", escaped(&cluster.node), escaped(&cluster.why))?;
     writeln!(out, "<table>\n<tr><th>Vantage<th>Group<th>Heard<th>Up<th>Down<th>Differs<th>Last")?;
     for vantage in &cluster.vantages {
-        let (word, class) = match vantage.hearing {
-            Hearing::Heard => ("heard", "up"),
-            Hearing::Silent => ("silent", "other"),
-            Hearing::CutOff => ("cut off", "down"),
+        let class = match vantage.hearing {
+            Hearing::Heard => "up",
+            Hearing::Silent => "other",
+            Hearing::CutOff => "down",
         };
         writeln!(
             out,
-            "<tr><td>{}<td>{}<td class=\"{class}\">{word}<td>{}<td>{}<td>{}<td>{}",
+            "<tr><td>{}<td>{}<td class=\"{class}\">{}<td>{}<td>{}<td>{}<td>{}",
             escaped(&vantage.vantage),
             escaped(&vantage.group),
+            vantage.hearing,
             vantage.up,
             vantage.down,
             vantage.differs,
@@ -180,11 +182,7 @@ fn write_service(out: &mut String, service: &ServiceStatus) -> std::fmt::Result 
     writeln!(out, "<tr><th>Region<th>Endpoint<th>Verdict<th>Admin<th>Share<th>Since<th>Reason")?;
     for pool in &service.pools {
         for endpoint in &pool.endpoints {
-            let (word, class) = match endpoint.verdict {
-                Verdict::Up => ("up", "up"),
-                Verdict::Down => ("down", "down"),
-                Verdict::Unknown => ("unknown", "other"),
-            };
+            let class = class_of(endpoint.verdict);
             let admin = match (endpoint.admin, pool.admin) {
                 (AdminState::Auto, AdminState::Auto) => String::new(),
                 (AdminState::Auto, of_pool) => format!("pool {of_pool}"),
@@ -194,15 +192,46 @@ fn write_service(out: &mut String, service: &ServiceStatus) -> std::fmt::Result 
             let since = endpoint.since.map(second).unwrap_or_default();
             writeln!(
                 out,
-                "<tr><td>{}<td>{}<td class=\"{class}\">{word}<td>{admin}<td>{} %<td>{since}<td>{}",
+                "<tr><td>{}<td>{}<td class=\"{class}\">{}<td>{admin}<td>{} %<td>{since}<td>{}",
                 escaped(&pool.region),
                 escaped(&endpoint.endpoint),
+                endpoint.verdict,
                 endpoint.share,
                 escaped(reason)
             )?;
         }
     }
     writeln!(out, "</table>")
+}
+
+/// What the regions come to.
+fn write_regions(out: &mut String, status: &Status) -> std::fmt::Result {
+    writeln!(out, "<h2>Regions</h2>\n<table>")?;
+    writeln!(out, "<tr><th>Region<th>Verdict<th>Admin<th>Pools up<th>Since<th>Reason")?;
+    for region in &status.regions {
+        let admin = if region.admin == AdminState::Auto { "" } else { region.admin.as_str() };
+        writeln!(
+            out,
+            "<tr><td>{}<td class=\"{}\">{}<td>{admin}<td>{} of {}<td>{}<td>{}",
+            escaped(&region.region),
+            class_of(region.verdict),
+            region.verdict,
+            region.pools_up,
+            region.pools_probed,
+            region.since.map(second).unwrap_or_default(),
+            escaped(&region.reason)
+        )?;
+    }
+    writeln!(out, "</table>")
+}
+
+/// The class of a verdict, for its colour.
+const fn class_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Up => "up",
+        Verdict::Down => "down",
+        Verdict::Unknown => "other",
+    }
 }
 
 /// A time to the second.
@@ -230,6 +259,17 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::control::fixture;
+
+    #[test]
+    fn a_region_has_its_verdict_with_cause_and_time() {
+        let mut status = fixture::status();
+        let region = &mut status.regions[1];
+        (region.verdict, region.reason) = (Verdict::Down, "status 503".into());
+        let page = draw(&status);
+        let row = "<tr><td>eu-west<td class=\"down\">down<td>drained<td>1 of 1\
+                   <td>2026-01-02 03:00:00 UTC<td>status 503\n";
+        assert!(page.contains(row), "{page}");
+    }
 
     #[test]
     fn what_others_wrote_is_text() {
