@@ -1,6 +1,7 @@
 //! What an operator decided, whatever the probes say.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -108,11 +109,19 @@ impl FromStr for AdminTarget {
             (Some(region), None, _) if all_named => Ok(Self::Region { region }),
             (Some(service), Some(region), None) if all_named => Ok(Self::Pool { service, region }),
             (Some(service), Some(region), Some(endpoint)) if all_named => {
-                Ok(Self::Endpoint { service, region, endpoint })
+                Ok(Self::Endpoint { service, region, endpoint: as_shown(&endpoint) })
             }
             _ => Err(()),
         }
     }
+}
+
+/// An endpoint as `meridian status` shows it, however an operator writes it.
+fn as_shown(endpoint: &str) -> String {
+    endpoint.parse().map_or_else(
+        |_| endpoint.trim_end_matches('.').to_ascii_lowercase(),
+        |address: IpAddr| address.to_string(),
+    )
 }
 
 impl fmt::Display for AdminTarget {
@@ -169,6 +178,13 @@ mod tests {
     fn targets_read_as_they_print() {
         for text in ["us-east", "www/us-east", "www/us-east/2001:db8::1"] {
             assert_eq!(text.parse::<AdminTarget>().unwrap().to_string(), text);
+        }
+        // An endpoint is the same however it is written.
+        for (text, shown) in [
+            ("w/us/2001:DB8:0:0::0001", "w/us/2001:db8::1"),
+            ("w/us/LB.Example.net.", "w/us/lb.example.net"),
+        ] {
+            assert_eq!(text.parse::<AdminTarget>().unwrap().to_string(), shown);
         }
         for text in ["", "/", "a/", "/a", "a//b", "a/b/"] {
             assert_eq!(text.parse::<AdminTarget>(), Err(()), "{text}");
