@@ -42,6 +42,7 @@ families! {
     TASK_PANICS = "meridian_task_panics" Counter None, "Tasks and threads that ended in a panic; each is a bug.";
     LOG_LOST = "meridian_log_lines_lost" Counter None, "Lines of the log that were lost because nobody read them in time.";
     ADMIN = "meridian_admin_states" Gauge None, "Admin states that are set, by state.";
+    ADMIN_UNSETTLED = "meridian_admin_unsettled" Gauge None, "Drained or forced down, and not out of use yet: clients are still answered with it, or other name servers have not said that they know.";
     NODE_PROBLEMS = "meridian_node_problems" Gauge None, "What is wrong with the node itself, by code; 0 is fine.";
     // Answers.
     RESPONSES = "meridian_responses" Counter None, "DNS messages by what became of them; the classes add up to all messages.";
@@ -86,7 +87,7 @@ families! {
     CONTACT = "meridian_contact" Gauge None, "Whether the node hears the others, 1 for the present contact.";
     CONTACT_SINCE = "meridian_contact_since_seconds" Gauge Some("seconds"), "Since when the contact is as it is, in seconds since 1970.";
     NODES = "meridian_nodes" Gauge None, "Other nodes and probers that are there, by whether their verdicts are the same.";
-    VANTAGE_HEARD = "meridian_vantage_heard" Gauge None, "Whether a vantage is heard and counts, 1 or 0.";
+    VANTAGE_HEARD = "meridian_vantage_heard" Gauge None, "Whether a vantage is heard, 1 or 0.";
     VANTAGE_CUT_OFF = "meridian_vantage_cut_off" Gauge None, "Whether a vantage counts itself out, 1 or 0.";
     VANTAGE_DIFFERS = "meridian_vantage_differs" Gauge None, "Checks of which a vantage says the opposite of the verdict.";
     VANTAGE_LAST = "meridian_vantage_last_seconds" Gauge Some("seconds"), "When a vantage published last, in seconds since 1970.";

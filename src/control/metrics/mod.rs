@@ -65,6 +65,8 @@ fn node(text: &mut f::Text, status: &Status, traffic: &Traffic) {
         let set = status.admin.iter().filter(|admin| admin.state == state).count();
         admin.sample(&[("state", state.as_str())], set);
     }
+    let unsettled = status.admin.iter().filter(|admin| admin.unsettled.is_some()).count();
+    text.family(&f::ADMIN_UNSETTLED).sample(&[], unsettled);
     let mut problems = text.family(&f::NODE_PROBLEMS);
     for code in ProblemCode::ALL {
         let found = status.problems.iter().filter(|problem| problem.code == *code).count();

@@ -89,6 +89,7 @@ fn a_scraper_can_read_it() {
         ("meridian_generation", "meridian_generation", 3.0),
         ("meridian_check_up", &format!("meridian_check_up{check}"), 1.0),
         ("meridian_check_flips", &format!("meridian_check_flips_total{check}"), 2.0),
+        ("meridian_admin_unsettled", "meridian_admin_unsettled", 1.0),
         ("meridian_node_problems", "meridian_node_problems{code=\"address-unavailable\"}", 1.0),
         ("meridian_node_problems", "meridian_node_problems{code=\"configuration-refused\"}", 0.0),
         ("meridian_checks", "meridian_checks{verdict=\"unknown\"}", 1.0),
