@@ -18,14 +18,14 @@ const DISSENTERS: usize = 8;
 
 impl Engine {
     /// With whom all is shared.
-    pub(super) fn cluster_status(&self) -> ClusterStatus {
+    pub(super) fn cluster_status(&self, now: Timestamp) -> ClusterStatus {
         ClusterStatus {
             node: self.plan.node.name.clone(),
             inputs: self.inputs.clone(),
             contact: self.line.contact,
             since: self.line.since,
             why: self.line.why.clone(),
-            vantages: self.vantages(),
+            vantages: self.vantages(now),
             nodes: self.nodes(),
         }
     }
@@ -97,17 +97,18 @@ impl Engine {
         others.map(|(seat, _)| seat.name().to_owned()).take(DISSENTERS).collect()
     }
 
-    fn vantages(&self) -> Vec<VantageStatus> {
+    fn vantages(&self, now: Timestamp) -> Vec<VantageStatus> {
         let groups = &self.plan.vantages.groups;
         let group = |seat: &crate::health::Seat| groups.get(seat.group().index());
         let mut all: Vec<VantageStatus> = self
             .panel
             .seats()
             .iter()
-            .map(|seat| VantageStatus {
+            .zip(self.panel.hearings(now))
+            .map(|(seat, hearing)| VantageStatus {
                 vantage: seat.name().to_owned(),
                 group: group(seat).map_or_else(|| seat.name(), String::as_str).to_owned(),
-                hearing: seat.hearing(),
+                hearing,
                 heard: seat.heard(),
                 up: 0,
                 down: 0,

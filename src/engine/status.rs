@@ -99,7 +99,7 @@ pub struct VantageStatus {
     pub vantage: String,
     /// The group that it votes with.
     pub group: String,
-    /// Whether it is heard, and counts.
+    /// Whether it is heard. One that a node which hears nobody does not hear counts on.
     pub hearing: Hearing,
     /// When it published last.
     pub heard: Option<Timestamp>,

@@ -34,7 +34,7 @@ impl Engine {
             services: (0..self.services.len()).filter_map(|at| self.service(at, now)).collect(),
             checks: (0..).map_while(|at| self.check_status(CheckId(at), now)).collect(),
             admin: self.admin.all().map(|status| self.shown(status)).collect(),
-            cluster: self.cluster_status(),
+            cluster: self.cluster_status(now),
             // Nor is this the engine's.
             round_trips: None,
         }

@@ -201,6 +201,9 @@ fn a_frozen_panel_does_not_age_and_waits_for_those_it_knew() {
     panel.freeze(at(1));
     panel.settle(at(3_000));
     assert_eq!(panel.seats()[0].hearing(), Hearing::Heard);
+    // It counts on; that it is heard nobody says.
+    assert_eq!(panel.hearings(at(5)).next(), Some(Hearing::Heard));
+    assert_eq!(panel.hearings(at(3_000)).next(), Some(Hearing::Silent));
     assert_eq!(panel.next_deadline(), None);
     panel.thaw(at(3_000));
     panel.settle(at(3_000));
