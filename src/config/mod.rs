@@ -249,7 +249,9 @@ pub fn access(path: &Path) -> Result<Access, Diagnostic> {
     let Written { raw, diagnostics, reliable, .. } = read_all(path, text, inputs);
     let first = diagnostics.into_iter().find(|problem| problem.severity == Severity::Error);
     match first {
-        Some(problem) if !reliable => Err(problem),
+        // While a file is broken, the node goes on with the one before: where that says how to
+        // reach it, operators can do so.
+        Some(problem) if !reliable && raw.control.is_none() => Err(problem),
         _ => Ok(control::access(raw)),
     }
 }

@@ -195,7 +195,7 @@ async fn push(room: &Room, asked: Asked) -> Result<Response<Payload>, Problem> {
 
 async fn reload(room: &Room, patience: Duration) -> Result<Response<Payload>, Problem> {
     match room.desk.ask(patience, Request::Reload).await? {
-        Ok(generation) => Ok(payload::json(&json!({ "generation": generation }))),
+        Ok(taken) => Ok(payload::json(&json!(taken))),
         Err(diagnostics) => Err(not_taken(diagnostics)),
     }
 }

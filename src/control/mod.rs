@@ -77,7 +77,7 @@ use tokio::sync::mpsc;
 
 pub use hook::{HookCounts, Hooks};
 pub use intake::Intake;
-pub use request::{Explain, Heartbeat, NoSuchCheck, Ordered, Request};
+pub use request::{Explain, Heartbeat, NoSuchCheck, Ordered, Request, Taken};
 pub use traffic::{HookTraffic, Traffic, TrafficSource};
 
 use crate::config::Beacon;

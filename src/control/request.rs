@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::engine::AdminChange;
@@ -24,7 +25,7 @@ pub enum Request {
     /// A target of a `push` monitor says how it is.
     Heartbeat(Heartbeat, oneshot::Sender<Result<(), NoSuchCheck>>),
     /// Take the configuration again; the diagnostics as JSON if it was not taken.
-    Reload(oneshot::Sender<Result<u64, serde_json::Value>>),
+    Reload(oneshot::Sender<Result<Taken, serde_json::Value>>),
     /// What is known, of a moment ago at the most.
     Status(oneshot::Sender<Arc<Status>>),
 }
@@ -36,6 +37,17 @@ pub struct Ordered {
     pub done: AdminDone,
     /// Says when it is on disk, or in words why it is not.
     pub saved: oneshot::Receiver<Result<(), String>>,
+}
+
+/// A configuration that was taken.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Taken {
+    /// How often one was.
+    pub generation: u64,
+    /// Why the addresses stay as they were, where one can't be had.
+    pub listen: Option<String>,
+    /// What of it a restart takes up.
+    pub at_restart: Vec<&'static str>,
 }
 
 /// What is to be explained.

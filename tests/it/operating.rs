@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -346,4 +347,33 @@ fn a_reload_by_the_api_tells_what_is_wrong_and_keeps_verdicts() {
     until(&scene, [false; 3]);
     let found = events.map_while(Result::ok).find(|line| line.contains("\"event\":\"reloaded\""));
     assert!(found.is_some(), "the stream tells of it");
+}
+
+/// An address that another process has, a value that only a start takes up, and a file that is no
+/// TOML: each is told, and none keeps operators from the node.
+#[test]
+fn a_reload_says_what_of_it_is_not_in_force() {
+    let scene = Scene::new();
+    let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = taken.local_addr().unwrap();
+    let text = std::fs::read_to_string(scene.node.ground.path("meridian.toml")).unwrap();
+    let listen = format!("workers = 3\nlisten = [\"{address}\", ");
+    let other = text.replacen("listen = [", &listen, 1).replace("ttl = \"1s\"", "ttl = \"2s\"");
+    scene.node.ground.write("meridian.toml", other);
+    let part = scene.run("reload");
+    assert_eq!(part.code, 1, "{}", part.shown());
+    let said = "`workers` of [server] is taken when the node starts again";
+    assert!(part.stdout.contains(said), "{}", part.shown());
+    let said = [format!("{address}: another process has it"), "all else is new".to_owned()];
+    assert!(said.iter().all(|said| part.stderr.contains(said)), "{}", part.shown());
+    assert!(scene.run("status").stdout.contains("address-unavailable"));
+    drop(taken);
+    let whole = scene.run("reload");
+    assert_eq!(whole.code, 0, "{}", whole.shown());
+    // What is broken in a file is not where the node is.
+    scene.node.ground.write("meridian.toml", text + "[oops\n");
+    for words in ["status", "drain ap"] {
+        let run = scene.run(words);
+        assert_eq!(run.code, 0, "{}", run.shown());
+    }
 }

@@ -15,6 +15,7 @@
 
 mod addresses;
 mod exposure;
+mod fixed;
 mod helm;
 mod keeping;
 mod learning;
@@ -45,6 +46,7 @@ use crate::cli::explain::Recipe;
 use crate::cli::identity::Identity;
 use crate::cli::measured::Measured;
 use crate::cli::node::addresses::list_log;
+use crate::cli::node::fixed::Fixed;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::keeping::Keeping;
 use crate::cli::node::learning::Learning;
@@ -66,9 +68,7 @@ use crate::cli::signals::received;
 use crate::cli::signals::told_to;
 use crate::cli::watch::Watched;
 use crate::cluster::NewsQueue;
-use crate::config;
 use crate::control::Request;
-use crate::engine;
 use crate::health::Report;
 use crate::meters::Readings;
 use crate::model::NodeProblems;
@@ -111,9 +111,7 @@ pub(super) struct Node {
     recipe: Arc<Recipe>,
     reports: mpsc::Receiver<Report>,
     news: NewsQueue,
-    cluster: config::Cluster,
-    /// What it is to the others, until it stops.
-    me: engine::Node,
+    fixed: Fixed,
     requests: mpsc::Receiver<Request>,
     /// One permit per explanation under way: each reads databases.
     explaining: Arc<Semaphore>,

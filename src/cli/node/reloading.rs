@@ -3,6 +3,7 @@
 //! Also maps alone, when what was learnt of round trips ranks otherwise: the same files are read
 //! again, so that there is one way in which maps come about.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::cli::node::Node;
 use crate::cli::node::addresses::doing;
 use crate::cli::node::addresses::list_waiting;
 use crate::cli::node::addresses::tell_of_waiting;
+use crate::cli::node::fixed::Fixed;
 use crate::cli::node::learning::Learnt;
 use crate::cli::node::prepared::Learned;
 use crate::cli::node::prepared::Prepared;
@@ -24,13 +26,14 @@ use crate::cli::node::targets::probes;
 use crate::cli::watch::Look;
 use crate::cli::watch::Watched;
 use crate::cluster::News;
+use crate::control::Taken;
 use crate::model::ProblemCode;
 use crate::samples::Published;
 use crate::samples::Sizes;
 use crate::server;
 
 /// Who asked for a reload, and waits for what it comes to.
-type Waiting = oneshot::Sender<Result<u64, serde_json::Value>>;
+type Waiting = oneshot::Sender<Result<Taken, serde_json::Value>>;
 
 /// What has a problem where a reload can't have an address.
 const LISTEN: &str = "[server] listen";
@@ -181,7 +184,8 @@ impl Node {
     /// Takes what others say of round trips, and says again what their store has lost.
     pub(super) fn learn_of(&mut self, news: &[News]) {
         for news in news {
-            if let Some(published) = self.learning.listen(&self.me.name, news, self.helm.refusals())
+            if let Some(published) =
+                self.learning.listen(&self.fixed.me.name, news, self.helm.refusals())
             {
                 self.steer_by(published, None);
             }
@@ -209,16 +213,18 @@ impl Node {
         self.remap_if_due();
     }
 
-    /// Publishes by one swap, then follows with addresses. Returns how often it did.
-    async fn take(&mut self, prepared: Prepared) -> u64 {
-        let Prepared { mut plan, server, control, hooks, measure, cluster, .. } = prepared;
+    /// Publishes by one swap, then follows with addresses.
+    async fn take(&mut self, prepared: Prepared) -> Taken {
+        let Prepared { mut plan, server, control, hooks, measure, cluster, state, .. } = prepared;
         let Prepared { latency, published, recipe, seen, inputs, digest, .. } = prepared;
-        if cluster != self.cluster || plan.node != self.me {
-            tracing::warn!("what changed in [cluster] is taken when the node starts again");
-            plan.node = self.me.clone();
+        let said = Fixed::of(&server, &control, state, (&cluster, &plan.node));
+        let at_restart = self.fixed.waiting(&said);
+        for what in &at_restart {
+            tracing::warn!("{what} is taken when the node starts again");
         }
+        plan.node = self.fixed.me.clone();
         self.prober.replace(probes(&plan));
-        let handed = hand_over(&plan, &self.cluster);
+        let handed = hand_over(&plan, &self.fixed.cluster);
         self.office.set_regions(&plan.regions);
         self.helm.reconfigure(plan, handed);
         self.helm.set_configuration(digest);
@@ -230,7 +236,18 @@ impl Node {
         self.is_remap_due = !published.steers_like(self.learning.published());
         self.recipe = recipe;
         self.watched = Watched::new(seen);
-        match self.server.relisten(&server.listen).await {
+        let listen = self.relisten(&server.listen).await.err();
+        list_waiting(&self.server, &mut self.awaited_api, &self.problems);
+        self.is_trim_due = true;
+        let generation = self.helm.generation();
+        tracing::info!(generation, "reloaded");
+        Taken { generation, listen, at_restart }
+    }
+
+    /// Listens on these addresses and no others; on the ones before if one can't be had, of
+    /// which the words are returned.
+    async fn relisten(&mut self, addresses: &[SocketAddr]) -> Result<(), String> {
+        match self.server.relisten(addresses).await {
             Ok(changes) => {
                 for address in changes.removed {
                     self.notify.forget(address);
@@ -238,20 +255,17 @@ impl Node {
                 self.notify.store(self.server.listeners());
                 self.problems.clear(ProblemCode::AddressUnavailable, LISTEN);
                 tell_of_waiting(&self.server, |address| changes.waiting.contains(&address));
+                Ok(())
             }
             Err(error) => {
                 let words =
                     format!("{}; the addresses stay as they were, all else is new", chain(&error));
                 tracing::error!("{words}");
                 let now = Timestamp::now();
-                self.problems.set(ProblemCode::AddressUnavailable, LISTEN, words, now);
+                self.problems.set(ProblemCode::AddressUnavailable, LISTEN, words.clone(), now);
+                Err(words)
             }
         }
-        list_waiting(&self.server, &mut self.awaited_api, &self.problems);
-        self.is_trim_due = true;
-        let generation = self.helm.generation();
-        tracing::info!(generation, "reloaded");
-        generation
     }
 }
 

@@ -20,6 +20,7 @@ use crate::cli::node::addresses::is_absent;
 use crate::cli::node::addresses::list_waiting;
 use crate::cli::node::addresses::other_files;
 use crate::cli::node::addresses::tell_of_waiting;
+use crate::cli::node::fixed::Fixed;
 use crate::cli::node::helm::Helm;
 use crate::cli::node::keeping::Keeping;
 use crate::cli::node::learning::Learning;
@@ -118,6 +119,7 @@ impl Node {
         let notify = Notify::from_environment();
         let open_files = OpenFiles::raise();
         let Prepared { plan, server, control, hooks, measure, state, .. } = prepared;
+        let fixed = Fixed::of(&server, &control, state.clone(), (&prepared.cluster, &plan.node));
         let Prepared { cluster, latency, published, recipe, seen, inputs, digest, .. } = prepared;
         let folder = state::folder(state.as_deref(), path);
         let problems = NodeProblems::default();
@@ -130,7 +132,7 @@ impl Node {
         let spill = Spill::start(before.clone(), &tasks).map_err(|error| chain(&error))?;
         let (report, mut reports) = mpsc::channel(REPORTS);
         let patience = patience(&plan, &cluster);
-        let (probes, me, regions) = (probes(&plan), plan.node.clone(), plan.regions.clone());
+        let (probes, regions) = (probes(&plan), plan.regions.clone());
         warn_of_no_vote(&plan);
         let other_files = other_files(&server, &control, &plan, &listeners);
         let (link, mut news) = Link::start(&cluster, &tasks).map_err(|error| chain(&error))?;
@@ -140,10 +142,10 @@ impl Node {
         let store = (store, problems.clone());
         let mut helm = Helm::new(plan, saved, store, link, keeper.clone(), spilling, handed);
         if !cluster.servers.is_empty() {
-            learning.share(&me.name, helm.putter());
+            learning.share(&fixed.me.name, helm.putter());
         }
         let prober = Prober::start(probes, report, &tasks).map_err(|error| chain(&error))?;
-        let learner = (&mut learning, &*me.name);
+        let learner = (&mut learning, &*fixed.me.name);
         let is_remap_due = first_round(&mut helm, &mut reports, &mut news, learner, patience).await;
         helm.begin(digest);
         let settings = settings(&server, open_files, other_files, &problems);
@@ -167,8 +169,7 @@ impl Node {
             recipe,
             reports,
             news,
-            cluster,
-            me,
+            fixed,
             requests,
             explaining: Arc::new(Semaphore::new(EXPLANATIONS)),
             tasks,
