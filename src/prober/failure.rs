@@ -14,6 +14,7 @@ use crate::prober::blame::Step;
 use crate::prober::blame::Trouble;
 use crate::prober::blame::blame;
 use crate::prober::means::Node;
+use crate::prober::tls;
 
 /// A probe that did not succeed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,6 +42,10 @@ impl Fault {
     /// An error of a socket, and what it is called.
     #[expect(clippy::wildcard_enum_match_arm, reason = "kinds of errors have no end")]
     pub(super) fn of_socket(doing: &str, error: &io::Error) -> Self {
+        // What a target thinks of our certificate it says after the handshake.
+        if let Some(words) = tls::said(error, false) {
+            return Self::Target(words);
+        }
         let text = match error.kind() {
             io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
             io::ErrorKind::ConnectionReset => format!("connection reset while {doing}"),

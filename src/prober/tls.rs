@@ -5,6 +5,7 @@ mod trust;
 mod words;
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -96,12 +97,9 @@ impl ClientTls {
             .map_err(|_| Fault::Ours(format!("{name:?} is no name for TLS")))?;
         stage.begin("shaking hands over TLS");
         let connected = TlsConnector::from(Arc::clone(&self.config)).connect(name, stream).await;
-        let stream = connected.map_err(|error| {
-            let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            match of_tls {
-                Some(error) => Fault::target(words::of(error, self.verifies)),
-                None => Fault::of_socket("shaking hands over TLS", &error),
-            }
+        let stream = connected.map_err(|error| match said(&error, self.verifies) {
+            Some(words) => Fault::Target(words),
+            None => Fault::of_socket("shaking hands over TLS", &error),
         })?;
         let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let ends = leaf.and_then(certificate::ends);
@@ -157,4 +155,10 @@ fn native() -> Authorities {
         Authorities::new(found.certs)
     };
     FOUND.get_or_init(load).clone()
+}
+
+/// What an error of a stream says of its target, if it is one of TLS.
+pub(super) fn said(error: &io::Error, verifies: bool) -> Option<String> {
+    let of_tls = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(words::of(of_tls, verifies))
 }

@@ -324,7 +324,7 @@ async fn a_certificate_is_shown_where_one_is_wanted() {
     assert_eq!(by_tls(&own, Some(&client), shows, ok).await.outcome, Outcome::Success);
     let hides = HttpProbe { tls: Some(own.options()), ..get() };
     let refused = by_tls(&own, Some(&client), hides, ok).await.outcome;
-    assert!(failure(&refused).contains("CertificateRequired"), "{refused:?}");
+    assert!(failure(&refused).contains("it wants another `certificate`"), "{refused:?}");
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use rustls::PeerMisbehaved;
 use rustls::pki_types::UnixTime;
 
 /// What probes offer, for whoever must change a server.
-const OFFERED: &str = "probes offer TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20; no \
-                       CBC, no static RSA, no DHE";
+const OFFERED: &str = "probes offer TLS 1.3, and TLS 1.2 with AES-GCM or ChaCha20, by ECDHE \
+                       of X25519, P-256 or P-384; no CBC, no static RSA, no DHE";
 
 /// The keys that can be verified.
 const VERIFIED: &str = "with `verify`, keys of RSA, ECDSA P-256 and P-384, Ed25519";
@@ -102,8 +102,9 @@ fn certificate(wrong: &CertificateError) -> String {
         CertificateError::NotValidYetContext { not_before, .. } => {
             format!("certificate is not valid before{}", at(*not_before))
         }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "certificate is for another name".to_owned()
+        CertificateError::NotValidForName => OTHER_NAME.to_owned(),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            other_name(&expected.to_str(), presented)
         }
         CertificateError::UnknownIssuer => "certificate is of an unknown authority".to_owned(),
         CertificateError::BadEncoding => format!("certificate can't be read: {TRUST}"),
@@ -123,6 +124,23 @@ fn certificate(wrong: &CertificateError) -> String {
             of_path.map_or_else(|| format!("certificate: {inner}"), path)
         }
         other => format!("certificate: {}", spelt(&format!("{other:?}"))),
+    }
+}
+
+const OTHER_NAME: &str = "certificate is for another name";
+
+/// A certificate that is not for the name that was asked for, but for these.
+fn other_name(expected: &str, presented: &[String]) -> String {
+    const SHOWN: usize = 3;
+    // As `DnsName("www.example.com")`.
+    let bare = |name: &str| name.split('"').nth(1).unwrap_or(name).to_owned();
+    let names: Vec<String> = presented.iter().take(SHOWN).map(|name| bare(name)).collect();
+    match names.as_slice() {
+        [] => format!("{OTHER_NAME} than {expected}: it has none in its subjectAltName"),
+        names => {
+            let more = if presented.len() > SHOWN { " and others" } else { "" };
+            format!("{OTHER_NAME} than {expected}: for {}{more}", names.join(", "))
+        }
     }
 }
 
@@ -189,6 +207,7 @@ mod tests {
             (of_path(webpki::Error::UnsupportedCertVersion), "X.509 version 1"),
             (of_path(webpki::Error::InvalidSerialNumber), "(invalid serial number)"),
             (Error::AlertReceived(AlertDescription::HandshakeFailure), "no CBC"),
+            (Error::AlertReceived(AlertDescription::HandshakeFailure), "X25519, P-256 or P-384"),
             (Error::AlertReceived(AlertDescription::ProtocolVersion), "TLS 1.3"),
             (Error::AlertReceived(AlertDescription::InternalError), "(internal error)"),
             (Error::InvalidMessage(InvalidMessage::InvalidContentType), "without TLS"),
@@ -199,6 +218,22 @@ mod tests {
             assert!(found.contains(expected), "{found}");
             assert!(!found.contains("Error") && !found.contains('"'), "{found}");
             assert!(found.len() < 300, "longer than what is kept of an outcome: {found}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_for_another_name_says_for_which() {
+        let presented = ["a.test", "b.test", "c.test", "d.test"];
+        let presented = presented.map(|name| format!("DnsName(\"{name}\")"));
+        for (names, expected) in [
+            (0, "certificate is for another name than w.test: it has none in its subjectAltName"),
+            (1, "certificate is for another name than w.test: for a.test"),
+            (
+                4,
+                "certificate is for another name than w.test: for a.test, b.test, c.test and others",
+            ),
+        ] {
+            assert_eq!(other_name("w.test", &presented[..names]), expected);
         }
     }
 
