@@ -121,9 +121,9 @@ fn read(octets: &[u8], query: &Message) -> Result<Option<Message>, Fault> {
     let response = Message::from_vec(octets);
     let response = response.map_err(|error| Fault::target(format!("no DNS response: {error}")))?;
     let is_response = response.metadata.message_type == MessageType::Response;
-    // A server that could not read the question may leave it out.
+    // A server that does not read the question, or does not want it, may leave it out.
     let is_same = response.queries == query.queries
-        || response.queries.is_empty() && response.metadata.response_code == ResponseCode::FormErr;
+        || response.queries.is_empty() && response.metadata.response_code != ResponseCode::NoError;
     Ok((is_response && is_same).then_some(response))
 }
 

@@ -50,8 +50,8 @@ impl Wanted {
     pub(super) fn judge(&self, response: &Message) -> Result<(), Fault> {
         let code = u16::from(response.metadata.response_code);
         if code != self.rcode {
-            let (found, expected) = (response.metadata.response_code, self.rcode);
-            return Err(Fault::target(format!("code {code} ({found}), expected {expected}")));
+            let (found, expected) = (DnsProbe::rcode(code), DnsProbe::rcode(self.rcode));
+            return Err(Fault::target(format!("{found}, expected {expected}")));
         }
         if self.any_of.is_empty() {
             return Ok(());

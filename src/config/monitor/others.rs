@@ -26,17 +26,6 @@ use crate::model::TlsProbe;
 use crate::model::limits;
 use crate::zone;
 
-/// Response codes by name (RFC 6895, 2.3), those that a server may answer a query with.
-const RCODES: [(&str, u16); 7] = [
-    ("NOERROR", 0),
-    ("FORMERR", 1),
-    ("SERVFAIL", 2),
-    ("NXDOMAIN", 3),
-    ("NOTIMP", 4),
-    ("REFUSED", 5),
-    ("NOTAUTH", 9),
-];
-
 /// `icmp = {}`, `push = {}`.
 pub(super) fn empty(section: Section<'_>, probe: Probe) -> Probe {
     section.close();
@@ -130,9 +119,9 @@ fn rcode(value: &Value<'_>) -> Option<At<u16>> {
         return value.integer(0..=limits::RCODE);
     }
     value.parsed(|text| {
-        let found = RCODES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        let found = DnsProbe::RCODES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
         found.map(|(_, code)| *code).ok_or_else(|| {
-            let names = RCODES.map(|(name, _)| name);
+            let names = DnsProbe::RCODES.map(|(name, _)| name);
             let expected = format!("one of {}, or a number", suggest::choice(names));
             let help = suggest::help(text, names, "the codes are");
             Fault::new(codes::RCODE, expected).help(help)

@@ -39,7 +39,26 @@ async fn a_dns_response_must_be_to_the_query_and_have_the_code() {
     let both = async { (outcome(probe(3), at).await, outcome(probe(0), at).await) };
     let (right, wrong) = tokio::select! { both = both => both, () = serve => unreachable!() };
     assert_eq!(right, Outcome::Success);
-    assert!(failure(&wrong).starts_with("code 3 ("), "{wrong:?}");
+    assert_eq!(failure(&wrong), "NXDOMAIN, expected NOERROR");
+}
+
+#[tokio::test]
+async fn a_refusal_may_leave_out_the_question() {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let at = socket.local_addr().unwrap();
+    let serve = async {
+        let mut octets = [0; 512];
+        loop {
+            let (_, peer) = socket.recv_from(&mut octets).await.unwrap();
+            let head = [octets[0], octets[1], 0x80, 5, 0, 0, 0, 0, 0, 0, 0, 0];
+            socket.send_to(&head, peer).await.unwrap();
+        }
+    };
+    let (name, rtype) = ("a.example".parse().unwrap(), RecordType::A);
+    let probe = DnsProbe { port: 53, name, rtype, expect_rcode: 0, expect_answer: Vec::new() };
+    let found = async { outcome(Probe::Dns(probe), at).await };
+    let found = tokio::select! { found = found => found, () = serve => unreachable!() };
+    assert_eq!(failure(&found), "REFUSED, expected NOERROR");
 }
 
 #[tokio::test]
