@@ -134,9 +134,8 @@ async fn confirmed(
         Err(_) => format!("the disk has not taken it within {} s", SAVE.as_secs()),
     };
     let detail = format!(
-        "{target} is {state} from now on, and the other nodes are told, but that is not saved: \
-         {why}; if this node stops before it can be written, it may begin without it; it is \
-         tried again until the disk takes it"
+        "{target} is {state} from now on, but that is not saved: {why}; if this node stops before \
+         it can be written, it may begin without it; it is tried again until the disk takes it"
     );
     let problem = Problem::new(Kind::NotSaved, detail);
     let problem = problem.more("target", json!(target)).more("before", json!(before));

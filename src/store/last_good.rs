@@ -147,7 +147,9 @@ pub fn last_good(state: &Path, main: &Path) -> Result<Option<Kept>, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             let shown = directory.join(MANIFEST);
-            return Err(format!("`{}` is damaged: {error}", shown.display()));
+            // What the system does not give says nothing of what is there.
+            let how = if error.raw_os_error().is_some() { "can't be read" } else { "is damaged" };
+            return Err(format!("`{}` {how}: {error}", shown.display()));
         }
     };
     if of != main {

@@ -197,8 +197,16 @@ pub(super) fn run(shared: &Shared, stop: &CancellationToken, pace: &Pace) {
         let took = now().saturating_duration_since(begun);
         let rest = (took * pace.times).clamp(pace.rest, pace.most.max(pace.rest));
         not_before = now() + if result.is_ok() { rest } else { rest.max(pace.again) };
+        let is_saved = result.is_ok();
         written(shared, number, text, result);
         if is_last {
+            if !is_saved {
+                let path = shared.folder().path(folder::STATE);
+                let path = path.display();
+                tracing::error!(
+                    "what changed since `{path}` was written last is lost: the node stops"
+                );
+            }
             return;
         }
     }

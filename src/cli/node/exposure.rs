@@ -22,8 +22,8 @@ pub(super) fn exposed(inputs: &Inputs) -> Vec<(String, String)> {
         Some((
             path.display().to_string(),
             format!(
-                "{writer} may write it, and this node runs as root: what it names is run as root; \
-                 run the node as a user of its own, as the unit does, or let root alone write it"
+                "{writer} may write it, and this node runs as root: whoever writes it decides what runs as \
+                 root; run the node as a user of its own, as the unit does, or let root alone write it"
             ),
         ))
     };

@@ -129,9 +129,14 @@ pub(in crate::cli) fn prepare_last_good(
     refused: Refused,
     identity: &Identity,
 ) -> Result<Prepared, String> {
-    let folder = state::folder(config::state(path).as_deref(), path);
+    let said = config::state(path);
+    let folder = state::folder(said.as_deref(), path);
     let Some(Kept { at, files }) = last_good(&folder, &file_name(path))? else {
-        return Err(format!("no files of an earlier start are kept in `{}`", folder.display()));
+        // A file that is empty or gone does not say it any longer.
+        let hint = "; if it had a `directory` in [state], say that as STATE_DIRECTORY=FOLDER";
+        let hint = if said.is_none() { hint } else { "" };
+        let folder = folder.display();
+        return Err(format!("no files of an earlier start are kept in `{folder}`{hint}"));
     };
     let (words, seen) = (refused.words(), refused.seen);
     let Loaded { config, diagnostics, sources, inputs, .. } = config::load_kept(path, files);

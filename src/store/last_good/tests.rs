@@ -124,6 +124,11 @@ fn what_is_damaged_or_of_another_configuration_is_told_and_not_used() {
     fs::write(zone.unwrap(), "enoz").unwrap();
     ground.keep(&files, true).unwrap();
     assert_eq!(ground.kept(), pairs(&files));
+    // What may not be read need not be damaged: here a folder.
+    let manifest = ground.state().join(FOLDER).join(MANIFEST);
+    fs::remove_file(&manifest).unwrap();
+    fs::create_dir(&manifest).unwrap();
+    assert!(problem().contains("can't be read: Is a directory"), "{}", problem());
 }
 
 #[test]
