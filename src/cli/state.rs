@@ -1,5 +1,6 @@
 //! The folder for what survives a restart.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -14,8 +15,16 @@ const UNIT: &str = "/etc/meridian";
 /// each configuration has a folder of its own, so that two nodes of one machine are not in each
 /// other's way; those of the unit have the one that the unit has.
 pub(super) fn folder(configured: Option<&Path>, file: &Path) -> PathBuf {
+    folder_by(configured, file, &|name| std::env::var_os(name))
+}
+
+/// The same, by these variables of the environment.
+fn folder_by(
+    configured: Option<&Path>,
+    file: &Path,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> PathBuf {
     let is_root = rustix::process::geteuid().is_root();
-    let variable = |name: &str| std::env::var_os(name);
     let folder = config::state_directory(configured, variable, is_root);
     let is_given =
         configured.is_some() || variable("STATE_DIRECTORY").is_some_and(|at| !at.is_empty());
@@ -42,9 +51,17 @@ mod tests {
         assert_eq!(own(a), own(a));
         assert!(own(a).starts_with("meridian-"));
         let said = Path::new("/srv/state");
-        assert_eq!(folder(Some(said), a), said);
-        assert_ne!(folder(None, a), folder(None, b));
+        let of = |configured, file| folder_by(configured, file, &|_| None);
+        assert_eq!(of(Some(said), a), said);
+        assert_ne!(of(None, a), of(None, b));
         let (x, y) = (Path::new("/etc/meridian/x.toml"), Path::new("/etc/meridian/y.toml"));
-        assert_eq!(folder(None, x), folder(None, y));
+        assert_eq!(of(None, x), of(None, y));
+        // The service manager's folder is that of one node.
+        let given = |file| {
+            folder_by(None, file, &|name| {
+                (name == "STATE_DIRECTORY").then(|| "/var/lib/given".into())
+            })
+        };
+        assert_eq!((given(a), given(b)), ("/var/lib/given".into(), "/var/lib/given".into()));
     }
 }

@@ -324,6 +324,34 @@ fn a_full_disk_leaves_the_text_before_and_is_written_to_when_it_is_not_full() {
     end(&ground.tasks);
 }
 
+#[test]
+fn a_disk_that_became_read_only_is_said_and_is_written_to_when_it_is_not() {
+    let ground = Ground::new();
+    let (store, ..) = ground.open();
+    store.save("before".to_owned());
+    assert!(store.shared.settle(DEADLINE));
+    // Over the folder, since what is open for writing below keeps its own mount from that.
+    let at = ground.directory();
+    let at = at.to_str().unwrap();
+    if !Disk::command("mount", &["--bind", at, at]) {
+        return needs::left_out("no file system may be mounted (run it as root)");
+    }
+    let disk = Disk(ground.directory());
+    assert!(Disk::command("mount", &["-o", "remount,bind,ro", at]));
+    let saved = store.saved(store.save("after".to_owned()));
+    let why = saved.blocking_recv().unwrap().unwrap_err();
+    assert!(why.contains("Read-only file system") && why.contains("state.json"), "{why}");
+    assert!(ground.said()[0].contains("Read-only file system"), "{:?}", ground.said());
+    assert_eq!(text_in(&disk.0), "before");
+    assert!(Disk::command("mount", &["-o", "remount,bind,rw", at]));
+    assert!(store.shared.settle(DEADLINE));
+    assert_eq!(text_in(&disk.0), "after");
+    assert_eq!(ground.said(), [""; 0]);
+    drop(disk);
+    drop(store);
+    end(&ground.tasks);
+}
+
 /// A file system of a few pages; it goes away with this.
 struct Disk(PathBuf);
 
