@@ -47,6 +47,7 @@ use crate::model::limits;
 use crate::prober::Prober;
 use crate::reporter::Batch;
 use crate::server::Notify;
+use crate::server::OpenFiles;
 use crate::tasks::Stopped;
 use crate::tasks::Tasks;
 
@@ -135,6 +136,8 @@ impl Station {
         options: &Probe,
         (source, cluster, targets): (Source, Cluster, Targets),
     ) -> Result<Self, String> {
+        // Each probe that is under way has a socket.
+        OpenFiles::raise();
         let tasks = Tasks::new();
         let identity = Identity::new(options.node.clone());
         let name = identity.name(&cluster);
