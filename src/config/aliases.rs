@@ -44,6 +44,14 @@ enum Flaw {
     Nothing(Name),
 }
 
+impl Flaw {
+    /// Whether it is one also if what could not be read of the zones were there.
+    fn is_certain(&self, zones: &[Zone]) -> bool {
+        let (Self::Nothing(end) | Self::NoAddress(end)) = self else { return true };
+        zones.iter().all(|zone| zone.is_whole || !end.is_within(&zone.apex.value))
+    }
+}
+
 /// Checks the host names of all services, and the aliases of all zones.
 pub(super) fn check(written: &[Written], zones: &[Zone]) -> Vec<Diagnostic> {
     let mut problems = static_loops(zones);
@@ -72,7 +80,7 @@ pub(super) fn check(written: &[Written], zones: &[Zone]) -> Vec<Diagnostic> {
                 services: vec![name],
                 fine: HashSet::new(),
             };
-            let Some(flaw) = walk.to(host) else { continue };
+            let Some(flaw) = walk.to(host).filter(|flaw| flaw.is_certain(zones)) else { continue };
             if matches!(flaw, Flaw::Loop) && looped.contains(name) {
                 continue;
             }

@@ -333,6 +333,9 @@ fn unused(raw: &Raw, regions: &[At<Region>], names: &Names) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     if !raw.services.is_empty() {
         let unused = names.regions.unused();
+        // One whose pools could not be read may have some in any region.
+        let is_known = raw.services.iter().all(|service| !service.pools.is_empty());
+        let unused = unused.filter(|_| is_known);
         problems.extend(unused.filter_map(|(at, _)| regions.get(at)).map(region::unused));
         if !raw.policies.is_empty() {
             let help = "remove it, or name it in the `policy` of a service";

@@ -17,6 +17,7 @@ use crate::config::reader::At;
 use crate::geo::Database;
 use crate::model::Diagnostic;
 use crate::model::InputFiles;
+use crate::model::Severity;
 use crate::model::Sources;
 use crate::model::limits;
 use crate::zone;
@@ -60,13 +61,14 @@ fn zones(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Ve
             );
             continue;
         }
-        let mut records = Vec::new();
+        let (mut records, mut is_whole) = (Vec::new(), false);
         if let Some(file) = &written.file {
             match files::missing(file, sources.files()) {
                 Some(problem) => problems.push(problem),
                 None => {
                     let (read, wrong) = zone::read(&file.value, &apex.value, sources);
                     records = read;
+                    is_whole = wrong.iter().all(|problem| problem.severity != Severity::Error);
                     problems.extend(wrong);
                     // Each zone is within the limit: told where all together leave it.
                     let before = size;
@@ -78,7 +80,7 @@ fn zones(raw: &Raw, sources: &mut Sources, problems: &mut Vec<Diagnostic>) -> Ve
                 }
             }
         }
-        zones.push(Zone { apex: apex.clone(), records });
+        zones.push(Zone { apex: apex.clone(), records, is_whole });
     }
     zones
 }

@@ -23,6 +23,9 @@ pub(super) struct Zone {
     pub(super) apex: At<Name>,
     /// What its file holds.
     pub(super) records: Vec<Record>,
+    /// Whether those are all that it should hold: of a name that is not there nothing is known
+    /// otherwise.
+    pub(super) is_whole: bool,
 }
 
 /// A name that a service answers at.

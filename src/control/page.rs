@@ -212,7 +212,7 @@ fn write_regions(out: &mut String, status: &Status) -> std::fmt::Result {
         let admin = if region.admin == AdminState::Auto { "" } else { region.admin.as_str() };
         writeln!(
             out,
-            "<tr><td>{}<td class=\"{}\">{}<td>{admin}<td>{} of {}<td>{}<td>{}",
+            "<tr><td>{}<td class=\"{}\">{}<td>{admin}<td>{} of {} probed<td>{}<td>{}",
             escaped(&region.region),
             class_of(region.verdict),
             region.verdict,
@@ -266,7 +266,7 @@ mod tests {
         let region = &mut status.regions[1];
         (region.verdict, region.reason) = (Verdict::Down, "status 503".into());
         let page = draw(&status);
-        let row = "<tr><td>eu-west<td class=\"down\">down<td>drained<td>1 of 1\
+        let row = "<tr><td>eu-west<td class=\"down\">down<td>drained<td>1 of 1 probed\
                    <td>2026-01-02 03:00:00 UTC<td>status 503\n";
         assert!(page.contains(row), "{page}");
     }

@@ -19,7 +19,7 @@ pub(super) fn draw(status: &Status, color: bool) -> String {
     let row = |region: &RegionStatus| {
         let pools = match region.pools_probed {
             0 => "–".to_owned(),
-            probed => format!("{} of {probed}", region.pools_up),
+            probed => format!("{} of {probed} probed", region.pools_up),
         };
         let admin = if region.admin == AdminState::Auto { "" } else { region.admin.as_str() };
         [

@@ -125,6 +125,10 @@ fn host_names_lead_to_addresses_as_far_as_can_be_told() {
         (vec![("a", own("x"))], "x CNAME nothere", vec![nothing]),
         (vec![("a", own("x.y"))], "y A 192.0.2.1", vec![nothing]),
         (vec![("a", own("x"))], "x TXT \"text\"", vec!["alias-to-nothing Warning"]),
+        // What could not be read may be what is missing.
+        (vec![("a", own("x"))], "x A 192.0.2", vec!["zone-rdata Error"]),
+        (vec![("a", own("x"))], "x CNAME y\ny A 192.0.2", vec!["zone-rdata Error"]),
+        (vec![("a", own("x"))], "$INCLUDE nothere", vec!["zone-file Error"]),
         // What is fine, or nobody can tell.
         (vec![("a", own("x"))], "x A 192.0.2.1", vec![]),
         (vec![("a", own("x"))], "x CNAME y\ny AAAA 2001:db8::1", vec![]),
