@@ -1,4 +1,5 @@
-//! Who is cut off: a vantage that sees nearly everything down is itself the likelier fault.
+//! Who is heard, and who is cut off: a vantage that sees nearly everything down is itself the likelier
+//! fault.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::health::panel::Hearing;
 use crate::health::panel::Panel;
 use crate::health::panel::Seat;
 use crate::model::RegionId;
+use crate::model::VantageId;
 
 /// Targets that must have turned down together, at least.
 const TARGETS: usize = 10;
@@ -22,6 +24,16 @@ const SHARE: usize = 90;
 const REGIONS: usize = 2;
 
 impl Panel {
+    /// How each vantage is heard at `now`, in the order of the configuration. While nobody can be
+    /// heard, what was said last counts on; it is not heard for that.
+    pub fn hearings(&self, now: Timestamp) -> impl Iterator<Item = Hearing> {
+        (0..).zip(&self.seats).map(move |(at, seat)| {
+            let is_own = self.own == Some(VantageId(at));
+            let is_heard = seat.heard.is_some_and(|heard| now < heard + seat.patience);
+            if is_own || is_heard { seat.hearing } else { Hearing::Silent }
+        })
+    }
+
     /// Finds again who is cut off, among those who are heard.
     pub(super) fn find_cut_off(&mut self) {
         for at in 0..self.seats.len() {

@@ -244,16 +244,6 @@ impl Panel {
         }
     }
 
-    /// How each vantage is heard at `now`, in the order of the configuration. While nobody can be
-    /// heard, what was said last counts on; it is not heard for that.
-    pub fn hearings(&self, now: Timestamp) -> impl Iterator<Item = Hearing> {
-        (0..).zip(&self.seats).map(move |(at, seat)| {
-            let is_own = self.own == Some(VantageId(at));
-            let is_heard = seat.heard.is_some_and(|heard| now < heard + seat.patience);
-            if is_own || is_heard { seat.hearing } else { Hearing::Silent }
-        })
-    }
-
     /// Whether some vantage that was heard before a [`Panel::freeze`] was not yet heard again.
     pub fn is_missing_some(&self) -> bool {
         let others = (0..).zip(&self.seats).filter(|(at, _)| self.own != Some(VantageId(*at)));
