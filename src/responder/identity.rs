@@ -21,7 +21,7 @@ pub(super) fn answer(query: &Query, nsid: Option<&[u8]>, out: &mut Reply<'_>) ->
         _ => None,
     };
     let (Some(text), RecordType::TXT | RecordType::ANY) = (text, query.question.qtype) else {
-        return Verdict::refused("only version.bind and id.server TXT are served in class CH");
+        return Verdict::refused("in class CH: version.bind TXT, and id.server TXT if it is set");
     };
     // One character string; an identifier has at most 64 octets.
     let mut rdata = [0; 256];
