@@ -220,7 +220,12 @@ fn load_as(path: &Path, inputs: InputFiles, who: For) -> Loaded {
         Ok(text) => load_text(path, text, inputs, who),
         Err(problem) => {
             let help = match problem.help {
-                Some(help) if help.starts_with("there is") => help,
+                // One that is there is not to be created.
+                Some(help)
+                    if problem.code != codes::FILE_MISSING || help.starts_with("there is") =>
+                {
+                    help
+                }
                 _ => format!("create `{}`, or name another file with `-c`", path.display()),
             };
             let diagnostics = vec![Diagnostic { help: Some(help), ..problem }];

@@ -233,6 +233,9 @@ fn the_main_file_may_be_missing() {
     let drawn = render(&loaded.diagnostics, &loaded.sources, Format::Full, false);
     insta::assert_snapshot!("main-missing", folder.strip(&drawn));
     assert!(loaded.config.is_none());
+    // What is there is not to be created.
+    let help = load(folder.path()).diagnostics.into_iter().find_map(|problem| problem.help);
+    assert_eq!(help.unwrap(), "name a file that this user may read");
 }
 
 #[test]
