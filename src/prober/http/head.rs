@@ -24,8 +24,8 @@ pub(super) struct Orderly<S> {
     stream: S,
     /// What came of a head that has not ended.
     head: Vec<u8>,
-    /// Octets of it in whole lines, none of which ends it.
-    n_seen: usize,
+    /// How far that was looked through.
+    seen: Seen,
     /// What is to be given on, and how much of it was.
     ready: Vec<u8>,
     given: usize,
@@ -33,21 +33,34 @@ pub(super) struct Orderly<S> {
     is_past: bool,
 }
 
+/// How far a head was looked through, none of which ends it: each octet once, since a target that
+/// sends tens of thousands of empty lines would else hold up all other probes for seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// Octets in whole lines.
+    in_lines: usize,
+    /// Octets of the line behind them.
+    of_line: usize,
+    /// Whether one of the lines was not empty.
+    has_begun: bool,
+}
+
 impl<S> Orderly<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, head: Vec::new(), n_seen: 0, ready: Vec::new(), given: 0, is_past: false }
+        let (head, ready, seen) = (Vec::new(), Vec::new(), Seen::default());
+        Self { stream, head, seen, ready, given: 0, is_past: false }
     }
 
     /// Takes heads out of what came, as long as there are whole ones.
     fn take_heads(&mut self) {
         while !self.is_past {
-            let Some(length) = head_length(&self.head, &mut self.n_seen) else {
+            let Some(length) = head_length(&self.head, &mut self.seen) else {
                 if self.head.len() > limits::PROBE_HEAD || !may_be_head(&self.head) {
                     self.give_up();
                 }
                 return;
             };
-            self.n_seen = 0;
+            self.seen = Seen::default();
             let rest = self.head.split_off(length);
             let head = std::mem::replace(&mut self.head, rest);
             let Some((head, is_interim)) = in_order(&head) else {
@@ -68,19 +81,24 @@ impl<S> Orderly<S> {
     }
 }
 
-/// Octets up to the empty line, this included; `n_seen` of them are known to be before it.
-fn head_length(octets: &[u8], n_seen: &mut usize) -> Option<usize> {
+/// Octets up to the empty line, this included; those that were seen are not looked at again.
+fn head_length(octets: &[u8], seen: &mut Seen) -> Option<usize> {
     loop {
-        let line = octets.get(*n_seen..)?;
-        let end = line.iter().position(|octet| *octet == b'\n')?;
-        let is_empty = matches!(line.get(..end), Some(b"" | b"\r"));
+        let from = seen.in_lines + seen.of_line;
+        let Some(at) = octets.get(from..)?.iter().position(|octet| *octet == b'\n') else {
+            seen.of_line = octets.len() - seen.in_lines;
+            return None;
+        };
+        let end = from + at;
+        let line = octets.get(seen.in_lines..end)?;
+        let is_empty = matches!(line, b"" | b"\r");
+        (seen.in_lines, seen.of_line) = (end + 1, 0);
         // Empty lines before the first are none of the head (RFC 9112, 2.2): the line before
         // would end in something.
-        let is_first = octets.get(..*n_seen)?.trim_ascii().is_empty();
-        *n_seen += end + 1;
-        if is_empty && !is_first {
-            return Some(*n_seen);
+        if is_empty && seen.has_begun {
+            return Some(seen.in_lines);
         }
+        seen.has_begun |= !line.trim_ascii().is_empty();
     }
 }
 
@@ -224,6 +242,18 @@ mod tests {
             for piece in [1, 3, 4096] {
                 assert_eq!(given(came.as_bytes(), piece).await, expected, "{came:?} {piece}");
             }
+        }
+    }
+
+    #[test]
+    fn what_was_seen_of_a_head_is_not_looked_at_again() {
+        for (came, expected) in [(&b"\r\n\n\r\n"[..], None), (b"HTTP/1.1 2", Some(12))] {
+            let mut seen = Seen::default();
+            assert_eq!(head_length(came, &mut seen), None);
+            assert_eq!(seen.in_lines + seen.of_line, came.len());
+            // What was seen is another by now, and all of it would end this head or begin it.
+            let again = [&b"x\n\n\n\n\n\n\n\n\n"[..came.len()], b"\n\n"].concat();
+            assert_eq!(head_length(&again, &mut seen), expected, "{came:?}");
         }
     }
 
