@@ -9,12 +9,17 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
+use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::cli::log;
 
 /// How long after it was told to stop a process has ended, whatever keeps it: what ends in order
 /// takes half of it at the most.
 const END: Duration = Duration::from_secs(10);
+
+/// The same after it was told again: what does not wait for anything has ended long before.
+const END_AT_ONCE: Duration = Duration::from_secs(1);
 
 /// The signals of a node.
 pub(in crate::cli) struct Signals {
@@ -48,18 +53,20 @@ fn stop() -> std::io::Result<[Signal; 2]> {
     Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
 }
 
-/// Ends the process a while after it was told to stop. It has a runtime of its own, since the
+/// Ends the process a while after it was told to stop, sooner if it is told again. It has a runtime of its own, since the
 /// others may be what is stuck: at a disk that does not answer, for instance.
 #[expect(clippy::exit, reason = "what ends in order did not end")]
 fn end_late() {
-    let Ok(runtime) = Builder::new_current_thread().enable_io().build() else { return };
+    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };
     let told = runtime.block_on(async {
         let mut stop = stop()?;
         told_to(&mut stop).await;
+        if timeout(END, told_to(&mut stop)).await.is_ok() {
+            sleep(END_AT_ONCE).await;
+        }
         std::io::Result::Ok(())
     });
     if told.is_ok() {
-        std::thread::sleep(END);
         log::take(
             "meridian: told to stop, and did not in time: ended without waiting any longer\n",
         );

@@ -35,6 +35,7 @@ mod needs;
 mod node;
 mod operating;
 mod orders;
+mod preload;
 mod program;
 mod properties;
 mod regions;

@@ -11,9 +11,6 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::net::TcpStream;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -28,7 +25,7 @@ use socket2::Type;
 
 use crate::ground;
 use crate::ground::Ground;
-use crate::needs;
+use crate::preload;
 use crate::program;
 use crate::running::DEADLINE;
 use crate::running::Node;
@@ -67,19 +64,6 @@ const REGIONS: [&str; 3] = ["us", "eu", "ap"];
 
 /// Those who order at once. Each has an address of its own, since the API bounds what one asks.
 const OPERATORS: u8 = 48;
-
-/// Builds the library; none where there is no compiler.
-fn slow_disk(folder: &Path) -> Option<PathBuf> {
-    let (source, library) = (folder.join("slow.c"), folder.join("slow.so"));
-    std::fs::write(&source, SLOW).unwrap();
-    let mut compile = Command::new("gcc");
-    compile.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).arg("-ldl");
-    match compile.output() {
-        Ok(output) if output.status.success() => Some(library),
-        Ok(output) => panic!("{}", String::from_utf8_lossy(&output.stderr)),
-        Err(_) => None,
-    }
-}
 
 fn services() -> String {
     let mut text = String::new();
@@ -130,10 +114,7 @@ struct Scene {
 impl Scene {
     fn new(fsync: Duration) -> Option<Self> {
         let ground = Ground::new(&[("test.zone", ground::ZONE)]);
-        let Some(library) = slow_disk(ground.folder()) else {
-            needs::left_out("`gcc` is missing (see tests/prerequisites.sh)");
-            return None;
-        };
+        let library = preload::library(ground.folder(), SLOW)?;
         let port = free_port();
         let api = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let control = format!("[control]\nlisten = \"{api}\"\nmin-regions = 0\n");

@@ -1,4 +1,5 @@
-//! The real binary where nobody reads what it says, and where addresses are not there yet.
+//! The real binary where nobody reads what it says, where a disk does not answer, and where addresses
+//! are not there yet.
 
 use std::io::PipeReader;
 use std::io::Read;
@@ -21,6 +22,7 @@ use crate::ground;
 use crate::ground::Ground;
 use crate::lab::Namespace;
 use crate::needs;
+use crate::preload;
 use crate::program;
 use crate::running::DEADLINE;
 use crate::running::Node;
@@ -130,6 +132,58 @@ fn who_takes_no_answers_does_not_keep_a_node_from_ending() {
     assert_eq!(node.ended(), Some(0));
     let took = begin.elapsed();
     assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+/// A `statx` that does not return to the first thread while there is the file that the environment
+/// names; that it hangs is another file.
+const HUNG: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int statx(int folder, const char *path, int flags, unsigned mask, struct statx *found) {
+    int (*next)(int, const char *, int, unsigned, struct statx *) = dlsym(RTLD_NEXT, "statx");
+    const char *hung = getenv("HUNG_WHILE");
+    while (hung && getpid() == gettid() && !access(hung, F_OK)) {
+        char begun[4096];
+        snprintf(begun, sizeof begun, "%s.now", hung);
+        close(creat(begun, 0600));
+        usleep(10000);
+    }
+    return next(folder, path, flags, mask, found);
+}
+"#;
+
+/// The thread that all else waits for is stuck; UDP is answered, and who says twice that it is to
+/// stop need not wait for the deadline.
+#[test]
+fn a_disk_that_does_not_answer_keeps_a_node_from_neither_answering_nor_ending() {
+    let (ground, port) = (Ground::usual(), free_port());
+    ground.write("meridian.toml", configuration(port, ground::USUAL));
+    let Some(library) = preload::library(ground.folder(), HUNG) else { return };
+    let hung = ground.folder().join("hung");
+    let mut command = program::meridian(ground.folder());
+    command.arg("serve").env("LD_PRELOAD", library).env("HUNG_WHILE", &hung);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut node = Running(command.spawn().unwrap());
+    let at = SocketAddr::from(([127, 0, 0, 1], port));
+    wait_until("it does not answer", || answers(at));
+    ground.write("hung", "");
+    wait_until("it does not look at its files", || ground.folder().join("hung.now").exists());
+    assert!(answers(at), "UDP waits for no disk");
+    let begin = now();
+    let status = loop {
+        node.signal(Signal::TERM);
+        if let Some(status) = node.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(begin.elapsed() < END, "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(status.code(), Some(1));
 }
 
 #[test]
