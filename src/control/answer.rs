@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::json;
+use tokio::time::Instant;
+use tokio::time::timeout;
 
 use crate::config::Role;
 use crate::control::Explain;
@@ -35,6 +37,7 @@ use crate::control::route::Route;
 use crate::control::route::To;
 use crate::control::samples;
 use crate::control::view;
+use crate::engine::Status;
 use crate::model::RecordType;
 use crate::model::limits;
 
@@ -110,16 +113,19 @@ pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload
         To::LatencyPost => samples::take(&room.intake.keeper, asked).await,
         To::LoadPost => loads::take(&room.intake.meters, asked).await,
         To::Metrics => {
-            let status = room.desk.status(patience).await?;
-            let (samples, loads) = (room.intake.keeper.counts(), room.intake.meters.figures());
-            let (traffic, api) = (room.traffic.read(), room.places.counts());
-            let text = metrics::render(&status, &traffic, &api, &samples, &loads);
-            Ok(payload::text(metrics::CONTENT_TYPE, text))
+            let (intake, traffic) = (room.intake.clone(), room.traffic.clone());
+            let places = room.places.clone();
+            let draw = move |status: &Status| {
+                let (samples, loads) = (intake.keeper.counts(), intake.meters.figures());
+                let (traffic, api) = (traffic.read(), places.counts());
+                Ok(metrics::render(status, &traffic, &api, &samples, &loads))
+            };
+            drawn(room, &asked, draw).await.map(|text| payload::text(metrics::CONTENT_TYPE, text))
         }
         To::OpenApi => Ok(payload::text("application/json", OPENAPI)),
         To::Page => {
-            let status = room.desk.status(patience).await?;
-            Ok(payload::text("text/html; charset=utf-8", page::draw(&status)))
+            let page = drawn(room, &asked, |status| Ok(page::draw(status))).await?;
+            Ok(payload::text("text/html; charset=utf-8", page))
         }
         To::Push => push(room, asked).await,
         To::Readyz if asked.caller.may_read => {
@@ -133,11 +139,38 @@ pub(super) async fn answer(room: &Room, asked: Asked) -> Result<Response<Payload
         }
         To::Reload => reload(room, patience).await,
         To::Status => {
-            let status = room.desk.status(patience).await?;
-            let (service, region) = (asked.parameter("service"), asked.parameter("region"));
-            let status = view::cut(Arc::unwrap_or_clone(status), service, region)?;
-            Ok(payload::json(&serde_json::to_value(status).unwrap_or_default()))
+            let of = |name| asked.parameter(name).map(str::to_owned);
+            let (service, region) = (of("service"), of("region"));
+            let draw = move |status: &Status| {
+                let status = view::cut(status.clone(), service.as_deref(), region.as_deref())?;
+                Ok(payload::pretty(&serde_json::to_value(status).unwrap_or_default()))
+            };
+            drawn(room, &asked, draw).await.map(|text| payload::text(payload::JSON, text))
         }
+    }
+}
+
+/// The status as somebody draws it. What has parameters is nobody else's.
+///
+/// # Errors
+///
+/// As [`desk::Desk::ask`], and what drawing says.
+async fn drawn<D>(room: &Room, asked: &Asked, draw: D) -> Result<Bytes, Problem>
+where
+    D: FnOnce(&Status) -> Result<String, Problem> + Send + 'static,
+{
+    let (to, patience) = (asked.route.to, asked.route.patience);
+    let turn = room.drawn.turn(asked.query.is_empty().then_some(to), Instant::now());
+    let turn = timeout(patience, turn).await.map_err(|_| {
+        let detail = "too many wait for the status to be drawn";
+        Problem::new(Kind::Crowded, detail).retry_after(limits::API_COME_AGAIN)
+    })?;
+    match turn {
+        Ok(turn) => {
+            let status = room.desk.status(patience).await?;
+            turn.draw(move || draw(&status)).await
+        }
+        Err(shared) => Ok(shared),
     }
 }
 

@@ -35,6 +35,7 @@
 mod answer;
 mod beacon;
 mod desk;
+mod drawn;
 mod events;
 #[cfg(test)]
 mod fixture;
@@ -83,6 +84,7 @@ pub use traffic::{HookTraffic, Traffic, TrafficSource};
 use crate::config::Beacon;
 use crate::config::Token;
 use crate::control::desk::Desk;
+use crate::control::drawn::Drawn;
 use crate::control::places::Places;
 use crate::control::rate::Rates;
 use crate::control::room::Room;
@@ -182,6 +184,7 @@ impl Control {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(StartError::Serve)?;
         let room = Arc::new(Room {
             desk: Desk::new(requests),
+            drawn: Drawn::default(),
             notices,
             traffic,
             intake,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
-use http_body_util::Full;
 use hyper::Response;
 use hyper::StatusCode;
 use hyper::body::Body;
@@ -24,9 +23,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::control::events::Events;
+use crate::control::places::Kept;
 use crate::control::places::Place;
 use crate::control::problem::Kind;
 use crate::control::problem::Problem;
+use crate::model::limits;
 
 /// A body.
 #[derive(Debug)]
@@ -39,7 +40,9 @@ pub(super) struct Payload {
 #[derive(Debug)]
 enum Content {
     Events(Events),
-    Whole(Full<Bytes>),
+    /// What is left of it: handed over in slices, so that a connection keeps no more than one
+    /// beside it, and it is gone when it was taken.
+    Whole(Bytes),
 }
 
 /// A place that rests once this is dropped.
@@ -54,7 +57,17 @@ impl Drop for Held {
 
 impl Payload {
     fn whole(octets: impl Into<Bytes>) -> Self {
-        Self { content: Content::Whole(Full::new(octets.into())), _held: None }
+        Self { content: Content::Whole(octets.into()), _held: None }
+    }
+
+    /// What it keeps; `None` if that is in the buffers of its connection at once.
+    pub(super) fn kept(&self) -> Option<Kept> {
+        match &self.content {
+            Content::Whole(all) if all.len() > limits::API_SLICE => {
+                Some(Kept { at: all.as_ptr().addr(), octets: all.len() })
+            }
+            Content::Events(_) | Content::Whole(_) => None,
+        }
     }
 
     /// The same, which keeps a place at work until it was taken.
@@ -73,24 +86,37 @@ impl Body for Payload {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut self.get_mut().content {
             Content::Events(events) => Pin::new(events).poll_frame(context),
-            Content::Whole(whole) => Pin::new(whole).poll_frame(context),
+            Content::Whole(left) if left.is_empty() => Poll::Ready(None),
+            Content::Whole(left) => {
+                let slice = left.split_to(left.len().min(limits::API_SLICE));
+                Poll::Ready(Some(Ok(Frame::data(slice))))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
             Content::Events(events) => events.is_end_stream(),
-            Content::Whole(whole) => whole.is_end_stream(),
+            Content::Whole(left) => left.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Events(events) => events.size_hint(),
-            Content::Whole(whole) => whole.size_hint(),
+            Content::Whole(left) => SizeHint::with_exact(left.len() as u64),
         }
     }
 }
+
+/// A long text as octets that may be kept for a while: it grew by doubling.
+pub(super) fn octets(mut text: String) -> Bytes {
+    text.shrink_to_fit();
+    text.into()
+}
+
+/// What responses of JSON say that they are.
+pub(super) const JSON: &str = "application/json";
 
 /// A response of a text.
 pub(super) fn text(content_type: &'static str, text: impl Into<Bytes>) -> Response<Payload> {
@@ -99,7 +125,12 @@ pub(super) fn text(content_type: &'static str, text: impl Into<Bytes>) -> Respon
 
 /// A response of JSON.
 pub(super) fn json(value: &Value) -> Response<Payload> {
-    text("application/json", format!("{value:#}\n"))
+    text(JSON, octets(pretty(value)))
+}
+
+/// JSON as people read it.
+pub(super) fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
 }
 
 /// A response of nothing: it is done.
@@ -158,3 +189,32 @@ const HEADERS: [(HeaderName, &str); 4] = [
     ),
     (hyper::header::REFERRER_POLICY, "no-referrer"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::control::places::Places;
+
+    #[tokio::test]
+    async fn a_text_goes_in_slices_and_its_place_is_at_work_until_it_is_gone() {
+        let places = Places::default();
+        let place = Arc::new(places.enter([127, 0, 0, 1].into(), Instant::now()));
+        let long = "x".repeat(2 * limits::API_SLICE + 1);
+        let mut body = Payload::whole(long.clone()).held_by(place);
+        assert_eq!(body.kept().map(|kept| kept.octets), Some(long.len()));
+        assert_eq!(body.size_hint().exact(), Some(32_769));
+        let mut taken = Vec::new();
+        for length in [limits::API_SLICE, limits::API_SLICE, 1] {
+            assert!(!body.is_end_stream());
+            let slice = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(slice.len(), length);
+            taken.extend_from_slice(&slice);
+        }
+        assert!(body.is_end_stream() && body.frame().await.is_none());
+        assert_eq!(taken, long.as_bytes());
+        let short = Payload::whole("x".repeat(limits::API_SLICE));
+        assert_eq!(short.kept(), None);
+    }
+}

@@ -11,6 +11,8 @@
 //! address. A newcomer always gets one: of those that wait the one that waited longest goes, first
 //! of the newcomer's own. So that some always wait, fewer may work than there are places.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,6 +41,14 @@ pub(super) struct Holder {
 /// All connections of the API; clones are the same ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places(Arc<Mutex<Table>>);
+
+/// A text that is kept for whoever takes it; many may take the same.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Kept {
+    /// Where it is in memory: no other is there meanwhile.
+    pub(super) at: usize,
+    pub(super) octets: usize,
+}
 
 /// One connection's place, given back when dropped.
 #[derive(Debug)]
@@ -77,6 +87,8 @@ struct Seat {
     since: Instant,
     /// Octets of a body that may be kept for it.
     body: usize,
+    /// The long answer that it takes.
+    answer: Option<Kept>,
     /// Whether it has a batch for the table of round trips.
     is_batch: bool,
     leave: CancellationToken,
@@ -129,6 +141,7 @@ impl Places {
             doing: Doing::Waiting,
             since: now,
             body: 0,
+            answer: None,
             is_batch: false,
             leave: leave.clone(),
         };
@@ -229,11 +242,37 @@ impl Place {
         Ok(())
     }
 
+    /// The answer is a long one, which is kept until it was taken. Where there are too many, some
+    /// that are being taken are cut off: first of who has the least role, then of who takes most,
+    /// the one that was asked for longest ago.
+    ///
+    /// # Errors
+    ///
+    /// 503 if all of them are of higher roles.
+    pub(super) fn answers(&self, kept: Kept) -> Result<(), Problem> {
+        let mut table = self.places.table();
+        let Some(mut seat) = table.seats.remove(&self.number) else { return Ok(()) };
+        let done = loop {
+            let others = octets(table.seats.values().filter(|seat| seat.answer != Some(kept)));
+            // One is taken whatever its size: a node has as many services as it has.
+            if others == 0 || others + kept.octets <= limits::API_ANSWERS {
+                seat.answer = Some(kept);
+                break Ok(());
+            }
+            if !table.cut_off(seat.role(), kept) {
+                table.counts.refused += 1;
+                break Err(crowded());
+            }
+        };
+        table.seats.insert(self.number, seat);
+        done
+    }
+
     /// The request was answered.
     pub(super) fn rests(&self, now: Instant) {
         let rest = |seat: &mut Seat| {
             (seat.doing, seat.since) = (Doing::Waiting, now);
-            (seat.body, seat.is_batch) = (0, false);
+            (seat.body, seat.answer, seat.is_batch) = (0, None, false);
         };
         self.places.table().seats.entry(self.number).and_modify(rest);
     }
@@ -254,12 +293,30 @@ impl Table {
     fn evict(&mut self, doing: Doing, of: impl Fn(&Seat) -> bool) -> bool {
         let leaving = self.seats.iter().filter(|(_, seat)| seat.doing == doing && of(seat));
         let oldest = leaving.min_by_key(|(number, seat)| (seat.since, **number));
-        let Some(number) = oldest.map(|(number, _)| *number) else { return false };
-        if let Some(seat) = self.seats.remove(&number) {
+        self.leave(oldest.map(|(number, _)| *number))
+    }
+
+    /// Has another answer end that is being taken, if there is one of that role or a lesser.
+    fn cut_off(&mut self, role: Option<Role>, but: Kept) -> bool {
+        let of_one = |one: &Seat| {
+            octets(self.seats.values().filter(|s| s.is_of(one.peer, one.holder.as_ref())))
+        };
+        let is_other = |seat: &Seat| seat.answer.is_some_and(|kept| kept != but);
+        let taking = self.seats.iter().filter(|(_, s)| is_other(s) && s.role() <= role);
+        let first = taking.min_by_key(|(number, seat)| {
+            (seat.role(), Reverse(of_one(seat)), seat.since, **number)
+        });
+        self.leave(first.map(|(number, _)| *number))
+    }
+
+    /// Has one leave; false if it is none.
+    fn leave(&mut self, number: Option<u64>) -> bool {
+        let seat = number.and_then(|number| self.seats.remove(&number));
+        if let Some(seat) = &seat {
             seat.leave.cancel();
             self.counts.evicted += 1;
         }
-        true
+        seat.is_some()
     }
 
     /// Makes room for one more request.
@@ -288,6 +345,12 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// What answers of some keep together.
+fn octets<'a>(of: impl Iterator<Item = &'a Seat>) -> usize {
+    let kept: BTreeSet<Kept> = of.filter_map(|seat| seat.answer).collect();
+    kept.iter().map(|kept| kept.octets).sum()
 }
 
 fn crowded() -> Problem {

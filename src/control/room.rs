@@ -14,6 +14,7 @@ use crate::config::Token;
 use crate::control::Intake;
 use crate::control::TrafficSource;
 use crate::control::desk::Desk;
+use crate::control::drawn::Drawn;
 use crate::control::places::Places;
 use crate::control::rate::Rates;
 use crate::engine::Notice;
@@ -23,6 +24,8 @@ use crate::tasks::Tasks;
 #[derive(Debug)]
 pub(super) struct Room {
     pub(super) desk: Desk,
+    /// What is drawn of its status.
+    pub(super) drawn: Drawn,
     pub(super) notices: broadcast::Sender<Arc<Notice>>,
     pub(super) traffic: TrafficSource,
     pub(super) intake: Intake,

@@ -25,7 +25,7 @@ pub(super) struct Route {
 }
 
 /// Where requests go.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum To {
     Admin,
     AdminDelete,

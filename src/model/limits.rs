@@ -272,6 +272,14 @@ pub const API_BUSY_PER_PEER: usize = 32;
 /// token or address; more are answered with 503. Eight of the largest.
 pub const API_BODIES: usize = 8 * LATENCY_BATCH;
 
+/// Octets of answers of the control API that are being taken at a time, of those that are longer
+/// than [`API_SLICE`]; past that some are cut off. Three states of ten thousand services.
+pub const API_ANSWERS: usize = 32 * 1024 * 1024;
+
+/// Octets of an answer that a connection of the control API is given at a time; the rest waits
+/// until they were taken.
+pub const API_SLICE: usize = 16 * 1024;
+
 /// When to come again after a 503 of the control API: what is under way takes seconds.
 pub const API_COME_AGAIN: Duration = Duration::from_secs(2);
 

@@ -128,3 +128,48 @@ async fn bodies_are_bounded_for_each_and_in_sum_and_operators_have_room() {
     of_one[0].rests(now);
     assert!(send("c", Role::Report, mib, false).is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_nobody_takes_are_cut_off_and_operators_last() {
+    const ANSWER: usize = 1 << 20;
+    let places = Places::default();
+    let now = Instant::now();
+    let asks = |of: u32, holder: Option<Holder>, second: u64| {
+        let place = places.enter(peer(of), now);
+        place.works(holder, now + Duration::from_secs(second)).unwrap();
+        place
+    };
+    // Each has one of its own, unless it is said which.
+    let own = |place: &Place| Kept { at: place.number.try_into().unwrap(), octets: ANSWER };
+    let held = || octets(places.table().seats.values());
+    let ops = asks(9, holder("ops", Role::Operate), 0);
+    ops.answers(own(&ops)).unwrap();
+    let honest = asks(1, None, 0);
+    honest.answers(own(&honest)).unwrap();
+    let mut taken = Vec::new();
+    for of in 2..7 {
+        for second in 0..20 {
+            let place = asks(of, None, second);
+            place.answers(own(&place)).unwrap();
+            assert!(held() <= limits::API_ANSWERS);
+            taken.push(place);
+        }
+    }
+    assert!(!honest.leave.is_cancelled(), "who takes most goes first");
+    assert!(!taken[99].leave.is_cancelled(), "the newest gets its answer");
+    assert_eq!(left(&taken), 102 - limits::API_ANSWERS / ANSWER);
+    let newer = |second| taken[80..].iter().skip(second).all(|p| !p.leave.is_cancelled());
+    assert!(newer(19) && !newer(0), "of one's own the oldest goes first");
+    let same: Vec<Place> = (10..40).map(|of| asks(of, None, 0)).collect();
+    same.iter().for_each(|place| place.answers(own(&honest)).unwrap());
+    assert_eq!((left(&same), left(&taken), held()), (0, 70, limits::API_ANSWERS), "one text");
+    taken[99].rests(now);
+    assert_eq!(held(), limits::API_ANSWERS - ANSWER);
+    let large = asks(9, holder("ops", Role::Operate), 0);
+    large.answers(Kept { at: 0, octets: 2 * limits::API_ANSWERS }).unwrap();
+    assert_eq!(held(), 2 * limits::API_ANSWERS, "one is taken whatever its size");
+    let late = asks(8, None, 99);
+    assert!(late.answers(own(&late)).is_err(), "503: nobody cuts off an operator");
+    large.rests(now);
+    assert!(late.answers(own(&late)).is_ok());
+}
