@@ -259,3 +259,43 @@ impl<'a> MapBuilder<'a> {
         SteeringMap { v4: self.v4.finish(), v6: self.v6.finish(), labels, unlocated }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geo::Nets;
+    use crate::model::Match;
+    use crate::model::Rank;
+    use crate::model::RegionId;
+    use crate::model::Rule;
+    use crate::steer::fixture;
+
+    /// Whatever a rule may ask for tells clients apart, whoever came before.
+    #[test]
+    fn rules_are_found_by_all_that_they_ask_for() {
+        let rule = |matches, regions: &[u16]| {
+            let regions = regions.iter().map(|region| RegionId(*region)).collect();
+            Rule { matches, regions, only: false }
+        };
+        let mut policy = fixture::policy(Rank::Priority, &[]);
+        let state = Match { subdivisions: vec!["US-CA".parse().unwrap()], ..Match::default() };
+        let system = Match { asns: vec![Asn(64_500)], ..Match::default() };
+        let provider = Match { isps: vec!["an ISP".to_owned()], ..Match::default() };
+        policy.rules = vec![rule(state, &[1]), rule(system, &[2]), rule(provider, &[2, 1])];
+        let (plan, regions) = (fixture::plan(&policy), fixture::regions());
+        let ranker = Ranker::new(&plan, &regions, &Nets::default(), &[]);
+        let mut builder = MapBuilder::new(ranker, &plan);
+        let us = Place { country: "US".parse().ok(), ..Place::default() };
+        let isp = Some(HolderName::of("an ISP"));
+        let places = [
+            us,
+            Place { subdivision: "US-CA".parse().ok(), ..us },
+            Place { asn: Some(Asn(64_500)), ..us },
+            Place { holder: Holder { isp, ..Holder::default() }, ..us },
+            us,
+        ];
+        let labels =
+            places.map(|place| builder.rank(&place, OverlayId::NONE, &Overlay::default()).0);
+        assert_eq!(labels, [0, 1, 2, 3, 0]);
+    }
+}

@@ -123,6 +123,29 @@ fn drawn(service: &Balanced, pool: usize, lane: usize, set: u128) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Rank;
+    use crate::steer::fixture::map;
+    use crate::steer::fixture::policy;
+    use crate::steer::fixture::service;
+
+    /// Nobody is answered with what is drained while something is down at worst, nor where the
+    /// service says otherwise.
+    #[test]
+    fn what_is_drained_answers_where_nothing_else_is_left() {
+        let map = map(&policy(Rank::Priority, &[]));
+        let of = |all_down, admissions: [Admission; 3]| {
+            let service = service(1, |service, _| service.all_down = all_down);
+            let standing = ServiceStanding::new(&service, |region| admissions[region.index()]);
+            let found = last_resorts(&service, &standing, map.labels());
+            found.into_iter().map(|resort| (resort.lane, resort.pools)).collect::<Vec<_>>()
+        };
+        use Admission::{Barred, Down, Drained};
+        assert_eq!(of(AllDown::FailOpen, [Drained, Drained, Barred]), [(0, vec![(0, 1)])]);
+        assert_eq!(of(AllDown::FailOpen, [Barred, Drained, Drained]), [(0, vec![(1, 1)])]);
+        assert_eq!(of(AllDown::FailOpen, [Drained, Down, Drained]), []);
+        assert_eq!(of(AllDown::FailOpen, [Barred; 3]), []);
+        assert_eq!(of(AllDown::ServFail, [Drained; 3]), []);
+    }
 
     #[test]
     fn the_first_tier_with_a_weight_answers_and_else_the_first() {

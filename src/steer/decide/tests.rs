@@ -89,3 +89,10 @@ fn of_pools_without_weight_the_best_stands_by() {
     let client = client("8.8.8.0/24", "9.9.9.9");
     assert_eq!(up(&service, &map, &client).0, Some(0));
 }
+
+#[test]
+fn the_first_rule_that_matches_decides() {
+    let map = map(&policy(Rank::Priority, &[("8.0.0.0/8", 1), ("8.8.0.0/16", 2)]));
+    let service = service(1, |_, _| {});
+    assert_eq!(up(&service, &map, &client("8.8.8.0/24", "9.9.9.9")).0, Some(1));
+}

@@ -233,3 +233,18 @@ fn the_tail_follows_from_the_head() {
     assert_eq!(boston, "us | eu | de | sg");
     assert_eq!(la, boston);
 }
+
+/// Whoever is in a net of the operator's is somewhere, whatever databases say of it.
+#[test]
+fn who_is_in_a_net_is_known() {
+    let mut nets = Nets::default();
+    nets.insert("10.9.0.0/16".parse().unwrap(), "office");
+    let atlas = Atlas::new(Vec::new(), nets, &[], &[]);
+    let nearest = policy(&[Rank::Nearest]);
+    let ranker = Ranker::new(&plan(&nearest), &regions(), atlas.nets(), &[]);
+    let known = [[10, 9, 1, 1], [10, 8, 1, 1]].map(|address| {
+        let located = atlas.locate(std::net::IpAddr::from(address)).unwrap();
+        ranker.claims(&Whereabouts { place: &located.place, overlay: located.overlay })
+    });
+    assert_eq!(known, [true, false]);
+}
