@@ -242,4 +242,11 @@ fn a_code_of_a_subdivision_is_told_from_its_name() {
     ] {
         assert_eq!(is_code(text), expected, "{text}");
     }
+    let record = Value::map([
+        ("country_code", Value::text("FR")),
+        ("region", Value::text("Ain")),
+        ("region_code", Value::text("ARA")),
+    ]);
+    let found = read(record);
+    assert!(found.contains("FR-ARA"), "{found}");
 }
