@@ -25,6 +25,8 @@
 //! Generic over the stream, so that tests run it in virtual time.
 #![forbid(unsafe_code)]
 
+mod rest;
+
 use std::future::Future;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -44,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 use crate::server::connections::Slot;
 use crate::server::desk::Desk;
 use crate::server::desk::Progress;
+use crate::server::stream::rest::Rest;
 
 /// How long a stream may take for what.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -172,42 +175,6 @@ struct Stream<'a, W> {
     taken: Instant,
     /// When it is looked again whether they are, and how long after the look before.
     look: Option<(Instant, Duration)>,
-}
-
-/// Octets that are still to be written.
-#[derive(Default)]
-struct Rest {
-    octets: Vec<u8>,
-    /// So many at the front are written.
-    written: usize,
-}
-
-impl Rest {
-    fn new(octets: &[u8]) -> Self {
-        Self { octets: octets.to_vec(), written: 0 }
-    }
-
-    fn octets(&self) -> &[u8] {
-        self.octets.get(self.written..).unwrap_or_default()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.octets().is_empty()
-    }
-
-    /// Room that it takes, which is at most twice what it has to.
-    fn capacity(&self) -> usize {
-        self.octets.capacity()
-    }
-
-    /// Passes over octets that were written. What is left is copied only when it is no more than
-    /// half: a client that takes little at a time would have everything copied each time.
-    fn pass_over(&mut self, written: usize) {
-        self.written += written;
-        if self.written * 2 >= self.octets.len() {
-            *self = Self::new(self.octets());
-        }
-    }
 }
 
 impl<W: Wire> Stream<'_, W> {
