@@ -250,6 +250,18 @@ pub(crate) fn example() -> Stage {
     }
 }
 
+/// The zone `test` with these lines, and one region for the services that `toml` may have; it is
+/// where clients of 8/8 are, and not those of 62/8.
+pub(crate) fn small(toml: &str, lines: &str) -> Stage {
+    let zone = format!("$TTL 60\n@ SOA ns h 1 1 1 1 30\n@ NS ns\nns A 192.0.2.1\n{lines}");
+    let toml = format!(
+        "{toml}[region.us]\nlocation = {{ lat = 39.04, lon = -77.49 }}\n\
+         [region.eu]\nlocation = {{ lat = 53.34, lon = -6.27 }}\n\
+         [service.s]\nname = \"s.test\"\n[service.s.pool.us]\nendpoints = [\"192.0.2.2\"]\n"
+    );
+    Script::new(&toml, "test", &zone, GEOGRAPHY).build()
+}
+
 /// A child zone served here too, beside [`example`].
 pub(crate) fn parent_and_child() -> Stage {
     let child = "$TTL 60\n@ SOA ns.sub.example.com. h.example.com. 7 1 1 1 30\n@ NS ns\nns A 192.0.2.53\nhere A 192.0.2.54\n";

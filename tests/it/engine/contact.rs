@@ -12,9 +12,12 @@ use meridian::health::Roll;
 use meridian::health::Vote;
 use meridian::model::VantageGroupId;
 use meridian::model::Vantages;
+use meridian::model::VotingScope;
 
 use crate::engine::EU;
 use crate::engine::Rig;
+use crate::engine::THREE;
+use crate::engine::plan;
 
 const ONE: &str = "203.0.113.2";
 
@@ -101,6 +104,27 @@ fn where_one_vantage_is_enough_it_decides_at_once_but_with_caution() {
     assert_eq!(rig.first(EU).0, ONE, "five failures are not six");
     rig.rounds(1, &[ONE]);
     assert_ne!(rig.first(EU).0, ONE);
+}
+
+/// What a vantage group said is not what another says that takes its place.
+#[test]
+fn a_group_inherits_nothing_by_its_position() {
+    let by_groups = |plan: &mut Plan| plan.monitors[0].voting.scope = VotingScope::Vantage;
+    let mut rig = two(by_groups);
+    says(&mut rig, 2, &[ONE]);
+    let of_groups = |rig: &Rig| rig.engine.saved().text().contains("\"down\"");
+    assert!(of_groups(&rig), "{}", rig.engine.saved().text());
+    lose(&mut rig);
+    rig.reload(plan(THREE, |plan| {
+        among(&["ns2"])(plan);
+        by_groups(plan);
+    }));
+    assert!(of_groups(&rig), "nobody is heard who would say otherwise");
+    rig.reload(plan(THREE, |plan| {
+        among(&["ns3"])(plan);
+        by_groups(plan);
+    }));
+    assert!(!of_groups(&rig), "{}", rig.engine.saved().text());
 }
 
 /// What turned down before the others were lost they know of, and hold against it; what turned at

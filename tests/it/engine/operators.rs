@@ -68,7 +68,8 @@ fn a_drain_ends_and_is_refused_where_too_little_is_left() {
     rig.now -= Duration::from_secs(31);
     rig.engine.set_back(rig.now);
     rig.publish();
-    assert_eq!(rig.engine.status(rig.now).services[0].pools[2].admin, AdminState::Drained);
+    let pool = rig.engine.status(rig.now).services[0].pools[2].clone();
+    assert_eq!((pool.admin, pool.endpoints[0].admin), (AdminState::Drained, AdminState::Drained));
 }
 
 /// Whatever is set for a part, what is set for the whole holds too: the graver counts.

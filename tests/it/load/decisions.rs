@@ -39,7 +39,11 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let (snapshot, clients) = world::populated(NEAREST, 2_000, &mut Rng::with_seed(3));
+        Self::under(NEAREST)
+    }
+
+    fn under(policy: &str) -> Self {
+        let (snapshot, clients) = world::populated(policy, 2_000, &mut Rng::with_seed(3));
         Self { snapshot, clients }
     }
 
@@ -99,6 +103,24 @@ fn who_is_refused_gets_the_next_region_with_the_same_scope_and_a_reason() {
     assert_eq!(scene.region(&client), first);
     scene.refuse(Cutoffs::none(REGIONS.len()));
     assert!(scene.snapshot.standing.cutoffs().is_none());
+}
+
+/// What a step costs is that step's, also behind a tier of several.
+#[test]
+fn behind_a_tie_each_region_refuses_by_its_own_loss() {
+    let mut scene = Scene::under(&format!("{NEAREST}\ntie = {{ distance = \"2000km\" }}"));
+    let client = world::client(Ipv4Addr::new(193, 99, 144, 80));
+    let map = scene.snapshot.world.maps()[0].clone();
+    let (labels, label) = (map.labels(), map.locate(&client).label);
+    let steps = labels.steps(label);
+    assert_eq!([0, 1, 2].map(|at| steps[at].opens_tier), [true, false, true], "the first two tie");
+    scene.refuse(Cutoffs::new([Cutoff::ALL; REGIONS.len()]));
+    let (region, _, findings) = scene.ask(&client);
+    assert_eq!(region, steps.last().unwrap().region, "who has nowhere else to go");
+    for (at, (region, finding)) in findings.0.iter().enumerate().take(steps.len() - 1) {
+        let spilled = Finding::Spilled(Cutoff::ALL, labels.loss(label, at));
+        assert_eq!((*region, *finding), (steps[at].region, spilled), "step {at}");
+    }
 }
 
 /// Refusing ever more moves each client once, away, and nobody comes.

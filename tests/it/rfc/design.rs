@@ -5,14 +5,18 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use meridian::responder::Class;
+use meridian::responder::Transport;
 use meridian::steer::Admission;
 
+use crate::asking::Responder;
 use crate::wire::Ask;
 use crate::wire::NOERROR;
 use crate::wire::NXDOMAIN;
 use crate::wire::Reply;
 use crate::wire::SERVFAIL;
 use crate::wire::lines;
+use crate::world::LOOPBACK;
 use crate::world::Stage;
 use crate::world::example;
 
@@ -161,6 +165,25 @@ fn all_down_fails_open_with_the_least_ttl() {
     let reply = ask(&stage, "geo.example.com", "A", GB);
     assert_eq!(lines(&reply.answers), ["geo.example.com. 15 A 198.51.100.2"], "as if all were up");
     assert!(reply.extended_error().is_some(), "and says so");
+}
+
+/// An answer that nobody should have had to get: who watches the counter sees it.
+#[test]
+fn what_fails_open_is_counted() {
+    let mut stage = example();
+    let failed_open = |stage: &Stage| {
+        let mut responder = Responder::new(&stage.snapshot, 1);
+        for name in ["geo.example.com", "www.example.com"] {
+            let _ = responder.raw(&Ask::new(name, "A").octets(), LOOPBACK, Transport::Udp);
+        }
+        let tally = responder.worker.tally;
+        (tally.failed_open(), tally.of(Class::NoError))
+    };
+    assert_eq!(failed_open(&stage), (0, 2));
+    for region in ["us", "eu", "ap"] {
+        stage.set("geo", region, Admission::Down);
+    }
+    assert_eq!(failed_open(&stage), (1, 2));
 }
 
 #[test]

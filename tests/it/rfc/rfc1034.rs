@@ -1,5 +1,6 @@
 //! RFC 1034: the algorithm of a name server.
 
+use crate::rfc::design::US;
 use crate::wire::Ask;
 use crate::wire::NOERROR;
 use crate::wire::NXDOMAIN;
@@ -8,6 +9,20 @@ use crate::wire::REFUSED;
 use crate::wire::lines;
 use crate::world::example;
 use crate::world::parent_and_child;
+
+/// It is there, so nothing is to be said of what it leads to.
+#[test]
+fn s3_6_2_who_asks_for_an_alias_gets_that_alone() {
+    let stage = example();
+    for (name, data) in [
+        ("alias1.example.com", &["alias2.example.com."][..]),
+        ("alias.example.com", &["www.example.com."]),
+        ("a.moved.example.com", &["www.target.example.com.", "a.www.target.example.com."]),
+    ] {
+        let reply = stage.ask(&Ask::new(name, "CNAME").subnet(US));
+        assert_eq!((reply.data(), reply.authorities.len()), (data.to_vec(), 0), "{name}");
+    }
+}
 
 #[test]
 fn s3_6_2_an_alias_brings_its_chain_within_the_zone() {

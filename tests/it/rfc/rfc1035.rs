@@ -1,5 +1,6 @@
 //! RFC 1035: the message format.
 
+use meridian::model::RecordType;
 use meridian::responder::Transport;
 
 use crate::wire::Ask;
@@ -12,6 +13,7 @@ use crate::wire::TC;
 use crate::world::LOOPBACK;
 use crate::world::Script;
 use crate::world::example;
+use crate::world::small;
 
 #[test]
 fn s2_3_4_names_and_labels_have_limits() {
@@ -176,5 +178,18 @@ fn no_octets_at_all_make_it_panic() {
                 assert!(reply.is_none_or(|reply| reply.len() >= 12));
             }
         }
+    }
+}
+
+/// Limit [`meridian::model::limits::OPTIONAL_ADDRESSES`]: whole RRsets, up to 512 octets.
+#[test]
+fn s3_3_9_addresses_of_hosts_come_along_while_the_answer_is_short() {
+    // With 29 addresses the one message has 512 octets, and the other 513.
+    for (host, fits) in [("abcdef", 29), ("abcdefg", 0)] {
+        let mut zone = format!("mx MX 10 {host}\n{host} AAAA 2001:db8::1\n");
+        zone.extend((1..30).map(|n| format!("{host} A 192.0.2.{n}\n")));
+        let reply = small("", &zone).ask(&Ask::new("mx.test", "MX").edns());
+        assert_eq!((reply.data().len(), reply.additionals.len()), (1, fits), "{host}");
+        assert!(reply.additionals.iter().all(|record| record.rtype == RecordType::A), "{host}");
     }
 }

@@ -12,6 +12,7 @@ use crate::wire::NOTIMP;
 use crate::wire::REFUSED;
 use crate::wire::SERVFAIL;
 use crate::world::example;
+use crate::world::small;
 
 #[test]
 fn s6_1_1_no_opt_in_no_opt_out() {
@@ -153,6 +154,26 @@ fn s6_2_5_an_answer_fits_what_was_asked_for_and_what_we_send() {
             let fits = name == "mid.example.com" && payload >= 900;
             assert_eq!(!reply.is_truncated(), fits, "{name} {payload}");
         }
+    }
+}
+
+/// However much a requestor takes, 21 octets for each of its query's are all that it gets by UDP,
+/// and what is configured is all that anybody gets.
+#[test]
+fn s6_2_5_an_answer_is_no_longer_than_the_query_is_worth_nor_than_configured() {
+    // Two records of 268 octets, and one that fills the message.
+    let texts = |owner: &str, length: usize| -> String {
+        let record = |letter: &str, length| format!("{owner} TXT {}\n", letter.repeat(length));
+        record("x", 255) + &record("y", 255) + &record("z", length - 584)
+    };
+    // The query has 35 octets.
+    for (toml, most) in [("", 21 * 35), ("[server]\nudp-payload = 600\n", 600)] {
+        let stage = small(toml, &(texts("a", most) + &texts("b", most + 1)));
+        let ask = |name, by| stage.ask_over(by, &Ask::new(name, "TXT").edns());
+        let fits = ask("a.test", Transport::Udp);
+        assert_eq!((fits.octets.len(), fits.is_truncated()), (most, false), "{toml}");
+        assert!(ask("b.test", Transport::Udp).is_truncated(), "{toml}");
+        assert!(!ask("b.test", Transport::Tcp).is_truncated(), "{toml}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use meridian::responder::Transport;
 
+use crate::rfc::design::US;
 use crate::wire::Ask;
 use crate::wire::NOERROR;
 use crate::wire::NXDOMAIN;
@@ -23,6 +24,8 @@ fn s4_1_any_is_answered_with_one_rrset() {
 fn s4_1_an_alias_answers_any_itself() {
     let reply = example().ask(&Ask::new("alias1.example.com", "ANY"));
     assert_eq!(reply.data(), ["alias2.example.com."]);
+    let reply = example().ask(&Ask::new("alias.example.com", "ANY").subnet(US));
+    assert_eq!(reply.data(), ["www.example.com."]);
 }
 
 #[test]

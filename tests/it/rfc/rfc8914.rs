@@ -2,6 +2,8 @@
 
 use meridian::steer::Admission;
 
+use crate::rfc::design::GB;
+use crate::rfc::design::US;
 use crate::wire::Ask;
 use crate::wire::NOERROR;
 use crate::wire::REFUSED;
@@ -46,5 +48,20 @@ fn s4_1_what_has_no_code_is_said_in_words() {
             assert_eq!(reply.rcode, rcode, "{service}");
             assert_eq!(reply.extended_error(), Some((0, text.into())), "{service}");
         }
+    }
+}
+
+/// Whether the alias is followed here or by the resolver.
+#[test]
+fn s4_1_an_alias_that_failed_open_says_so() {
+    let mut stage = example();
+    for region in ["us", "eu", "ap"] {
+        stage.set("alias", region, Admission::Down);
+    }
+    for (subnet, answers) in [(US, 2), (GB, 1)] {
+        let reply = stage.ask(&Ask::new("alias.example.com", "A").subnet(subnet));
+        let text = "all endpoints are out of service, answered all the same";
+        assert_eq!(reply.answers.len(), answers);
+        assert_eq!(reply.extended_error(), Some((0, text.into())));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
+use meridian::responder::Transport;
 use meridian::steer::Admission;
 
 use crate::rfc::design::GB;
@@ -15,8 +16,10 @@ use crate::wire::NOERROR;
 use crate::wire::NXDOMAIN;
 use crate::wire::Reply;
 use crate::wire::SERVFAIL;
+use crate::wire::YXDOMAIN;
 use crate::world::Stage;
 use crate::world::example;
+use crate::world::small;
 
 fn ask(stage: &Stage, name: &str, qtype: &str, subnet: &str) -> Reply {
     stage.ask(&Ask::new(&format!("{name}.example.com"), qtype).subnet(subnet))
@@ -262,4 +265,32 @@ fn any_two_addresses_of_a_scope_get_one_answer() {
             assert_eq!((again.data(), again.scope()), (reply.data(), reply.scope()), "{subnet}");
         }
     }
+}
+
+/// The client's place chose where the alias leads, and so that there is no more to be had. What is
+/// beside 8/8 is nowhere, and gets the first region too: 8/7.
+#[test]
+fn a_chain_that_breaks_off_is_for_the_clients_of_its_alias() {
+    let label = |letter: &str| letter.repeat(63);
+    let deep = format!("{}.{}.{}.{:041}", label("x"), label("y"), label("z"), 0);
+    let mut zone = format!("deep DNAME {deep}\nx.{deep} A 192.0.2.3\n");
+    zone.extend(["x", "y", "z"].map(|letter| format!("big TXT {}\n", letter.repeat(255))));
+    let alias = |name: &str, target: &str| {
+        format!(
+            "[service.{name}]\nname = \"{name}.test\"\n[service.{name}.pool.us]\n\
+             endpoints = [\"{target}.test\"]\n[service.{name}.pool.eu]\n\
+             endpoints = [\"ns.test\"]\n"
+        )
+    };
+    let toml = alias("answer", "big") + &alias("link", "x.deep");
+    let stage = small(&(toml + &alias("none", &format!("{}.deep", label("a")))), &zone);
+    let ask = |name: &str, qtype: &str| Ask::new(name, qtype).payload(512).subnet(US);
+    for (name, qtype) in [("answer.test", "TXT"), ("link.test", "A")] {
+        let [udp, tcp] =
+            [Transport::Udp, Transport::Tcp].map(|by| stage.ask_over(by, &ask(name, qtype)));
+        assert_eq!((udp.is_truncated(), tcp.is_truncated()), (true, false), "{name}");
+        assert_eq!((udp.scope(), tcp.scope()), (Some(7), Some(7)), "{name}");
+    }
+    let none = stage.ask(&ask("none.test", "A"));
+    assert_eq!((none.rcode, none.scope()), (YXDOMAIN, Some(7)));
 }
