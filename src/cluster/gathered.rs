@@ -164,6 +164,14 @@ mod tests {
     }
 
     #[test]
+    fn what_both_left_out_is_counted_together() {
+        let large = || entry(Key::Server("a".to_owned()), 1, Kind::Server.room().value + 1);
+        let (mut all, _) = gathered([large()].into_iter());
+        all.merge(gathered([large(), large()].into_iter()).0);
+        assert_eq!(all.left_out().collect::<Vec<_>>(), [(Kind::Server, 3)]);
+    }
+
+    #[test]
     fn who_fills_one_kind_leaves_the_others_their_room() {
         let order = entry(Key::Admin("x".to_owned()), 1, 100);
         let flood = (0..100_u64).map(|n| entry(Key::Checks(n.to_string()), n + 2, 1 << 20));

@@ -188,6 +188,10 @@ fn key(order: &AdminOrder) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::AdminStatus;
+    use crate::engine::Stamp;
+    use crate::health::Published;
+    use crate::model::AdminState;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -275,5 +279,74 @@ mod tests {
         assert!(events.iter().any(|event| {
             matches!(event, Event::Read(_, shared) if shared.contains(&roll.digest()))
         }));
+    }
+
+    fn opinions(vantage: &str) -> Opinions {
+        Opinions {
+            vantage: vantage.to_owned(),
+            instance: 1,
+            sequence: 1,
+            at: at(0),
+            heartbeat: Duration::from_secs(10),
+            roll: Roll::of(&[]).digest(),
+            len: 0,
+            exceptions: Vec::new(),
+        }
+    }
+
+    fn drain(region: &str) -> AdminOrder {
+        let status = AdminStatus {
+            target: region.parse().unwrap(),
+            state: AdminState::Drained,
+            who: "ada".to_owned(),
+            why: String::new(),
+            since: at(0),
+            until: None,
+            settled: at(0),
+            unsettled: None,
+            stamp: Stamp::default(),
+            overruled: None,
+        };
+        AdminOrder { status, replaced: Stamp::default() }
+    }
+
+    /// Else whoever may put one key could say what is under all.
+    #[test]
+    fn opinions_and_orders_are_those_of_their_key() {
+        for (key, value) in [
+            (Key::Opinions("a".to_owned()), opinions("b").encode()),
+            (Key::Admin("eu".to_owned()), drain("us").encode()),
+        ] {
+            let told = Session::default().take(News::Entry(entry(key, value, 1, 0)));
+            let [Event::Trouble(why)] = &*told else { panic!("{told:?}") };
+            assert!(why.ends_with("it is that of another key"), "{why}");
+        }
+    }
+
+    /// Who comes later reads a newer list than the opinions that it finds are of, never the other
+    /// way round.
+    #[test]
+    fn lists_of_checks_are_put_before_what_is_of_them_and_read_after_it() {
+        let (roll, opinions) = (Roll::of(&[]), opinions("a"));
+        let all = vec![
+            entry(Key::Checks("a".to_owned()), roll.encode(), 1, 0),
+            entry(Key::Opinions("a".to_owned()), opinions.encode(), 2, 0),
+        ];
+        let events = Session::default().take(read(all, true));
+        assert!(
+            matches!(
+                &*events,
+                [Event::Joined, Event::Opinions(..), Event::Roll(_), Event::Read(..)]
+            ),
+            "{events:?}"
+        );
+        for (answers, member) in [(true, Key::Server as fn(String) -> Key), (false, Key::Prober)] {
+            let published = Published { roll: Some(roll.clone()), opinions: opinions.clone() };
+            let card = Some(NodeCard::new("a", 1, answers, at(0)));
+            let mut effects = Effects { published: Some(published), card, ..Effects::default() };
+            let keys = Session::puts(&mut effects).into_iter().map(|(key, _)| key);
+            let expected = [Key::Checks, Key::Opinions, member].map(|key| key("a".to_owned()));
+            assert_eq!(keys.collect::<Vec<_>>(), expected);
+        }
     }
 }

@@ -181,6 +181,8 @@ fn what_is_left_out_has_defaults() {
     assert_eq!((service.ttl.secs(), service.ttl_min.secs()), (30, 15));
     assert_eq!((service.pools[0].weight.0, service.pools[0].endpoints[0].weight.0), (100, 1));
     assert_eq!(config.policies[service.policy].name, "default");
+    let policy = load_str(cases::BASE, folder.path()).config.unwrap().policies.remove(0);
+    assert_eq!((&*policy.name, policy.depth, policy.ecs), ("global", 3, true));
 }
 
 #[test]
@@ -286,6 +288,24 @@ fn limits_hold() {
     for (key, value) in [("answers", "29"), ("answers", "0"), ("ttl", "\"2147483648s\"")] {
         let text = cases::BASE.replace("name = ", &format!("{key} = {value}\nname = "));
         assert_eq!(codes(&load_str(&text, folder.path())), ["out-of-range"], "{key} = {value}");
+    }
+}
+
+#[test]
+fn what_a_server_may_be_told_has_bounds() {
+    let folder = Folder::new();
+    let (longest, longer) = ("x".repeat(64), "x".repeat(65));
+    for (key, good, bad) in [
+        ("udp-payload", ["512", "1232"], ["511", "1233"]),
+        ("tcp-connections", ["1", "4096"], ["0", "-1"]),
+        ("tcp-idle", ["\"1s\"", "\"1h\""], ["\"999ms\"", "\"3601s\""]),
+        ("nsid", ["\"x\"", &format!("\"{longest}\"")], [&format!("\"{longer}\""), "1"]),
+    ] {
+        let found = |value: &str| {
+            let text = format!("[server]\n{key} = {value}\n{}", cases::MINIMAL);
+            codes(&load_str(&text, folder.path())).len()
+        };
+        assert_eq!((good.map(found), bad.map(found)), ([0, 0], [1, 1]), "{key}");
     }
 }
 

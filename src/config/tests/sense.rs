@@ -194,6 +194,12 @@ fn nothing_is_said_of_what_only_follows_from_a_mistake() {
     let two = cases::BASE.replace("[\"192.0.2.10\"]", "[\"192.0.2.10\", \"2001:db8::10\"]");
     let broken = two.replace("[\"198.51.100.10\"]", "[\"198.51.100.10\", \"2001:db8::g\"]");
     assert_eq!(codes(&load_str(&broken, folder.path())), ["endpoint-address"]);
+    let fallback = broken.replacen(
+        "[service.www]",
+        "[service.www]\nall-down = { fallback = [\"192.0.2.99\"] }",
+        1,
+    );
+    assert_eq!(codes(&load_str(&fallback, folder.path())), ["endpoint-address"]);
     let latency = cases::BASE.replace("\"priority\"", "\"latency\"");
     assert_eq!(codes(&load_str(&latency, folder.path())), Vec::<&str>::new());
 }
@@ -235,4 +241,62 @@ fn a_rule_for_no_country_is_for_nobody() {
         assert_eq!(found.len(), 1, "{code}");
         assert_eq!(found[0].as_str(), code.to_ascii_uppercase());
     }
+}
+
+/// Whatever the order in which it lists them.
+#[test]
+fn a_rule_for_the_same_clients_as_one_before_is_never_reached() {
+    for (key, [a, b]) in [
+        ("continent", ["EU", "NA"]),
+        ("country", ["DE", "FR"]),
+        ("subdivision", ["US-CA", "US-NY"]),
+        ("asn", ["AS1", "AS2"]),
+        ("isp", ["One", "Two"]),
+        ("organization", ["One", "Two"]),
+        ("domain", ["one.example", "two.example"]),
+        ("net", ["10.0.0.0/8", "11.0.0.0/8"]),
+        ("tag", ["one", "two"]),
+    ] {
+        let rule =
+            |a, b| format!("{{ match = {{ {key} = [\"{a}\", \"{b}\"] }}, regions = [\"us\"] }}");
+        let rules = format!("rule = [{}, {}]", rule(a, b), rule(b, a));
+        let ranked = format!("rank = [\"rules\", \"priority\"]\n{rules}");
+        let text = cases::BASE.replace("rank = [\"priority\"]", &ranked);
+        let found = codes(&load_str(&text, Folder::new().path()));
+        assert!(found.contains(&"rule-shadowed"), "{key}: {found:?}");
+    }
+}
+
+#[test]
+fn an_endpoint_is_an_address_or_a_host_and_a_percentage_a_part_of_all() {
+    let folder = Folder::new();
+    for (from, to, code) in [
+        (
+            "[\"192.0.2.10\"]",
+            "[{ address = \"192.0.2.10\", host = \"a.example.net\" }]",
+            "endpoint-target",
+        ),
+        ("[region.us]", "[region.us]\nmin-pools = \"101%\"", "percent"),
+    ] {
+        let text = cases::BASE.replace(from, to);
+        assert_eq!(codes(&load_str(&text, folder.path())), [code]);
+    }
+}
+
+/// Where clients go for a family that their region has not: the nearest of those that have it.
+#[test]
+fn a_gap_between_families_names_the_nearest_region_without_one() {
+    let mut text = cases::BASE.replace("rank = [\"priority\"]", "rank = [\"nearest\"]");
+    for (region, lat, lon) in [("us", 39, -77), ("eu", 53, -6)] {
+        let header = format!("[region.{region}]");
+        let place = format!("{header}\nlocation = {{ lat = {lat}.0, lon = {lon}.0 }}");
+        text = text.replace(&header, &place);
+    }
+    text = text.replace("[\"198.51.100.10\"]", "[\"198.51.100.10\", \"2001:db8::1\"]");
+    text += "[region.ap]\nlocation = { lat = 35.0, lon = 139.0 }\n\
+             [service.www.pool.ap]\nendpoints = [\"198.51.100.11\", \"2001:db8::2\"]\n";
+    let loaded = load_str(&text, Folder::new().path());
+    assert_eq!(codes(&loaded), ["no-database", "family-gap"]);
+    let message = &loaded.diagnostics[1].message;
+    assert!(message.contains("km further, to `eu`, for the IPv6"), "{message}");
 }

@@ -219,6 +219,36 @@ fn rfc2308_3_the_negative_soa_has_the_lesser_ttl() {
     assert_eq!(negative.rdata(0), negative.rdatas().next());
     assert_eq!(negative.rdata(1), None);
     assert_eq!(show(negative).replacen("300", "answer 3600", 1), soa);
+    let brief = "@ 60 SOA ns1 hostmaster 7 2h 1h 2w 300\n@ 300 NS ns1\nns1 300 A 192.0.2.1\n";
+    let zones = Zones::compile(vec![records("example.com.", brief)], &[]);
+    assert_eq!(zones.zones().next().unwrap().negative_soa().ttl().secs(), 60, "its own");
+}
+
+/// RFC 2181, 5.2: one RRset has one TTL.
+#[test]
+fn what_the_compiler_makes_of_records_that_differ() {
+    use RecordType as T;
+    let text = format!(
+        "{ZONE}two 600 A 192.0.2.1\ntwo 60 A 192.0.2.2\n\
+         mx MX 10 mail\nmx MX 20 MAIL\nsigned TXT \"longer than the other\"\n\
+         signed TYPE47 \\# 4 00000140\nabroad NS ns.other.example.\n"
+    );
+    let other = "$TTL 60\n@ SOA ns h 7 1 1 1 300\n@ NS ns\nns A 192.0.2.9\n";
+    let owner = name("www.example.com.");
+    let beside = BalancedOwner { owner, service: 7, answers: IPV4 };
+    let zones = vec![records("example.com.", &text), records("other.example.", other)];
+    let zones = Zones::compile(zones, &[beside]);
+    let two = look(&zones, "two.example.com.", T::A);
+    assert_eq!(two, r"answer 60 A \xc0\x00\x02\x01 \xc0\x00\x02\x02", "the lesser TTL");
+    assert_eq!(along(&zones, "mx.example.com.", T::MX), ["mail.example.com. 1+0"], "once");
+    let any = look(&zones, "signed.example.com.", T::ANY);
+    assert!(any.starts_with("answer 3600 TXT"), "denial last: {any}");
+    assert_eq!(along(&zones, "x.abroad.example.com.", T::A), [""; 0], "of this zone alone");
+    check(&zones, &[("www.example.com.", T::A, "service 7 at www.example.com.")]);
+    // Lower case, as names are looked up.
+    let found = zones.lookup(name("alias.example.com.").as_wire(), T::A);
+    let Lookup::Alias { cname, .. } = found else { panic!("{found:?}") };
+    assert_eq!(cname.target(), b"\x03www\x07example\x03com\0");
 }
 
 #[test]
@@ -294,6 +324,7 @@ ns1 A 192.0.2.1
 child NS ns.child
 child DS 1 5 99 AABB
 ns.child A 192.0.2.99
+below.child DS 1 5 99 CCDD
 unsigned NS ns1
 cut NS ns1
 ";
@@ -306,6 +337,7 @@ ns A 192.0.2.2
     let zones = [
         ("example.com.", parent),
         ("child.example.com.", child),
+        ("below.child.example.com.", child),
         ("unsigned.example.com.", child),
         ("below.cut.example.com.", child),
         ("far.away.example.com.", child),
@@ -325,6 +357,7 @@ ns A 192.0.2.2
                 ("ns.child.example.com.", T::A, r"answer 3600 A \xc0\x00\x02\x02"),
                 ("ns.child.example.com.", T::DS, "nodata child.example.com."),
                 ("x.child.example.com.", T::A, "nxdomain child.example.com."),
+                ("below.child.example.com.", T::DS, "nodata child.example.com."),
                 ("unsigned.example.com.", T::DS, "nodata example.com."),
                 ("below.cut.example.com.", T::DS, "referral cut.example.com. 1 servers"),
                 ("below.cut.example.com.", T::A, "nodata below.cut.example.com."),
