@@ -6,9 +6,9 @@
 //!   NS        ns2.sub.example.com  written: ns2 ►(sub.…)
 //! ```
 //!
-//! A name is looked up from its longest suffix to its shortest by a key of two parts, the
-//! suffix's length and a hash of its first label. What has an equal key is compared label by
-//! label in the message itself, so equal keys of unequal names cost time and nothing else.
+//! A name is looked up from its longest suffix to its shortest by a key: the suffix's length and
+//! how it begins. What has an equal key is compared in the message itself, so equal keys of unequal
+//! names cost time and nothing else.
 
 use crate::model::limits;
 use crate::wire::Header;
@@ -17,7 +17,7 @@ use crate::wire::Header;
 /// other: nothing is set up for messages that have no names to compress.
 #[derive(Debug)]
 pub struct Names {
-    keys: [u32; limits::COMPRESSION_TARGETS],
+    keys: [u64; limits::COMPRESSION_TARGETS],
     offsets: [u16; limits::COMPRESSION_TARGETS],
     len: usize,
 }
@@ -59,7 +59,7 @@ impl Names {
         }
     }
 
-    fn add(&mut self, key: u32, offset: usize) {
+    fn add(&mut self, key: u64, offset: usize) {
         // A pointer has 14 bits.
         let offset = u16::try_from(offset).ok().filter(|offset| *offset < 1 << 14);
         if let (Some(offset), Some(key_at), Some(offset_at)) =
@@ -71,7 +71,7 @@ impl Names {
     }
 
     /// Where a name stands in the message already.
-    fn find(&self, message: &[u8], key: u32, name: &[u8]) -> Option<u16> {
+    fn find(&self, message: &[u8], key: u64, name: &[u8]) -> Option<u16> {
         let known = self.keys.iter().zip(&self.offsets).take(self.len);
         known
             .filter(|(known, _)| **known == key)
@@ -114,20 +114,28 @@ impl Names {
     }
 }
 
-/// The length of a name and a hash of its first label, upper and lower case alike.
-fn key(name: &[u8]) -> u32 {
-    let length = name.first().copied().map_or(0, usize::from);
-    let label = name.get(1..=length).unwrap_or_default();
-    // FNV-1a; with bit 5 set, upper case is lower case.
-    let hash = label.iter().fold(0x811c_9dc5_u32, |hash, octet| {
-        (hash ^ u32::from(octet | 0x20)).wrapping_mul(0x0100_0193)
-    });
+/// The length of a name, the length of its first label and the first six octets of that, upper and
+/// lower case alike.
+#[inline]
+fn key(name: &[u8]) -> u64 {
+    /// Set in octets, it makes upper case lower case; not in the first, which is a length.
+    const LOWER: u64 = 0x0020_2020_2020_2000;
+    let start = match name.first_chunk() {
+        Some(start) => u64::from_le_bytes(*start),
+        None => name.iter().rev().fold(0, |start, octet| start << 8 | u64::from(*octet)),
+    };
+    let of_label = name.first().copied().map_or(0, u32::from).min(6) * 8 + 8;
+    let start = (start | LOWER) & ((1 << of_label) - 1);
     // At most 255 octets are a name.
-    u32::try_from(name.len()).unwrap_or(0) << 24 | hash >> 8
+    start | (name.len() as u64) << 56
 }
 
 /// Whether a name stands at an offset of the message, pointers followed.
 fn stands_at(message: &[u8], offset: usize, name: &[u8]) -> bool {
+    // Mostly it does so letter by letter, without a pointer.
+    if message.get(offset..).is_some_and(|here| here.starts_with(name)) {
+        return true;
+    }
     let (mut at, mut rest) = (offset, name);
     loop {
         let Some(&length) = message.get(at) else { return false };
