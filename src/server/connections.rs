@@ -18,6 +18,9 @@
 //! - For octets, also first one that takes no answers. Then the connection that holds most, of the
 //!   client that holds most. If that is the one which asks, it is refused.
 //!
+//! A client that took no answers and had to make room gets no new connection for [`REFUSED_FOR`]: it
+//! would come back at once to do the same, and others would wait behind it.
+//!
 //! # Invariants
 //!
 //! - What all connections hold is at most twice [`limits::TCP_BUFFERS`]: it counts until it is
@@ -63,6 +66,8 @@ struct Table {
     crowds: BTreeSet<(usize, Reverse<u64>, Client)>,
     /// Clients that hold octets, by how many.
     holders: BTreeSet<(usize, Client)>,
+    /// Clients that get no new connection, and until when.
+    refused: HashMap<Client, Instant>,
     /// Octets held in all.
     held: usize,
     /// Octets of these that are held by connections which were told to go.
@@ -118,10 +123,14 @@ impl Connections {
         Self { in_all, per_client, counters, table: Mutex::default() }
     }
 
-    /// Enters a connection, for which another may be told to go; `None` if there is no room.
+    /// Enters a connection, for which another may be told to go; `None` if there is no room, or none
+    /// for this client.
     pub(in crate::server) fn admit(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Slot> {
         let client = Client::of(peer);
         let mut table = self.table();
+        if table.refused.get(&client).is_some_and(|until| now < *until) {
+            return None;
+        }
         let of_client = table.clients.get(&client).map_or(0, |share| share.connections.len());
         let has_room = if of_client >= self.per_client {
             table.make_room(Some(client), now, &self.counters)
@@ -229,8 +238,7 @@ impl Table {
             None => self.stuck(now),
         };
         if let Some(stuck) = stuck {
-            self.tell_to_go(stuck);
-            counters.tcp_unread.add(1);
+            self.let_go_unread(stuck, now, counters);
             return true;
         }
         let crowd = of.or_else(|| self.crowds.last().map(|(.., client)| *client));
@@ -263,6 +271,19 @@ impl Table {
         ids.filter_map(|id| Some((*id, self.open.get(id)?)))
     }
 
+    /// Tells a connection that takes no answers to go, and its client that there is none for it.
+    fn let_go_unread(&mut self, id: u64, now: Instant, counters: &Counters) {
+        if self.refused.len() >= limits::TCP_CONNECTIONS {
+            self.refused.retain(|_, until| now < *until);
+        }
+        let client = self.open.get(&id).map(|entry| entry.client);
+        if let Some(client) = client.filter(|_| self.refused.len() < limits::TCP_CONNECTIONS) {
+            self.refused.insert(client, now + REFUSED_FOR);
+        }
+        self.tell_to_go(id);
+        counters.tcp_unread.add(1);
+    }
+
     fn tell_to_go(&mut self, id: u64) {
         let Some(entry) = self.open.get_mut(&id) else { return };
         let (client, held) = (entry.client, entry.held);
@@ -293,10 +314,12 @@ impl Table {
             return Ok(());
         }
         while self.held - self.leaving > limits::TCP_BUFFERS {
-            let most = self.stuck(now).or_else(|| {
-                let (_, holder) = *self.holders.last()?;
-                self.most_holding(holder, now, Duration::ZERO)
-            });
+            if let Some(stuck) = self.stuck(now).filter(|stuck| *stuck != id) {
+                self.let_go_unread(stuck, now, counters);
+                continue;
+            }
+            let holder = self.holders.last().map(|(_, holder)| *holder);
+            let most = holder.and_then(|holder| self.most_holding(holder, now, Duration::ZERO));
             let Some(most) = most.filter(|most| *most != id) else { return Err(NoRoom) };
             self.tell_to_go(most);
             counters.tcp_unread.add(1);
@@ -361,6 +384,10 @@ impl Drop for Slot {
 /// How long who holds answers may be silent before a new connection is worth more: most round
 /// trips on Earth are shorter, and a lost segment is sent again within it.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How long a client is refused new connections after one of its own took no answers and had to make
+/// room. Resolvers ask again by UDP meanwhile, or elsewhere.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
 
 /// Of how many clients that hold most connections are looked at for one that takes nothing.
 const LOOKED_AT: usize = 16;

@@ -60,6 +60,8 @@ pub(in crate::server) async fn accept(listener: TcpListener, shared: Arc<Shared>
 fn start(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>, tasks: &Tasks) {
     let counters = &shared.counters;
     let Some(slot) = shared.connections.admit(peer.ip().to_canonical(), Instant::now()) else {
+        // Ended at once: the kernel would else go on keeping what is of no use to anybody.
+        stream.forget();
         counters.tcp_refused.add(1);
         return;
     };

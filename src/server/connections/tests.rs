@@ -61,6 +61,39 @@ fn who_takes_nothing_makes_room_before_who_is_idle() {
 }
 
 #[test]
+fn who_took_nothing_and_had_to_go_gets_no_connection_for_a_while() {
+    let (connections, start) = table(2, 2);
+    let stuck = connections.admit(client(1), start).unwrap();
+    stuck.hold(5_000, start).unwrap();
+    let idle = connections.admit(client(2), start).unwrap();
+    let now = start + seconds(1);
+    let new = connections.admit(client(3), now).unwrap();
+    assert_eq!([&stuck, &idle, &new].map(is_told), [true, false, false]);
+    drop(stuck);
+    let at = |n, since: Duration| connections.admit(client(n), now + since).is_some();
+    assert!(!at(1, Duration::ZERO) && !at(1, REFUSED_FOR - Duration::from_millis(1)));
+    assert!(at(4, Duration::ZERO), "others are none of its concern");
+    assert!(at(1, REFUSED_FOR));
+    // Who was idle, and not stuck, may come back at once.
+    assert!(at(2, Duration::ZERO));
+}
+
+#[test]
+fn who_is_refused_is_remembered_within_bounds() {
+    let many = limits::TCP_CONNECTIONS + 9;
+    let (connections, start) = table(many, 1);
+    let address = |n: usize| IpAddr::from(u32::try_from(n).unwrap().to_be_bytes());
+    let admit = |n, now| connections.admit(address(n), now).unwrap();
+    let stuck: Vec<Slot> = (0..many).map(|n| admit(n, start)).collect();
+    for slot in &stuck {
+        slot.hold(1, start).unwrap();
+    }
+    let new: Vec<Slot> = (0..many).map(|n| admit(many + n, start + seconds(1))).collect();
+    assert!(stuck.iter().all(is_told) && !new.iter().any(is_told));
+    assert_eq!(connections.table().refused.len(), limits::TCP_CONNECTIONS);
+}
+
+#[test]
 fn a_client_makes_room_for_itself() {
     let (connections, now) = table(100, 2);
     let other = connections.admit(client(9), now).unwrap();
