@@ -1,5 +1,7 @@
 //! `meridian serve`.
 
+use std::time::Duration;
+
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
 
@@ -15,7 +17,11 @@ use crate::cli::node::prepare_last_good;
 use crate::cli::signals::Signals;
 use crate::cli::watch::Look;
 use crate::server;
+use crate::tasks::Program;
 use crate::tasks::Tasks;
+
+/// How long programs that probes or hooks started may take to be found and ended.
+const PROGRAMS_END: Duration = Duration::from_secs(2);
 
 pub(super) fn run(options: &Serve) -> Exit {
     server::settle_heap();
@@ -66,7 +72,15 @@ pub(super) fn serve(start: impl AsyncFnOnce() -> Result<Node, String>) -> Exit {
     });
     // Dropping it would wait for a name that is looked up, or a disk that does not answer.
     runtime.shutdown_background();
+    end_programs();
     exit
+}
+
+/// Ends what hooks and probes started, before the process is gone that knows of it.
+pub(super) fn end_programs() {
+    if !Program::all_ended(PROGRAMS_END) {
+        tracing::warn!("programs that probes or hooks started may still run");
+    }
 }
 
 /// One thread for TCP, timers and signals; UDP workers have their own.

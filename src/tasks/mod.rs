@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod program;
+mod reaper;
 
 #[cfg(test)]
 mod tests;

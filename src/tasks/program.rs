@@ -4,26 +4,28 @@
 //! inherits. When it ends, well or not, the group is killed, and then whatever still has the mark
 //! (a daemon that called `setsid`). Only what clears its environment gets away.
 
-use std::fs;
 use std::io;
 use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rustix::process::Pid;
 use rustix::process::Signal;
-use rustix::process::kill_process;
 use rustix::process::kill_process_group;
 use tokio::process::Child;
 use tokio::process::Command;
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
+
+use crate::tasks::reaper::Reaper;
 
 /// The variable that holds the mark.
 const MARK: &str = "MERIDIAN_RUN";
 
-/// How often processes are looked through for what a program left: what is killed may just have
-/// started others.
-const ROUNDS: usize = 8;
+/// Ends what they leave.
+static REAPER: LazyLock<Arc<Reaper>> = LazyLock::new(Arc::default);
 
 /// A running program. Dropped, it is killed with all that it started.
 #[derive(Debug)]
@@ -36,8 +38,8 @@ pub struct Program {
 #[derive(Debug)]
 struct Left {
     group: Option<Pid>,
-    mark: String,
-    is_ended: bool,
+    /// Until it was handed to the reaper.
+    mark: Option<String>,
 }
 
 impl Program {
@@ -52,7 +54,7 @@ impl Program {
         let value = format!("{}.{run}.{:016x}", std::process::id(), fastrand::u64(..));
         let child = command.env(MARK, &value).process_group(0).kill_on_drop(true).spawn()?;
         let group = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-        let left = Left { group, mark: format!("{MARK}={value}"), is_ended: false };
+        let left = Left { group, mark: Some(format!("{MARK}={value}")) };
         Ok(Self { child, left })
     }
 
@@ -68,61 +70,41 @@ impl Program {
     /// Why the system can't say how it ended.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await?;
-        if !self.left.is_ended {
-            self.left.end_group();
-            let mark = self.left.mark.clone();
-            // Processes are many, and looking through them takes milliseconds.
-            self.left.is_ended = spawn_blocking(move || end_marked(&mark)).await.is_ok();
+        if let Some(ended) = self.left.end() {
+            // It tells, whatever becomes of it.
+            ended.await.ok();
         }
         Ok(status)
+    }
+
+    /// Waits until all that dropped programs had started is ended: to be called before the process
+    /// ends. Returns whether that was within the deadline.
+    pub fn all_ended(deadline: Duration) -> bool {
+        REAPER.settle(deadline)
     }
 }
 
 impl Left {
-    fn end_group(&mut self) {
+    /// Ends it all, if that was not begun; what is returned resolves when it is done.
+    fn end(&mut self) -> Option<oneshot::Receiver<()>> {
         if let Some(group) = self.group.take() {
             // It may have ended by itself.
             kill_process_group(group, Signal::KILL).ok();
         }
+        Some(REAPER.end(self.mark.take()?))
     }
 }
 
 impl Drop for Left {
     fn drop(&mut self) {
-        if !self.is_ended {
-            self.end_group();
-            end_marked(&self.mark);
-        }
+        drop(self.end());
     }
-}
-
-/// Kills every process that has the mark.
-fn end_marked(mark: &str) {
-    for _ in 0..ROUNDS {
-        let Ok(all) = fs::read_dir("/proc") else { return };
-        let numbers = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let own = numbers.filter_map(Pid::from_raw).filter(|pid| has_mark(*pid, mark));
-        let own: Vec<Pid> = own.collect();
-        if own.is_empty() {
-            return;
-        }
-        for pid in own {
-            kill_process(pid, Signal::KILL).ok();
-        }
-    }
-}
-
-/// Whether a process was started with the mark; that of others can't be read, and has none.
-fn has_mark(pid: Pid, mark: &str) -> bool {
-    let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero()));
-    environment
-        .is_ok_and(|octets| octets.split(|octet| *octet == 0).any(|one| one == mark.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::Path;
-    use std::time::Duration;
 
     use tokio::time::sleep;
 

@@ -89,6 +89,7 @@ pub(super) fn run(options: &Probe) -> Exit {
     });
     // Dropping it would wait for a name that is looked up, or a disk that does not answer.
     runtime.shutdown_background();
+    serve::end_programs();
     exit
 }
 
