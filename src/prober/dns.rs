@@ -42,7 +42,8 @@ pub(super) async fn probe(
     port: u16,
     stage: &Stage,
 ) -> Result<(), Fault> {
-    stage.begin("waiting for the response");
+    // A server, or a firewall before it, that drops such queries is out of reach of resolvers too.
+    stage.begin("waiting for the response to a query with EDNS");
     let ask = async |address| ask(probe, SocketAddr::new(address, port)).await;
     let (response, _) = race::first(found, stage, ask).await?;
     wanted.judge(&response)

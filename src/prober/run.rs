@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::future::Future;
 use std::pin::Pin;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,6 +39,9 @@ const OUTBOX: usize = 256;
 
 /// With nothing to do, the loop wakes this often.
 const IDLE: Duration = Duration::from_secs(3600);
+
+/// A timeout that is noticed as much too late says that this node was held up.
+const HELD_UP: Duration = Duration::from_millis(20);
 
 /// What the loop is given.
 pub(super) struct Channels {
@@ -296,13 +301,62 @@ async fn one(target: Target, stage: Stage, names: Rc<Names>) -> Ended {
     let mut certificate_ends: Option<Timestamp> = None;
     let begin = Instant::now();
     let probe = compiled.probe(check, &names, &stage, &mut certificate_ends);
-    let result = tokio::time::timeout(timeout, probe).await;
+    let result = within(timeout, probe).await;
     let (result, end) = match (stage.decided(), result) {
         (Some((result, end)), _) => (result, end),
-        (None, Ok(result)) => (result, Instant::now()),
-        (None, Err(_)) => (Err(stage.late(timeout)), Instant::now()),
+        (None, Some(result)) => (result, Instant::now()),
+        (None, None) => (Err(stage.late(timeout)), Instant::now()),
     };
     let result = result.map_err(|fault| stage.settled(fault));
     let (outcome, took) = (failure::outcome(result), end - begin);
     Ended { report: Report { check: key, outcome, took, certificate_ends }, was_exec }
+}
+
+/// What comes of a probe within its timeout. Where the timeout was noticed late this node was held
+/// up (paused, or out of processor time), and what it did not take in meanwhile may be here: the
+/// probe has that time once more, though never more than its timeout.
+async fn within<T>(timeout: Duration, probe: impl Future<Output = T>) -> Option<T> {
+    let mut probe = pin!(probe);
+    let end = Instant::now() + timeout;
+    if let Ok(result) = tokio::time::timeout_at(end, probe.as_mut()).await {
+        return Some(result);
+    }
+    let late = end.elapsed();
+    if late < HELD_UP {
+        return None;
+    }
+    tokio::time::timeout(late.min(timeout), probe).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::task::yield_now;
+    use tokio::time::advance;
+
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_millis(100);
+
+    #[tokio::test(start_paused = true)]
+    async fn time_in_which_the_node_was_held_up_is_not_that_of_the_target() {
+        let begin = Instant::now();
+        assert_eq!(within(TIMEOUT, pending::<()>()).await, None);
+        assert!(begin.elapsed() < TIMEOUT + HELD_UP, "a timeout is noticed in time");
+        // The node does nothing for a second; then the answer is there, some steps on.
+        let held_up = async {
+            advance(Duration::from_secs(1)).await;
+            yield_now().await;
+            "an answer"
+        };
+        assert_eq!(within(TIMEOUT, held_up).await, Some("an answer"));
+        let begin = Instant::now();
+        let silent = async {
+            advance(Duration::from_secs(1)).await;
+            pending::<()>().await;
+        };
+        assert_eq!(within(TIMEOUT, silent).await, None);
+        assert!(begin.elapsed() < Duration::from_secs(1) + TIMEOUT + HELD_UP);
+    }
 }
