@@ -68,6 +68,7 @@ codes! {
     TOKEN_ROLE = "token-role": "A text is not a role of a token.";
     TOKEN_SHORT = "token-short": "The first line of a token's file is shorter than a token.";
     TOKEN_SOURCE = "token-source": "A token has both a file and a hash, or neither.";
+    TOKEN_TWICE = "token-twice": "Two tokens have the same text.";
     UNKNOWN_EVENT = "unknown-event": "A text is not an event that hooks are called for.";
     // Geography.
     NO_DATABASE = "no-database": "Clients are to be located, but there is no GeoIP database.";

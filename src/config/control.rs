@@ -1,5 +1,6 @@
 //! `[control]`: the API, and who may use it.
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -104,7 +105,7 @@ pub(super) struct Written {
 }
 
 struct WrittenToken {
-    name: String,
+    name: At<String>,
     role: Role,
     source: Source,
 }
@@ -187,11 +188,31 @@ pub(super) fn tokens(
             }
         },
     };
-    let token = |written: &WrittenToken| {
-        let sha256 = hash(written, problems)?;
-        Some(Token { name: written.name.clone(), role: written.role, sha256 })
-    };
-    control.tokens.iter().filter_map(token).collect()
+    let mut tokens: Vec<Token> = Vec::new();
+    let mut by_hash: HashMap<[u8; 32], &At<String>> = HashMap::new();
+    for written in &control.tokens {
+        let Some(sha256) = hash(written, problems) else { continue };
+        let name = &written.name;
+        if let Some(first) = by_hash.get(&sha256) {
+            problems.push(double(name, first));
+            continue;
+        }
+        by_hash.insert(sha256, name);
+        tokens.push(Token { name: name.value.clone(), role: written.role, sha256 });
+    }
+    tokens
+}
+
+/// Two tokens have one text: whose role counts, and who did what?
+fn double(name: &At<String>, first: &At<String>) -> Diagnostic {
+    let message = format!(
+        "tokens `{}` and `{}` have the same text: expected one of its own",
+        first.value, name.value
+    );
+    Diagnostic::error(codes::TOKEN_TWICE, name.span, message)
+        .label(name.span, "who shows it can't be told from the other")
+        .label(first.span, "the other")
+        .help(format!("make one for `{}`: `openssl rand -hex 32`", name.value))
 }
 
 /// What is meant.
@@ -245,7 +266,7 @@ fn token(mut section: Section<'_>) -> Option<WrittenToken> {
         }
     };
     section.close();
-    Some(WrittenToken { name: name.value, role: role?.value, source: source? })
+    Some(WrittenToken { name, role: role?.value, source: source? })
 }
 
 /// The hash of a token's text.

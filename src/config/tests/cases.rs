@@ -131,6 +131,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ("token-role", "", "[control.tokens]\nci = { role = \"admin\", file = \"tokens/ci\" }\n"),
     ("token-short", "", "[control.tokens]\nci = { role = \"read\", file = \"tokens/short\" }\n"),
     ("token-source", "", "[control.tokens]\nci = { role = \"read\" }\n"),
+    (
+        "token-twice",
+        "",
+        "[control.tokens]\nci = { role = \"operate\", file = \"tokens/ci\" }\nwatch = { role = \"read\", sha256 = \"9f9f5111f7b27a781f1f1ddde5ebc2dd2b796bfc7365c9c28b548e564176929f\" }\n",
+    ),
     ("unknown-event", "", "[hook.chat]\nurl = \"http://[::1]/\"\nevents = [\"pools\"]\n"),
     // Geography.
     ("geoip-not-a-database", "", "[geoip]\ndatabases = [\"geoip/broken.mmdb\"]\n"),

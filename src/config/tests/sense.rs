@@ -200,16 +200,6 @@ fn nothing_is_said_of_what_only_follows_from_a_mistake() {
         1,
     );
     assert_eq!(codes(&load_str(&fallback, folder.path())), ["endpoint-address"]);
-    // What can't be read, or is of an unknown region, may be what is missing.
-    let fence = "rank = [\"rules\", \"priority\"]\n\
-                 rule = [{ regions = [\"eu\"], only = true }]";
-    let fenced = broken.replace("rank = [\"priority\"]", fence);
-    assert_eq!(codes(&load_str(&fenced, folder.path())), ["endpoint-address"]);
-    let elsewhere = format!("{two}[service.www.pool.xx]\nendpoints = [\"2001:db8::11\"]\n");
-    assert_eq!(codes(&load_str(&elsewhere, folder.path())), ["unknown-region"]);
-    let pool = "[service.www.pool.us]\nendpoints = [\"192.0.2.10\"]\n";
-    let none = cases::MINIMAL.replace(pool, "");
-    assert_eq!(codes(&load_str(&none, folder.path())), ["service-without-pool"]);
     let latency = cases::BASE.replace("\"priority\"", "\"latency\"");
     assert_eq!(codes(&load_str(&latency, folder.path())), Vec::<&str>::new());
 }
@@ -274,9 +264,6 @@ fn a_rule_for_the_same_clients_as_one_before_is_never_reached() {
         let text = cases::BASE.replace("rank = [\"priority\"]", &ranked);
         let found = codes(&load_str(&text, Folder::new().path()));
         assert!(found.contains(&"rule-shadowed"), "{key}: {found:?}");
-        // Nets and tags are the operator's own.
-        let by_database = !["net", "tag"].contains(&key);
-        assert_eq!(found.contains(&"no-database"), by_database, "{key}: {found:?}");
     }
 }
 
@@ -312,69 +299,4 @@ fn a_gap_between_families_names_the_nearest_region_without_one() {
     assert_eq!(codes(&loaded), ["no-database", "family-gap"]);
     let message = &loaded.diagnostics[1].message;
     assert!(message.contains("km further, to `eu`, for the IPv6"), "{message}");
-}
-
-/// Of the records at the name of a service, those that it answers itself are in its way.
-#[test]
-fn records_stand_beside_a_service_that_does_not_answer_their_type() {
-    let error = "static-record Error";
-    for (endpoint, record, expected) in [
-        ("192.0.2.1", "a A 192.0.2.9", vec![error]),
-        ("192.0.2.1", "a AAAA 2001:db8::9", vec![]),
-        ("192.0.2.1", "a TXT x", vec![]),
-        ("2001:db8::1", "a A 192.0.2.9", vec![]),
-        ("2001:db8::1", "a AAAA 2001:db8::9", vec![error]),
-        ("lb.example.net", "a TXT x", vec![error]),
-        ("lb.example.net", "a NSEC b CNAME", vec!["zone-signed Warning"]),
-    ] {
-        assert_eq!(led(&[("a", endpoint)], record), expected, "{endpoint} {record}");
-    }
-}
-
-/// What nobody has to change is not spoken of, and what can't work is.
-#[test]
-fn a_word_is_said_where_it_is_due_and_nowhere_else() {
-    let folder = Folder::new();
-    let at = |region: &str, lat: f64, lon: f64| {
-        format!("[region.{region}]\nlocation = {{ lat = {lat:.1}, lon = {lon:.1} }}")
-    };
-    let us = |lat, lon| vec![("[region.us]", at("us", lat, lon))];
-    let policy = |keys: &str| ("[region.us]", format!("[policy.p]\n{keys}\n[region.us]"));
-    let hosts = |keys: &str| {
-        vec![
-            ("\"192.0.2.10\"", "\"us.example.net\"".to_owned()),
-            ("\"198.51.100.10\"", "\"eu.example.net\"".to_owned()),
-            ("name = ", format!("{keys}\nname = ")),
-        ]
-    };
-    let weights = |us: u8, eu: u8| {
-        vec![
-            ("[\"192.0.2.10\"]", format!("[\"192.0.2.10\"]\nweight = {us}")),
-            ("[\"198.51.100.10\"]", format!("[\"198.51.100.10\"]\nweight = {eu}")),
-        ]
-    };
-    let listening = |also: &str| {
-        let server = format!("[server]\nlisten = [\"127.0.0.1:5300\"{also}]\n[region.us]");
-        vec![("\"192.0.2.10\"", "\"127.0.0.1\"".to_owned()), ("[region.us]", server)]
-    };
-    let (base, minimal) = (cases::BASE, cases::MINIMAL);
-    for (text, changes, expected) in [
-        (base, us(90.0, 180.0), vec![]),
-        (base, us(90.5, 180.0), vec!["out-of-range"]),
-        (base, us(90.0, -180.5), vec!["out-of-range"]),
-        (base, us(90.0, 180.5), vec!["out-of-range"]),
-        // One region is the nearest wherever clients are.
-        (minimal, vec![policy("rank = [\"nearest\"]"), us(1.0, 1.0).remove(0)], vec![]),
-        (minimal, vec![policy("rank = []")], vec!["policy-ranks-nothing"]),
-        (base, hosts("answers = 1"), vec![]),
-        (base, hosts("answers = 2"), vec!["answers-of-alias"]),
-        (base, weights(1, 0), vec![]),
-        (base, weights(0, 0), vec!["service-without-weight"]),
-        (base, listening(""), vec![]),
-        (base, listening(", \"192.0.2.53:53\""), vec!["loopback-endpoint"]),
-    ] {
-        let change = |text: String, (from, to): &(&str, String)| text.replacen(from, to, 1);
-        let text = changes.iter().fold(text.to_owned(), change);
-        assert_eq!(codes(&load_str(&text, folder.path())), expected, "{text}");
-    }
 }
