@@ -341,7 +341,7 @@ impl Engine {
     fn opinions(&mut self, said: Opinions, age: Duration, now: Timestamp) {
         let name = said.vantage.clone();
         if self.panel.absorb(said, self.vantage.instance(), age, now) == Absorbed::Double {
-            self.trouble(nodes::double(&format!("vantage `{name}`")), now);
+            self.hear_own_name(format!("vantage `{name}`"), now);
         }
     }
 

@@ -110,10 +110,11 @@ impl NodeCard {
 
 /// That another process has the name of this one.
 pub(super) fn double(what: &str) -> String {
-    format!(
-        "another process says that it is {what} too; give each its own name with `node` in \
-         `[cluster]` or `--node`"
-    )
+    named_twice(&format!("another process says that it is {what} too"))
+}
+
+fn named_twice(words: &str) -> String {
+    format!("{words}; give each its own name with `node` in `[cluster]` or `--node`")
 }
 
 /// The others, by name.
@@ -121,6 +122,8 @@ pub(super) fn double(what: &str) -> String {
 pub(super) struct Nodes {
     others: BTreeMap<String, Other>,
     echo: Echo,
+    /// What several processes say that they are, in words, and when that was heard last.
+    doubles: BTreeMap<String, (String, Timestamp)>,
 }
 
 /// What is known of another node.
@@ -130,6 +133,8 @@ struct Other {
     heard: Timestamp,
     /// How many orders had been taken here when its admin states were the same as ours last.
     agreed: Option<u64>,
+    /// The instance that had its name before.
+    former: Option<u64>,
 }
 
 impl Nodes {
@@ -138,6 +143,7 @@ impl Nodes {
         for other in self.others.values_mut() {
             other.heard = other.heard.min(now);
         }
+        self.doubles.values_mut().for_each(|(_, heard)| *heard = (*heard).min(now));
     }
 
     /// Compares the admin states of all with ours.
@@ -209,12 +215,35 @@ impl Engine {
         differing
     }
 
+    /// Another process says that it is what this one is.
+    pub(super) fn hear_own_name(&mut self, what: String, now: Timestamp) {
+        let words = double(&what);
+        self.hear_double(what, words, now);
+    }
+
+    fn hear_double(&mut self, what: String, words: String, now: Timestamp) {
+        self.trouble(words.clone(), now);
+        let doubles = &mut self.nodes.doubles;
+        doubles.retain(|_, (_, heard)| now < *heard + 3 * CARD);
+        if doubles.len() < limits::NODES {
+            doubles.insert(what, (words, now));
+        }
+    }
+
+    /// What several processes say that they are, this one or another, as far as that was heard
+    /// lately; and in words.
+    pub fn doubles(&self, now: Timestamp) -> Vec<(String, String)> {
+        let doubles = self.nodes.doubles.iter();
+        let lately = doubles.filter(|(_, (_, heard))| now < *heard + 3 * CARD);
+        lately.map(|(what, (words, _))| (what.clone(), words.clone())).collect()
+    }
+
     /// Takes what a node said of itself so long ago.
     pub(super) fn heard_of(&mut self, card: NodeCard, age: Duration, now: Timestamp) {
         let heard = now.checked_sub(age).unwrap_or(now);
         if card.node == self.plan.node.name {
             if self.nodes.echo.is_other(card.instance, self.plan.node.instance) {
-                self.trouble(double(&format!("node `{}`", card.node)), now);
+                self.hear_own_name(format!("node `{}`", card.node), now);
             }
             return;
         }
@@ -231,8 +260,21 @@ impl Engine {
             true => Some(self.spread.count()),
             false => before.and_then(|before| before.agreed),
         };
-        others.insert(card.node.clone(), Other { card, heard, agreed });
+        let last = others.get(&card.node).map(|other| (other.card.instance, other.former));
+        let (former, is_back) = match last {
+            Some((last, former)) if last == card.instance => (former, false),
+            // One that was started again does not come back as what it was before.
+            Some((last, former)) => (Some(last), former == Some(card.instance)),
+            None => (None, false),
+        };
+        let what = if card.answers { "node" } else { "prober" };
+        let what = format!("{what} `{}`", card.node);
+        others.insert(card.node.clone(), Other { card, heard, agreed, former });
         self.follow_spread(now);
+        if is_back {
+            let words = named_twice(&format!("two processes say that they are {what}"));
+            self.hear_double(what, words, now);
+        }
     }
 
     /// An order was taken: the others soon see whether they have it too.

@@ -68,6 +68,8 @@ codes! {
     DatabasesDiffer = "databases-differ";
     /// The node runs as root, and others may write its files.
     ExposedFile = "exposed-file";
+    /// Two processes of the cluster have one name.
+    NameTaken = "name-taken";
     /// Copies of the files in force can't be kept.
     LastGoodNotKept = "last-good-not-kept";
     /// The files were refused at the start; copies of those that were in force before serve.

@@ -198,7 +198,7 @@ impl Node {
             self.reload(None);
         }
         self.helm.lead();
-        self.helm.compare_inputs();
+        self.helm.compare_others();
         self.keeping.look(&self.path, &self.tasks);
         self.learning.hand_over();
         self.keep_shares_if_due();

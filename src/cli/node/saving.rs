@@ -51,8 +51,8 @@ impl Helm {
         self.engine.set_inputs(InputDigests { configuration, databases }, now);
     }
 
-    /// Says which of the others answer by something else.
-    pub(super) fn compare_inputs(&mut self) {
+    /// Says which of the others answer by something else, or have the name of this one.
+    pub(super) fn compare_others(&mut self) {
         let now = self.now();
         let Differing { configuration, databases } = self.engine.differing(now);
         let codes = [ProblemCode::ConfigurationDiffers, ProblemCode::DatabasesDiffer];
@@ -61,5 +61,7 @@ impl Helm {
                 tracing::warn!("node {node}: {words}");
             }
         }
+        // The engine tells of it, to the log too.
+        drop(self.problems.replace(ProblemCode::NameTaken, self.engine.doubles(now), now));
     }
 }

@@ -218,3 +218,40 @@ fn a_node_that_answers_by_something_else_is_named() {
     let long = inputs(&"c".repeat(1000), "d");
     assert!(NodeCard::decode(&card("x", true, long, now).encode()).is_err());
 }
+
+/// Another process of this node's name is known while it is heard, and is none of the others.
+#[test]
+fn who_has_the_name_of_this_node_is_named_while_it_is_heard() {
+    let mut rig = Rig::up(|_| {});
+    let own = (rig.plan.node.name.clone(), rig.plan.node.instance);
+    let hear = |rig: &mut Rig, instance: u64| {
+        let card = NodeCard::new(&own.0, instance, true, rig.now);
+        rig.engine.step(Event::Card(Box::new(card), Duration::ZERO), rig.now);
+    };
+    hear(&mut rig, own.1 + 1);
+    assert!(rig.engine.doubles(rig.now).is_empty(), "this one, before it was started again");
+    hear(&mut rig, own.1);
+    assert!(rig.engine.doubles(rig.now).is_empty(), "this one");
+    hear(&mut rig, own.1 + 1);
+    let doubles = rig.engine.doubles(rig.now);
+    assert_eq!(doubles.len(), 1);
+    assert_eq!(doubles[0].0, format!("node `{}`", own.0));
+    assert!(doubles[0].1.contains("another process says"), "{}", doubles[0].1);
+    assert!(rig.engine.doubles(rig.now + Duration::from_secs(31)).is_empty(), "it is gone");
+}
+
+/// Of two others with one name the words come in turn; one that was started again has new ones.
+#[test]
+fn two_others_of_one_name_are_told_from_one_that_was_started_again() {
+    let mut rig = Rig::up(|_| {});
+    let mut named = |instance: u64, answers: bool| {
+        let card = NodeCard::new("ams", instance, answers, rig.now);
+        rig.engine.step(Event::Card(Box::new(card), Duration::ZERO), rig.now);
+        let doubles = rig.engine.doubles(rig.now);
+        doubles.into_iter().map(|(what, _)| what).collect::<Vec<_>>()
+    };
+    for instance in [1, 1, 2, 2, 3, 4] {
+        assert!(named(instance, false).is_empty(), "{instance}");
+    }
+    assert_eq!(named(3, false), ["prober `ams`"]);
+}
