@@ -102,6 +102,7 @@ pub(super) fn check(
     let places = Places {
         regions: regions.iter().map(|at| at.span).collect(),
         policies: policies.iter().map(|checked| checked.span).collect(),
+        rules: policies.iter().map(|checked| checked.rules.clone()).collect(),
         services: raw.services.iter().map(|written| written.name.span).collect(),
         databases: raw.geoip.iter().flat_map(|geoip| &geoip.value).map(|at| at.span).collect(),
     };

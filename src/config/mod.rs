@@ -166,6 +166,8 @@ pub struct Places {
     pub regions: Vec<Span>,
     /// The name of each policy; `None` for the implicit one.
     pub policies: Vec<Option<Span>>,
+    /// The `match` of each rule of each policy; `None` where it was reported that nobody is meant.
+    pub rules: Vec<Vec<Option<Span>>>,
     /// The name of each service.
     pub services: Vec<Span>,
     /// The path of each database.

@@ -54,6 +54,8 @@ pub(super) struct Checked {
     pub(super) complete: bool,
     /// The fences among its rules, whose regions are all known: these, written there.
     pub(super) fences: Vec<At<Vec<RegionId>>>,
+    /// Where its rules say for whom they are: see [`rule::places`].
+    pub(super) rules: Vec<Option<Span>>,
 }
 
 /// Reads `[policy.NAME]`.
@@ -116,7 +118,7 @@ pub(super) fn implicit(regions: &Directory) -> Checked {
         rules: Vec::new(),
         ecs: true,
     };
-    Checked { policy, span: None, complete: true, fences: Vec::new() }
+    Checked { policy, span: None, complete: true, fences: Vec::new(), rules: Vec::new() }
 }
 
 /// Resolves the names in a policy and looks for what can't work in it.
@@ -142,7 +144,9 @@ pub(super) fn check(
         rule.only.then_some(At { value: rule.regions.clone(), span: span? })
     };
     let fences = rules.iter().zip(spans).filter_map(fence).collect();
-    problems.extend(rule::shadowed(&written.rules));
+    let shadowed = rule::shadowed(&written.rules);
+    let of_rules = rule::places(&written.rules, &shadowed);
+    problems.extend(shadowed);
     problems.extend(rank_problems(written));
     if complete && !written.rank_broken {
         problems.extend(ranks_nothing(written, &ranked, places));
@@ -161,7 +165,7 @@ pub(super) fn check(
         rules,
         ecs: written.ecs,
     };
-    Checked { policy, span: Some(written.name.span), complete, fences }
+    Checked { policy, span: Some(written.name.span), complete, fences, rules: of_rules }
 }
 
 /// Finds regions by name; reports unknown and repeated ones. True if none was unknown.

@@ -175,6 +175,18 @@ pub(super) fn check(
     (Rule { matches, regions, only: written.only }, span)
 }
 
+/// Where each rule says for whom it is, by position; `None` where somebody was already told that
+/// nobody is: it is `shadowed`, or asks for a country that is none.
+pub(super) fn places(written: &[Written], shadowed: &[Diagnostic]) -> Vec<Option<Span>> {
+    let is_told = |rule: &Written| {
+        let at = rule.match_span;
+        let mut countries = rule.matches.countries.iter();
+        shadowed.iter().any(|told| told.labels.first().is_some_and(|locus| locus.span == at))
+            || countries.any(|code| country::withdrawn(code.as_str()).is_some())
+    };
+    written.iter().map(|rule| (!is_told(rule)).then_some(rule.match_span)).collect()
+}
+
 /// Warns of rules that no client reaches, since an earlier one takes them all.
 pub(super) fn shadowed(written: &[Written]) -> Vec<Diagnostic> {
     let mut everybody: Option<&Written> = None;

@@ -34,10 +34,13 @@ use crate::zone::BalancedOwner;
 use crate::zone::Zones;
 
 /// The problems that only show when a configuration is compiled.
-pub const CODES: &[(Code, &str)] =
-    &[(NEVER_FIRST, "No client is nearest to a region, by what the databases know.")];
+pub const CODES: &[(Code, &str)] = &[
+    (NEVER_FIRST, "No client is nearest to a region, by what the databases know."),
+    (RULE_FOR_NOBODY, "No network that the databases know has all that a rule asks for."),
+];
 
 const NEVER_FIRST: Code = Code("region-never-first");
+const RULE_FOR_NOBODY: Code = Code("rule-for-nobody");
 
 /// Why a checked configuration could not be compiled.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +125,8 @@ impl World {
         let maps = compile(&atlas, &config.regions, &plans.maps, &prefixes)
             .map_err(|error| BuildError::of(error, &config))?;
         drop(atlas);
-        let warnings = never_first(&config, &plans, &maps);
+        let mut warnings = never_first(&config, &plans, &maps);
+        warnings.extend(for_nobody(&config, &plans, &maps));
         let mut tables = PoolTables::default();
         let services: Box<[Balanced]> = config
             .services
@@ -286,6 +290,44 @@ fn never_first(config: &Config, plans: &Plans<'_>, maps: &[SteeringMap]) -> Vec<
                 warning = warning.label(policy, "ranked by this policy");
             }
             warnings.push(warning);
+        }
+    }
+    warnings
+}
+
+/// Warns of rules that no network comes to: keys that contradict each other, or ask for what no
+/// database has.
+fn for_nobody(config: &Config, plans: &Plans<'_>, maps: &[SteeringMap]) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    // That there is no database at all is a warning of its own.
+    let policies = config.policies.iter().zip(&config.places.rules);
+    for (policy, places) in policies.filter(|_| !config.databases.is_empty()) {
+        let compiled = plans.maps.iter().zip(maps);
+        let compiled = compiled.filter(|(plan, _)| std::ptr::eq(plan.policy, policy));
+        let of_policy: Vec<&SteeringMap> = compiled.map(|(_, map)| map).collect();
+        if of_policy.is_empty() || !policy.rank.contains(&Rank::Rules) {
+            continue;
+        }
+        for (at, place) in places.iter().enumerate() {
+            let Some(span) = *place else { continue };
+            if of_policy.iter().any(|map| map.reaches_rule(at)) {
+                continue;
+            }
+            let message = format!(
+                "rule {} of policy `{}` is for nobody: no network that the databases know has all \
+                 that it asks for, and is in no rule before it",
+                at + 1,
+                policy.name
+            );
+            warnings.push(
+                Diagnostic::warning(RULE_FOR_NOBODY, span, message)
+                    .label(span, "every key must match")
+                    .help(
+                        "see what is known of a client: `meridian geo lookup ADDRESS`; \
+                         `subdivision` needs a City database, `asn`, `isp`, `organization` and \
+                         `domain` one of networks' holders",
+                    ),
+            );
         }
     }
     warnings

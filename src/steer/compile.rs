@@ -1,5 +1,6 @@
 //! Compiling: one walk over every network, one map per plan.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 
 use ipnet::IpNet;
@@ -68,6 +69,8 @@ pub struct SteeringMap {
     pub(super) v4: PrefixMap<u32>,
     pub(super) v6: PrefixMap6,
     labels: Labels,
+    /// The rules of the policy that are the first to match for some network.
+    rules: BTreeSet<usize>,
     /// Of clients of whom nothing is known.
     pub(super) unlocated: LabelId,
 }
@@ -76,6 +79,11 @@ impl SteeringMap {
     /// The orders of preference.
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// Whether a rule of the policy, by position, is the first to match for some network.
+    pub fn reaches_rule(&self, rule: usize) -> bool {
+        self.rules.contains(&rule)
     }
 
     /// Whether all clients have the same order of preference, and the same vantage group.
@@ -256,7 +264,8 @@ impl<'a> MapBuilder<'a> {
         let unlocated = self.rank(&Place::default(), OverlayId::NONE, &Overlay::default());
         let mut labels = self.labels.finish(self.ranker.regions());
         weigh(&mut labels, &self.by_locus);
-        SteeringMap { v4: self.v4.finish(), v6: self.v6.finish(), labels, unlocated }
+        let rules = self.rules.into_values().flatten().collect();
+        SteeringMap { v4: self.v4.finish(), v6: self.v6.finish(), labels, rules, unlocated }
     }
 }
 

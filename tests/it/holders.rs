@@ -131,3 +131,53 @@ fn databases_show_whose_network_an_address_is_in() {
         );
     }
 }
+
+/// A rule whose keys contradict each other, or ask for what no database has, is told of once.
+#[test]
+fn a_rule_for_nobody_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let german = Value::map([
+        ("continent", Value::map([("code", Value::text("EU"))])),
+        ("country", Value::map([("iso_code", Value::text("DE"))])),
+    ]);
+    let database = MmdbWriter::new(24, 6).insert("192.0.2.0/24", german).write();
+    std::fs::write(folder.path().join("geo.mmdb"), database).unwrap();
+    let zone = "@ 60 SOA ns1 hostmaster 1 2 3 4 60\n@ 60 NS ns1\nns1 60 A 192.0.2.1\n";
+    std::fs::write(folder.path().join("zone"), zone).unwrap();
+    let told = |rule: &str| {
+        let nets = "[nets]\n\"203.0.113.0/24\" = [\"lab\"]\n";
+        let nets = if rule.contains("lab") { nets } else { "" };
+        let text = format!(
+            "[geoip]\ndatabases = [\"geo.mmdb\"]\n[zone.\"example.com\"]\nfile = \"zone\"\n\
+             {nets}[region.r]\n[policy.p]\n\
+             rank = [\"rules\", \"priority\"]\nrule = [{rule}]\n\
+             [service.s]\nname = \"s.example.com\"\npool.r.endpoints = [\"192.0.2.1\"]\n"
+        );
+        let loaded = config::load_str(&text, folder.path());
+        let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+        let (_, warnings) = World::build(config).unwrap();
+        let all = loaded.diagnostics.iter().chain(&warnings);
+        all.map(|warning| warning.code.0).collect::<Vec<_>>()
+    };
+    let rule = |matches: &str| format!("{{ match = {{ {matches} }}, regions = [\"r\"] }}");
+    for (matches, expected) in [
+        ("country = \"DE\", continent = \"EU\"", vec![]),
+        ("country = [\"FR\", \"DE\"]", vec![]),
+        ("net = \"198.51.100.0/24\"", vec![]),
+        ("tag = \"lab\"", vec![]),
+        ("", vec![]),
+        ("country = \"DE\", continent = \"AS\"", vec!["rule-for-nobody"]),
+        ("country = \"DE\", subdivision = \"DE-BY\"", vec!["rule-for-nobody"]),
+        ("asn = 64500", vec!["rule-for-nobody"]),
+        ("isp = \"Fast\"", vec!["rule-for-nobody"]),
+        ("country = \"DE\", tag = \"lab\"", vec!["rule-for-nobody"]),
+        // Nobody is told twice.
+        ("country = \"UK\"", vec!["withdrawn-country"]),
+    ] {
+        assert_eq!(told(&rule(matches)), expected, "{matches}");
+    }
+    let twice = [rule("country = \"DE\""), rule("country = \"DE\"")].join(", ");
+    assert_eq!(told(&twice), ["rule-shadowed"]);
+    let behind = [rule("country = [\"DE\", \"FR\"]"), rule("country = \"DE\"")].join(", ");
+    assert_eq!(told(&behind), ["rule-for-nobody"], "the first has them all");
+}

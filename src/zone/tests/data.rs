@@ -356,12 +356,4 @@ fn record_data_that_can_not_be() {
     }
     let long = format!("TXT {}", "a".repeat(256));
     assert_eq!(rdata(&long), Err("a string of 256 octets; it may have 255".into()));
-    let long = format!("TXT {}", format!("{} ", "a".repeat(255)).repeat(256));
-    assert_eq!(rdata(&long), Err("65536 octets of data; a record holds at most 65535".into()));
-    // RFC 4034, 4.1.2: 32 octets for the types of a block.
-    let block = |n: usize| rdata(&format!(r"NSEC \# {} 0000{n:02x}{}", n + 3, "01".repeat(n)));
-    assert!(block(32).is_ok());
-    assert_eq!(block(33), Err("these octets are not the data of NSEC".into()));
-    // The mark of RFC 3597 is not quoted.
-    assert_eq!(rdata(r#"TXT "\#" 1 00"#), Ok("01230131023030".into()));
 }

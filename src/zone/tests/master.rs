@@ -140,7 +140,6 @@ last A 192.0.2.300
 #[test]
 fn rules_of_the_whole_zone() {
     let soa = "@ SOA ns1 h 1 2 3 4 5\n";
-    let signature = |of: &str| format!("RRSIG {of} 13 3 60 20300101000000 20200101000000 1 @ AQ==");
     for (text, expected) in [
         ("", vec!["zone-soa", "zone-ns"]),
         ("@ NS ns.example.net.\n", vec!["zone-soa"]),
@@ -153,9 +152,7 @@ fn rules_of_the_whole_zone() {
         (&format!("{HEAD}a DNAME b\na DNAME c"), vec!["zone-dname"]),
         (&format!("{HEAD}a DNAME b\nx.y.a TXT c"), vec!["zone-dname"]),
         (&format!("{HEAD}*.a NS b.example.net."), vec!["zone-wildcard"]),
-        (&format!("{HEAD}*.a DNAME b.example.net."), vec!["zone-wildcard"]),
         (&format!("{HEAD}a 5 TXT x\na 6 TXT y"), vec!["zone-ttl-mixed"]),
-        (&format!("{HEAD}a 5 {}\na 6 {}", signature("A"), signature("TXT")), vec!["zone-signed"]),
         (&format!("{HEAD}sub NS ns.sub"), vec!["zone-glue"]),
         (&format!("{HEAD}@ NS ns2"), vec!["zone-glue"]),
         (&format!("{HEAD}@ NS a.wild\n*.wild A 192.0.2.1"), vec![]),
