@@ -61,6 +61,18 @@ fn what_is_left_out_of_a_maintenance_has_defaults() {
 }
 
 #[test]
+fn a_maintenance_takes_some_time() {
+    for (end, expected) in [("00", Some("maintenance-ends-first")), ("01", None)] {
+        let table = format!(
+            "[[maintenance]]\ntarget = \"us\"\nstart = \"2100-12-01T02:00:00Z\"\n\
+             end = \"2100-12-01T02:00:{end}Z\"\n"
+        );
+        let loaded = load_str(&format!("{table}{}", cases::BASE), Folder::new().path());
+        assert_eq!(loaded.diagnostics.first().map(|problem| problem.code.0), expected, "{end}");
+    }
+}
+
+#[test]
 fn the_number_of_maintenance_tables_is_bounded() {
     let folder = Folder::new();
     let one = "[[maintenance]]\ntarget = \"us\"\nevery = \"@yearly\"\nduration = \"1h\"\n";

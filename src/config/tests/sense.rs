@@ -137,6 +137,7 @@ fn host_names_lead_to_addresses_as_far_as_can_be_told() {
         (vec![("a", own("x.b")), ("*.b", "192.0.2.1".to_owned())], "", vec![]),
         (vec![("a", own("x.cut"))], "cut NS ns.example.net.", vec![]),
         (vec![("a", own("x.d"))], "d DNAME example.net.", vec![]),
+        (vec![("a", own("d"))], "d DNAME nothere\nd A 192.0.2.1", vec![]),
         (vec![("a", own("x"))], "x CNAME lb.example.net.", vec![]),
     ] {
         let services: Vec<(&str, &str)> =

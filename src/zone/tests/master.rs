@@ -158,6 +158,9 @@ fn rules_of_the_whole_zone() {
         (&format!("{HEAD}@ NS a.wild\n*.wild A 192.0.2.1"), vec![]),
         (&format!("{HEAD}@ MX 1 a\na CNAME ns1"), vec!["zone-target"]),
         (&format!("{HEAD}@ MX 1 .\n@ MX 2 b.example.net."), vec![]),
+        // What is quoted is a name, also where it looks like a directive.
+        (&format!("{HEAD}\"$TTL\" TXT x"), vec![]),
+        (&format!("{HEAD}a IN IN TXT x"), vec!["zone-type"]),
     ] {
         let text = format!("$TTL 1h\n{text}\n");
         let (_, diagnostics) = read(&text);

@@ -53,6 +53,9 @@ fn records_before_any_ttl_have_that_of_the_soa() {
     // Also where the SOA comes later.
     let (records, _) = read("a TXT x\n@ SOA ns1 h 1 2 3 4 5\n@ NS ns.example.net.\n");
     assert_eq!(records[0].ttl.secs(), 5);
+    // RFC 2181, 8: one that is too large for a TTL is 0.
+    let (records, _) = read("@ SOA ns1 h 1 2 3 4 2147483648\n@ NS ns.example.net.\n");
+    assert_eq!(records[0].ttl.secs(), 0);
 }
 
 #[test]
