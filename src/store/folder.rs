@@ -107,9 +107,9 @@ impl Folder {
             {
                 return None;
             }
+            // What is saved next would take its place.
             Err(error) => {
-                let shown = path.display();
-                warnings.push(format!("nothing is known of before: can't read `{shown}`: {error}"));
+                warnings.push(self.set_aside(name, &format!("can't read it: {error}")));
                 return None;
             }
         };

@@ -170,13 +170,16 @@ fn of_what_was_set_aside_the_last_three_are_kept() {
 }
 
 #[test]
-fn a_file_that_is_too_large_is_set_aside() {
-    let ground = Ground::new();
-    ground.left("state.json", b"");
-    let file = fs::OpenOptions::new().write(true).open(ground.directory().join("state.json"));
-    file.unwrap().set_len(u64::try_from(limits::STATE).unwrap() + 1).unwrap();
-    let (_store, text, warnings) = ground.open();
-    assert_eq!((text, warnings.len(), ground.broken().len()), (None, 1, 1));
+fn a_file_that_is_too_large_or_can_not_be_read_is_set_aside() {
+    for name in ["state.json", "other"] {
+        let (ground, most) = (Ground::new(), u64::try_from(limits::STATE).unwrap());
+        ground.left(name, b""); // A folder can't be read as a file, by whomever.
+        let state = ground.directory().join("state.json");
+        let file = fs::OpenOptions::new().write(true).open(&state);
+        file.map_or_else(|_| fs::create_dir(&state), |file| file.set_len(most + 1)).unwrap();
+        let (_store, text, told) = ground.open();
+        assert_eq!((text, told.len(), ground.broken().len()), (None, 1, 1));
+    }
 }
 
 #[test]
