@@ -74,8 +74,10 @@ struct Table {
     leaving: usize,
     /// How many those are.
     leavers: usize,
-    /// The most connections since it was last asked whether they have become fewer.
+    /// The most connections since it was last said that they have become fewer.
     peak: usize,
+    /// Whether they were [`MANY`], and are not yet few.
+    were_many: bool,
 }
 
 /// Whose connections count together.
@@ -151,14 +153,16 @@ impl Connections {
         self.table().make_room(None, now, &self.counters)
     }
 
-    /// Whether there are far fewer connections than there were, for the first time since then: a
-    /// good moment to give memory back.
+    /// Whether many connections have left since this was last said: memory can be given back.
     pub(in crate::server) fn have_left(&self) -> bool {
         let mut table = self.table();
-        let (open, peak) = (table.open.len(), table.peak);
-        let have_left = peak >= MANY && open <= peak / 2;
+        let open = table.open.len();
+        table.were_many |= table.peak >= MANY;
+        let have_left = table.were_many && open <= table.peak / 2;
         if have_left {
             table.peak = open;
+            // The last few that go keep others' memory until then.
+            table.were_many = open > MANY / 8;
         }
         have_left
     }

@@ -183,12 +183,22 @@ fn the_table_forgets_whom_it_does_not_serve() {
 }
 
 #[test]
-fn it_is_told_once_that_many_have_left() {
+fn it_is_told_that_many_have_left_until_few_are_there() {
     let (connections, now) = table(MANY, MANY);
-    let mut slots: Vec<Slot> =
-        (0..MANY).map(|_| connections.admit(client(1), now).unwrap()).collect();
+    let fill = |n| (0..n).map(|_| connections.admit(client(1), now).unwrap()).collect::<Vec<_>>();
+    let mut slots = fill(MANY);
     assert!(!connections.have_left());
-    slots.truncate(MANY / 2);
-    assert!(connections.have_left());
-    assert!(!connections.have_left());
+    for left in [MANY / 2, MANY / 4, MANY / 8] {
+        slots.truncate(left + 1);
+        assert!(!connections.have_left(), "{left}");
+        slots.truncate(left);
+        assert!(connections.have_left(), "{left}");
+        assert!(!connections.have_left(), "told once");
+    }
+    drop(slots);
+    // Fewer than that come and go.
+    for n in [0, MANY - 1, 0] {
+        let _slots = fill(n);
+        assert!(!connections.have_left());
+    }
 }
