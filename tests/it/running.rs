@@ -137,6 +137,11 @@ impl Node {
         ended(&mut self.process)
     }
 
+    /// What it logged and nobody waited for, once it has ended.
+    pub(crate) fn rest_of_log(&mut self) -> String {
+        self.log.iter().collect::<Vec<_>>().join("\n")
+    }
+
     pub(crate) fn configure(&self, text: &str) {
         self.ground.write("meridian.toml", configuration(self.port, text));
     }
