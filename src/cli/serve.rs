@@ -83,7 +83,7 @@ pub(super) fn end_programs() {
     }
 }
 
-/// One thread for TCP, timers and signals; UDP workers have their own.
+/// One thread for the node's loop, timers and signals; what answers has threads of its own.
 pub(super) fn runtime() -> Option<Runtime> {
     match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => Some(runtime),

@@ -53,8 +53,8 @@ fn stop() -> std::io::Result<[Signal; 2]> {
     Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
 }
 
-/// Ends the process a while after it was told to stop, sooner if it is told again. It has a runtime of its own, since the
-/// others may be what is stuck: at a disk that does not answer, for instance.
+/// Ends the process a while after it was told to stop, sooner if it is told again. It has a runtime
+/// of its own, since the others may be what is stuck: at a disk that does not answer, for instance.
 #[expect(clippy::exit, reason = "what ends in order did not end")]
 fn end_late() {
     let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return };

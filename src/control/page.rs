@@ -212,12 +212,11 @@ fn write_regions(out: &mut String, status: &Status) -> std::fmt::Result {
         let admin = if region.admin == AdminState::Auto { "" } else { region.admin.as_str() };
         writeln!(
             out,
-            "<tr><td>{}<td class=\"{}\">{}<td>{admin}<td>{} of {} probed<td>{}<td>{}",
+            "<tr><td>{}<td class=\"{}\">{}<td>{admin}<td>{}<td>{}<td>{}",
             escaped(&region.region),
             class_of(region.verdict),
             region.verdict,
-            region.pools_up,
-            region.pools_probed,
+            region.pools_shown(),
             region.since.map(second).unwrap_or_default(),
             escaped(&region.reason)
         )?;

@@ -161,6 +161,16 @@ pub struct RegionStatus {
     pub load: Option<LoadStatus>,
 }
 
+impl RegionStatus {
+    /// Its pools as people read them: how many are up of those that are probed.
+    pub fn pools_shown(&self) -> String {
+        match self.pools_probed {
+            0 => "–".to_owned(),
+            probed => format!("{} of {probed} probed", self.pools_up),
+        }
+    }
+}
+
 /// One service.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ServiceStatus {

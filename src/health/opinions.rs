@@ -280,34 +280,42 @@ mod tests {
         (0..5_000_u32, vote, any::<Option<u32>>(), "[a-zäß ]{0,60}")
     }
 
+    fn at() -> Timestamp {
+        Timestamp::from_millisecond(1_800_000_000_123).unwrap()
+    }
+
+    fn said(len: u32, exceptions: Vec<Exception>) -> Opinions {
+        Opinions {
+            vantage: "fra".to_owned(),
+            instance: 7,
+            sequence: 9,
+            at: at(),
+            heartbeat: Duration::from_secs(10),
+            roll: 11,
+            len,
+            exceptions,
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read(mut all in prop::collection::vec(exception(), 0..50)) {
             all.sort_by_key(|exception| exception.0);
             all.dedup_by_key(|exception| exception.0);
-            let at = Timestamp::from_millisecond(1_800_000_000_123).unwrap();
-            let opinions = Opinions {
-                vantage: "fra".to_owned(),
-                instance: 7,
-                sequence: 9,
-                at,
-                heartbeat: Duration::from_secs(10),
-                roll: 11,
-                len: 5_000,
-                exceptions: all
-                    .into_iter()
-                    .map(|(position, vote, ago, reason)| Exception {
-                        at: position,
-                        vote,
-                        held: ago.filter(|_| vote == Vote::Down).map(|ago| Held {
-                            until: at + Duration::from_millis(u64::from(ago) * 3),
-                            up_since: (ago % 2 == 0).then_some(at - Duration::from_millis(7)),
-                        }),
-                        since: ago.map(|ago| at - Duration::from_millis(ago.into())),
-                        reason: reason.into(),
-                    })
-                    .collect(),
-            };
+            let exceptions = all
+                .into_iter()
+                .map(|(position, vote, ago, reason)| Exception {
+                    at: position,
+                    vote,
+                    held: ago.filter(|_| vote == Vote::Down).map(|ago| Held {
+                        until: at() + Duration::from_millis(u64::from(ago) * 3),
+                        up_since: (ago % 2 == 0).then_some(at() - Duration::from_millis(7)),
+                    }),
+                    since: ago.map(|ago| at() - Duration::from_millis(ago.into())),
+                    reason: reason.into(),
+                })
+                .collect();
+            let opinions = said(5_000, exceptions);
             prop_assert_eq!(Opinions::decode(&opinions.encode()), Ok(opinions));
         }
 
@@ -331,24 +339,14 @@ mod tests {
     /// Where the most is down votes matter the most: since when and why give way to them.
     #[test]
     fn what_is_too_large_to_be_shared_is_said_without_reasons() {
-        let at = Timestamp::from_millisecond(1_800_000_000_123).unwrap();
         let down = |position: u32| Exception {
             at: position,
             vote: Vote::Down,
-            since: Some(at - Duration::from_secs(3_600)),
+            since: Some(at() - Duration::from_secs(3_600)),
             held: None,
             reason: (position % 1_000).to_string().into(),
         };
-        let all = |len: u32| Opinions {
-            vantage: "fra".to_owned(),
-            instance: 7,
-            sequence: 9,
-            at,
-            heartbeat: Duration::from_secs(10),
-            roll: 11,
-            len,
-            exceptions: (0..len).map(down).collect(),
-        };
+        let all = |len: u32| said(len, (0..len).map(down).collect());
         let small = Opinions::decode(&all(1_000).encode()).unwrap();
         assert_eq!(small, all(1_000));
         let octets = all(150_000).encode();

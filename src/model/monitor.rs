@@ -203,25 +203,6 @@ pub struct DnsProbe {
     pub expect_answer: Vec<String>,
 }
 
-impl DnsProbe {
-    /// Response codes by name (RFC 6895, 2.3), those that a server may answer a query with.
-    pub const RCODES: [(&str, u16); 7] = [
-        ("NOERROR", 0),
-        ("FORMERR", 1),
-        ("SERVFAIL", 2),
-        ("NXDOMAIN", 3),
-        ("NOTIMP", 4),
-        ("REFUSED", 5),
-        ("NOTAUTH", 9),
-    ];
-
-    /// A response code as it is written, else its number.
-    pub fn rcode(code: u16) -> String {
-        let named = Self::RCODES.iter().find(|(_, number)| *number == code);
-        named.map_or_else(|| format!("code {code}"), |(name, _)| (*name).to_owned())
-    }
-}
-
 /// `grpc.health.v1.Health/Check`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GrpcProbe {

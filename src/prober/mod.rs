@@ -160,9 +160,6 @@ struct Heartbeat {
 /// Heartbeats that wait for the thread; one more is refused.
 const HEARTBEATS: usize = 1024;
 
-/// Names that a system is asked for at a time; more wait within their timeout.
-const LOOKUPS: usize = 64;
-
 /// What may be heard of: the checks of push monitors, by monitor and target.
 #[derive(Debug, Default)]
 struct Pushed(HashMap<(String, String), CheckKey>);
@@ -231,7 +228,7 @@ impl Prober {
         tasks.thread("prober", move |stop| {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
-                .max_blocking_threads(LOOKUPS)
+                .max_blocking_threads(limits::BLOCKING_THREADS)
                 .build();
             match runtime {
                 Ok(runtime) => {

@@ -165,7 +165,7 @@ impl Question {
         }
         self.state.send_modify(|state| state.asked = Some(Instant::now()));
         let (state, family, name) = (self.state.clone(), self.family, name.to_owned());
-        // Bounded: one of each name and family, on at most `LOOKUPS` threads.
+        // Bounded: one of each name and family, on at most `BLOCKING_THREADS` threads.
         drop(tokio::task::spawn_blocking(move || {
             let answer = look_up(&name, family);
             state.send_modify(|state| state.take(answer, Instant::now()));

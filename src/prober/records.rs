@@ -11,6 +11,7 @@ use hickory_server::proto::serialize::binary::NameEncoding;
 
 use crate::model::DnsProbe;
 use crate::model::Name;
+use crate::model::Rcode;
 use crate::model::RecordType;
 use crate::prober::failure::Fault;
 use crate::zone;
@@ -50,7 +51,7 @@ impl Wanted {
     pub(super) fn judge(&self, response: &Message) -> Result<(), Fault> {
         let code = u16::from(response.metadata.response_code);
         if code != self.rcode {
-            let (found, expected) = (DnsProbe::rcode(code), DnsProbe::rcode(self.rcode));
+            let (found, expected) = (Rcode(code), Rcode(self.rcode));
             return Err(Fault::target(format!("{found}, expected {expected}")));
         }
         if self.any_of.is_empty() {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use fastrand::Rng;
 
 use crate::model::Class;
+use crate::model::Rcode;
 use crate::model::RecordType;
 use crate::model::Ttl;
 use crate::model::limits;
@@ -16,7 +17,6 @@ use crate::wire::ExtendedError;
 use crate::wire::Full;
 use crate::wire::Owner;
 use crate::wire::Query;
-use crate::wire::Rcode;
 use crate::wire::Record;
 use crate::wire::Reply;
 use crate::wire::ScopePrefix;

@@ -3,6 +3,7 @@
 use crate::model::AllDown;
 use crate::model::Class;
 use crate::model::Family;
+use crate::model::Rcode;
 use crate::model::RecordType;
 use crate::model::Ttl;
 use crate::responder::Verdict;
@@ -20,7 +21,6 @@ use crate::steer::decide;
 use crate::wire::ExtendedError;
 use crate::wire::Full;
 use crate::wire::Owner;
-use crate::wire::Rcode;
 use crate::wire::Record;
 use crate::wire::Section;
 use crate::zone::Answers;

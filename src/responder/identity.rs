@@ -1,12 +1,12 @@
 //! Who answers: the CHAOS names (RFC 4892).
 
 use crate::model::Class;
+use crate::model::Rcode;
 use crate::model::RecordType;
 use crate::model::Ttl;
 use crate::responder::Verdict;
 use crate::wire::Owner;
 use crate::wire::Query;
-use crate::wire::Rcode;
 use crate::wire::Record;
 use crate::wire::Reply;
 use crate::wire::Section;

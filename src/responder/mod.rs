@@ -44,6 +44,7 @@ pub use tally::Tally;
 pub use tally::TallyCell;
 
 use crate::model;
+use crate::model::Rcode;
 use crate::model::RecordType;
 use crate::model::limits;
 use crate::responder::answer::Answer;
@@ -56,7 +57,6 @@ use crate::wire::ExtendedError;
 use crate::wire::Extras;
 use crate::wire::Names;
 use crate::wire::Query;
-use crate::wire::Rcode;
 use crate::wire::Reject;
 use crate::wire::Rejected;
 use crate::wire::Reply;

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use crate::wire::Rcode;
+use crate::model::Rcode;
 
 /// A kind of outcome. Every message is of exactly one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,8 +2,8 @@
 //! answer into and to write from.
 //!
 //! Answering takes microseconds and never waits, so connections share all of it, and hold only
-//! what is left over of their own when they have to wait. The lock is free unless the runtime has
-//! several threads.
+//! what is left over of their own when they have to wait. The lock is free, since one
+//! thread serves them all.
 #![forbid(unsafe_code)]
 
 use std::net::IpAddr;

@@ -76,15 +76,9 @@ pub(super) fn map(policy: &Policy) -> SteeringMap {
     compile(&atlas, &regions(), &[plan(policy)], &prefixes).unwrap().remove(0)
 }
 
-/// A service with so many addresses in each region.
-pub(super) fn service(endpoints: u8, tweak: impl Fn(&mut Service, &mut MapOfService)) -> Balanced {
-    let pool = |region: u8| {
-        let address = |nth| Target::Address(Ipv4Addr::new(192, 0, 2, 10 * region + nth).into());
-        let endpoint = |nth| Endpoint { target: address(nth), weight: Weight(1), probe: None };
-        let endpoints = (0..endpoints).map(endpoint).collect();
-        Pool { region: RegionId(region.into()), weight: Weight(1), min_healthy: 0, endpoints }
-    };
-    let mut noun = Service {
+/// A service of which nothing is said, without pools.
+pub(super) fn plain() -> Service {
+    Service {
         name: "s".into(),
         owners: Vec::new(),
         policy: 0,
@@ -97,8 +91,19 @@ pub(super) fn service(endpoints: u8, tweak: impl Fn(&mut Service, &mut MapOfServ
         ramp: Duration::ZERO,
         failback: Failback::Automatic,
         panic: 0,
-        pools: (0..3).map(pool).collect(),
+        pools: Vec::new(),
+    }
+}
+
+/// A service with so many addresses in each region.
+pub(super) fn service(endpoints: u8, tweak: impl Fn(&mut Service, &mut MapOfService)) -> Balanced {
+    let pool = |region: u8| {
+        let address = |nth| Target::Address(Ipv4Addr::new(192, 0, 2, 10 * region + nth).into());
+        let endpoint = |nth| Endpoint { target: address(nth), weight: Weight(1), probe: None };
+        let endpoints = (0..endpoints).map(endpoint).collect();
+        Pool { region: RegionId(region.into()), weight: Weight(1), min_healthy: 0, endpoints }
     };
+    let mut noun = Service { pools: (0..3).map(pool).collect(), ..plain() };
     let pool_at = vec![0, 1, 2].into();
     let mut map = MapOfService { position: 0, ecs: true, ties: false, pool_at };
     tweak(&mut noun, &mut map);

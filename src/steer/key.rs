@@ -73,42 +73,21 @@ fn position(prefix: u128, seed: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::AllDown;
     use crate::model::Endpoint;
-    use crate::model::Failback;
     use crate::model::Pool;
     use crate::model::RegionId;
     use crate::model::Service;
     use crate::model::Target;
-    use crate::model::Ttl;
     use crate::model::Weight;
     use crate::steer::LabelId;
     use crate::steer::MapOfService;
+    use crate::steer::fixture::plain;
     use crate::wire::ClientSubnet;
     use crate::wire::ScopePrefix;
-
-    fn service() -> Service {
-        Service {
-            name: "s".into(),
-            owners: Vec::new(),
-            policy: 0,
-            ttl: Ttl::ZERO,
-            ttl_min: Ttl::ZERO,
-            answers: 1,
-            sticky: false,
-            all_down: AllDown::FailOpen,
-            monitors: None,
-            ramp: Duration::ZERO,
-            failback: Failback::Automatic,
-            panic: 0,
-            pools: Vec::new(),
-        }
-    }
 
     /// The part of some prefixes that a share takes.
     fn taken(prefixes: impl Iterator<Item = u128>, seed: u64, share: f64) -> f64 {
@@ -126,7 +105,7 @@ mod tests {
             let endpoint = |last| Endpoint { target: target(last), weight: Weight(1), probe: None };
             let endpoints = vec![endpoint(1), endpoint(2)];
             let pool = Pool { region: RegionId(0), weight: Weight(1), min_healthy: 0, endpoints };
-            let noun = Service { sticky, pools: vec![pool], ..service() };
+            let noun = Service { sticky, pools: vec![pool], ..plain() };
             let pool_at = vec![0].into();
             Balanced::new(&noun, &[], MapOfService { position: 0, ecs: true, ties: false, pool_at })
         };

@@ -45,7 +45,6 @@ pub use edns::Edns;
 pub use edns::ExtendedError;
 pub use header::Header;
 pub use header::Opcode;
-pub use header::Rcode;
 pub use names::Names;
 pub use opt::Extras;
 pub use query::Query;

@@ -1,9 +1,9 @@
 //! The OPT record of a response (RFC 6891, 6.1.2).
 
+use crate::model::Rcode;
 use crate::model::limits;
 use crate::wire::Edns;
 use crate::wire::ExtendedError;
-use crate::wire::Rcode;
 use crate::wire::ScopePrefix;
 use crate::wire::edns::option;
 

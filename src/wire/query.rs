@@ -1,5 +1,6 @@
 //! One message from the network, read and judged.
 
+use crate::model::Rcode;
 use crate::model::RecordType;
 use crate::wire::Asked;
 use crate::wire::ClientSubnet;
@@ -7,7 +8,6 @@ use crate::wire::Edns;
 use crate::wire::Header;
 use crate::wire::Opcode;
 use crate::wire::Question;
-use crate::wire::Rcode;
 use crate::wire::edns::option;
 
 /// A well-formed standard query.

@@ -1,6 +1,7 @@
 //! A response being written into a borrowed buffer.
 
 use crate::model::Class;
+use crate::model::Rcode;
 use crate::model::RecordType;
 use crate::model::Ttl;
 use crate::wire::Edns;
@@ -8,7 +9,6 @@ use crate::wire::ExtendedError;
 use crate::wire::Extras;
 use crate::wire::Header;
 use crate::wire::Names;
-use crate::wire::Rcode;
 use crate::wire::ScopePrefix;
 use crate::wire::opt;
 

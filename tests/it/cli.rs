@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use meridian::model::Rcode;
 use meridian::model::RecordType;
 use meridian::responder::Transport;
-use meridian::wire::Rcode;
 use serde_json::Value;
 
 use crate::asking::Answer;

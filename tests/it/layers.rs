@@ -75,7 +75,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "steer",
             "store",
             "tasks",
-            "wire",
             "zone",
         ],
     ),

@@ -10,8 +10,8 @@ use ipnet::IpNet;
 use crate::cli::explain::explanation::Answer;
 use crate::model::Class;
 use crate::model::Name;
+use crate::model::Rcode;
 use crate::model::RecordType;
-use crate::wire::Rcode;
 
 /// A query with an OPT record, and a client subnet if there is one.
 pub(super) fn message(name: &Name, qtype: RecordType, client: Option<IpNet>) -> Vec<u8> {

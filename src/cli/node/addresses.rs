@@ -102,7 +102,7 @@ pub(super) fn other_files(
     plan: &Plan,
     listeners: &Listeners,
 ) -> usize {
-    // Each TCP listener is there twice: one is the runtime's.
+    // Each TCP listener is there twice: one is that of the thread that accepts.
     let of_addresses = server.listen.len() * (listeners.workers() + 2);
     let of_api = control.listen.map_or(0, |_| limits::API_CONNECTIONS);
     FILES + of_addresses + of_api + of_probes(plan.checks.all.len())

@@ -17,16 +17,12 @@ pub(super) fn draw(status: &Status, color: bool) -> String {
     let head = ["REGION", "VERDICT", "ADMIN", "POOLS UP", "AGE", "REASON"];
     let head = head.map(|text| Cell::new(text).colour(Colour::Faint));
     let row = |region: &RegionStatus| {
-        let pools = match region.pools_probed {
-            0 => "–".to_owned(),
-            probed => format!("{} of {probed} probed", region.pools_up),
-        };
         let admin = if region.admin == AdminState::Auto { "" } else { region.admin.as_str() };
         [
             Cell::new(&region.region),
             verdict(region.verdict),
             Cell::new(admin).colour(Colour::Odd),
-            Cell::new(pools),
+            Cell::new(region.pools_shown()),
             Cell::new(age(status.at, region.since)),
             Cell::new(&region.reason),
         ]

@@ -20,6 +20,7 @@ use crate::model::ExecProbe;
 use crate::model::GrpcProbe;
 use crate::model::Name;
 use crate::model::Probe;
+use crate::model::Rcode;
 use crate::model::RecordType;
 use crate::model::TcpProbe;
 use crate::model::TlsProbe;
@@ -119,9 +120,9 @@ fn rcode(value: &Value<'_>) -> Option<At<u16>> {
         return value.integer(0..=limits::RCODE);
     }
     value.parsed(|text| {
-        let found = DnsProbe::RCODES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
-        found.map(|(_, code)| *code).ok_or_else(|| {
-            let names = DnsProbe::RCODES.map(|(name, _)| name);
+        let found = Rcode::NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        found.map(|(_, code)| code.0).ok_or_else(|| {
+            let names = Rcode::NAMED.map(|(name, _)| name);
             let expected = format!("one of {}, or a number", suggest::choice(names));
             let help = suggest::help(text, names, "the codes are");
             Fault::new(codes::RCODE, expected).help(help)

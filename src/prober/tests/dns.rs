@@ -1,5 +1,7 @@
 //! DNS targets: responses to the query, and to others.
 
+use std::net::SocketAddr;
+
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -15,84 +17,79 @@ use crate::prober::tests::outcome;
 /// Octets of an OPT record without options.
 const OPT: usize = 11;
 
-#[tokio::test]
-async fn a_dns_response_must_be_to_the_query_and_have_the_code() {
+/// What comes of something, while a server at the address that it is given answers each query with
+/// these datagrams.
+async fn served<T>(
+    answers: impl Fn(&[u8]) -> Vec<Vec<u8>>,
+    found: impl AsyncFnOnce(SocketAddr) -> T,
+) -> T {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let at = socket.local_addr().unwrap();
     let serve = async {
         let mut octets = [0; 512];
         loop {
-            let (n, peer) = socket.recv_from(&mut octets).await.unwrap();
-            // To another query, which says nothing; then NXDOMAIN to this one.
-            octets[2] |= 0x80;
-            octets[3] = 3;
-            octets[0] ^= 0xff;
-            socket.send_to(&octets[..n], peer).await.unwrap();
-            octets[0] ^= 0xff;
-            socket.send_to(&octets[..n], peer).await.unwrap();
+            let (length, peer) = socket.recv_from(&mut octets).await.unwrap();
+            for answer in answers(&octets[..length]) {
+                socket.send_to(&answer, peer).await.unwrap();
+            }
         }
     };
-    let probe = |expect_rcode| {
-        let (name, rtype) = ("a.example".parse().unwrap(), RecordType::A);
-        Probe::Dns(DnsProbe { port: 53, name, rtype, expect_rcode, expect_answer: Vec::new() })
+    tokio::select! { found = found(at) => found, () = serve => unreachable!() }
+}
+
+/// Asks for the address of a.example.
+fn of_address(expect_rcode: u16, expected: &[&str]) -> Probe {
+    let (name, rtype) = ("a.example".parse().unwrap(), RecordType::A);
+    let expect_answer = expected.iter().map(|&text| text.to_owned()).collect();
+    Probe::Dns(DnsProbe { port: 53, name, rtype, expect_rcode, expect_answer })
+}
+
+#[tokio::test]
+async fn a_dns_response_must_be_to_the_query_and_have_the_code() {
+    let answers = |query: &[u8]| {
+        // To another query, which says nothing; then NXDOMAIN to this one.
+        let mut this = query.to_vec();
+        (this[2], this[3]) = (this[2] | 0x80, 3);
+        let mut other = this.clone();
+        other[0] ^= 0xff;
+        vec![other, this]
     };
-    let both = async { (outcome(probe(3), at).await, outcome(probe(0), at).await) };
-    let (right, wrong) = tokio::select! { both = both => both, () = serve => unreachable!() };
+    let (right, wrong) = served(answers, async |at| {
+        (outcome(of_address(3, &[]), at).await, outcome(of_address(0, &[]), at).await)
+    })
+    .await;
     assert_eq!(right, Outcome::Success);
     assert_eq!(failure(&wrong), "NXDOMAIN, expected NOERROR");
 }
 
 #[tokio::test]
 async fn a_refusal_may_leave_out_the_question() {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let at = socket.local_addr().unwrap();
-    let serve = async {
-        let mut octets = [0; 512];
-        loop {
-            let (_, peer) = socket.recv_from(&mut octets).await.unwrap();
-            let head = [octets[0], octets[1], 0x80, 5, 0, 0, 0, 0, 0, 0, 0, 0];
-            socket.send_to(&head, peer).await.unwrap();
-        }
-    };
-    let (name, rtype) = ("a.example".parse().unwrap(), RecordType::A);
-    let probe = DnsProbe { port: 53, name, rtype, expect_rcode: 0, expect_answer: Vec::new() };
-    let found = async { outcome(Probe::Dns(probe), at).await };
-    let found = tokio::select! { found = found => found, () = serve => unreachable!() };
+    let answers = |query: &[u8]| vec![vec![query[0], query[1], 0x80, 5, 0, 0, 0, 0, 0, 0, 0, 0]];
+    let found = served(answers, async |at| outcome(of_address(0, &[]), at).await).await;
     assert_eq!(failure(&found), "REFUSED, expected NOERROR");
 }
 
 #[tokio::test]
 async fn a_record_of_the_answer_must_be_one_that_is_expected() {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let at = socket.local_addr().unwrap();
-    let serve = async {
-        let mut octets = [0; 512];
-        loop {
-            let (n, peer) = socket.recv_from(&mut octets).await.unwrap();
-            octets[2] |= 0x80;
-            // To another question, then to this one: an A record, 192.0.2.7.
-            let mut response = octets[..n].to_vec();
-            response[13] = b'x';
-            socket.send_to(&response, peer).await.unwrap();
-            // Without the OPT of the query, which comes last.
-            let mut response = octets[..n - OPT].to_vec();
-            (response[7], response[11]) = (1, 0);
-            response.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7]);
-            socket.send_to(&response, peer).await.unwrap();
-        }
+    let answers = |query: &[u8]| {
+        // To another question, then to this one: an A record, 192.0.2.7.
+        let mut other = query.to_vec();
+        other[2] |= 0x80;
+        other[13] = b'x';
+        // Without the OPT of the query, which comes last.
+        let mut this = query[..query.len() - OPT].to_vec();
+        this[2] |= 0x80;
+        (this[7], this[11]) = (1, 0);
+        this.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7]);
+        vec![other, this]
     };
-    let probe = |expected: &[&str]| {
-        let (name, rtype) = ("a.example".parse().unwrap(), RecordType::A);
-        let expect_answer = expected.iter().map(|&text| text.to_owned()).collect();
-        Probe::Dns(DnsProbe { port: 53, name, rtype, expect_rcode: 0, expect_answer })
-    };
-    let both = async {
+    let (right, wrong) = served(answers, async |at| {
         (
-            outcome(probe(&["192.0.2.1", "192.0.2.7"]), at).await,
-            outcome(probe(&["192.0.2.1"]), at).await,
+            outcome(of_address(0, &["192.0.2.1", "192.0.2.7"]), at).await,
+            outcome(of_address(0, &["192.0.2.1"]), at).await,
         )
-    };
-    let (right, wrong) = tokio::select! { both = both => both, () = serve => unreachable!() };
+    })
+    .await;
     assert_eq!(right, Outcome::Success);
     assert_eq!(failure(&wrong), "answer 192.0.2.7, expected 192.0.2.1");
 }
@@ -100,29 +97,23 @@ async fn a_record_of_the_answer_must_be_one_that_is_expected() {
 /// What a probe comes to whose target answers with one record of that type and these octets, in
 /// which the name of the question stands at 12.
 async fn answered(answer: (RecordType, &[u8]), rtype: RecordType, expected: &str) -> Outcome {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let at = socket.local_addr().unwrap();
-    let serve = async {
-        let mut octets = [0; 512];
-        loop {
-            let (_, peer) = socket.recv_from(&mut octets).await.unwrap();
-            // The header without the other sections, the question, the record.
-            let question = 12 + octets[12..].iter().position(|octet| *octet == 0).unwrap() + 5;
-            let mut response = octets[..question].to_vec();
-            response[2] |= 0x80;
-            response[6..12].copy_from_slice(&[0, 1, 0, 0, 0, 0]);
-            response.extend([0xc0, 12]);
-            response.extend(answer.0.0.to_be_bytes());
-            response.extend([0, 1, 0, 0, 0, 60]);
-            response.extend(u16::try_from(answer.1.len()).unwrap().to_be_bytes());
-            response.extend(answer.1);
-            socket.send_to(&response, peer).await.unwrap();
-        }
+    let answers = |query: &[u8]| {
+        // The header without the other sections, the question, the record.
+        let question = 12 + query[12..].iter().position(|octet| *octet == 0).unwrap() + 5;
+        let mut response = query[..question].to_vec();
+        response[2] |= 0x80;
+        response[6..12].copy_from_slice(&[0, 1, 0, 0, 0, 0]);
+        response.extend([0xc0, 12]);
+        response.extend(answer.0.0.to_be_bytes());
+        response.extend([0, 1, 0, 0, 0, 60]);
+        response.extend(u16::try_from(answer.1.len()).unwrap().to_be_bytes());
+        response.extend(answer.1);
+        vec![response]
     };
     let name = r"a\032b.Example".parse().unwrap();
     let expect_answer = vec![expected.to_owned()];
     let probe = Probe::Dns(DnsProbe { port: 53, name, rtype, expect_rcode: 0, expect_answer });
-    tokio::select! { found = outcome(probe, at) => found, () = serve => unreachable!() }
+    served(answers, async |at| outcome(probe, at).await).await
 }
 
 #[tokio::test]

@@ -189,6 +189,8 @@ impl Machine {
         let added = service.cap_add.iter().map(|name| format!(",+{}", name.to_lowercase()));
         let bound = format!("--bounding-set=-all{}", added.collect::<String>());
         command.env_clear().env("PATH", needs::search_path()).env("NO_COLOR", "1");
+        // Where the tests run others may not look; HAProxy wants to return to where it began.
+        command.current_dir(self.folder.path());
         command.args(["setpriv", "--clear-groups", "--inh-caps=-all", &bound]);
         command.args([format!("--reuid={user}"), format!("--regid={group}")]);
         if service.build.is_some() {
